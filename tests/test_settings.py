@@ -1,0 +1,125 @@
+"""The settings: what each may be, and that the code, `.env` and the README tell the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+from program import ROOT
+
+from settings import Settings, SettingsError
+
+SOURCE = (ROOT / "settings.py").read_text(encoding="utf-8")
+DOTENV = (ROOT / ".env").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What `flask …` reads; the service does not.
+OTHERS = {"FLASK_APP"}
+# Set but empty, these mean something of their own: no limit.
+OFF_WHEN_EMPTY = {"RATE_LIMIT", "LOGIN_RATE_LIMIT"}
+
+
+def of_dotenv() -> dict[str, str]:
+    """Every setting of `.env` with the value that it shows, also behind a #."""
+    return dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", DOTENV, re.MULTILINE))
+
+
+def of_readme() -> dict[str, str]:
+    """Every setting of the README's table with its default."""
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`([^|`]+)` )?\|", README, re.MULTILINE))
+
+
+def test_code_dotenv_and_readme_name_the_same_settings() -> None:
+    read = set(re.findall(r'\bread\.\w+\(\s*"([A-Z_]+)"', SOURCE))
+
+    assert len(read) > 10
+    assert of_dotenv().keys() - OTHERS == read
+    assert of_readme().keys() == read
+
+
+@pytest.mark.parametrize("told", [of_dotenv, of_readme])
+def test_the_defaults_are_told_as_they_are(told) -> None:
+    assert Settings.from_env(told()) == Settings.from_env({})
+    assert {name for name, value in told().items() if value} >= {"HOST", "PORT", "THREADS", "LOG_LEVEL"}
+
+
+def test_every_setting_of_dotenv_has_a_comment_and_no_value() -> None:
+    before = ""
+    for line in filter(None, DOTENV.splitlines()):
+        if re.match(r"#? ?[A-Z_]+=", line):
+            assert before.startswith("# "), line
+            assert line.startswith("# ") or line.partition("=")[0] in OTHERS, line
+        before = line
+
+
+def test_only_settings_py_reads_the_environment() -> None:
+    folders = [ROOT / name for name in ("api", "models", "resources")]
+    files = [ROOT / "run.py", *(path for folder in folders for path in folder.glob("*.py"))]
+
+    assert [path.name for path in files if re.search(r"os\.environ|getenv", path.read_text(encoding="utf-8"))] == []
+
+
+def test_an_empty_or_blank_setting_is_an_unset_one() -> None:
+    blank = dict.fromkeys(of_dotenv().keys() - OFF_WHEN_EMPTY, "")
+    blanks = {**blank, "PORT": "  ", "HOST": "\r\n"}
+
+    assert Settings.from_env(blank) == Settings.from_env(blanks) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("postgres://u:p@h/n", "postgresql+psycopg://u:p@h/n"),
+        ("postgresql://u:p@h:5433/n?sslmode=require", "postgresql+psycopg://u:p@h:5433/n?sslmode=require"),
+        ("POSTGRESQL://h/n", "postgresql+psycopg://h/n"),
+        ("postgresql://[::1]:5432/n", "postgresql+psycopg://[::1]:5432/n"),
+        ("postgresql:///n?host=/var/run/postgresql", "postgresql+psycopg:///n?host=/var/run/postgresql"),
+        (
+            "postgresql://u:p@one:5432,two:5433/n?target_session_attrs=read-write",
+            "postgresql+psycopg://u:p@/n?host=one:5432&host=two:5433&target_session_attrs=read-write",
+        ),
+        ("mysql://u:p@h/n", "mysql+pymysql://u:p@h/n"),
+        ("mariadb://u:p%40q@h/n", "mysql+pymysql://u:p%40q@h/n"),
+    ],
+)
+def test_a_database_url_is_read_with_the_driver_that_comes_along(url: str, read: str) -> None:
+    assert Settings.from_env({"DATABASE_URL": url}).database_url == read
+
+
+def test_a_sqlite_file_is_in_the_instance_folder_unless_its_path_is_absolute(tmp_path: Path) -> None:
+    instance = {"INSTANCE_PATH": str(tmp_path / "instance")}
+    absolute = (tmp_path / "elsewhere.db").resolve()
+
+    default = Settings.from_env(instance).database_url
+    relative = Settings.from_env({**instance, "DATABASE_URL": "sqlite:///stock.db"}).database_url
+    given = Settings.from_env({**instance, "DATABASE_URL": f"sqlite:///{absolute.as_posix()}"}).database_url
+
+    folder = (tmp_path / "instance").resolve().as_posix()
+    assert default == f"sqlite:///{folder}/stockroom.sqlite3"
+    assert relative == f"sqlite:///{folder}/stock.db"
+    assert given == f"sqlite:///{absolute.as_posix()}"
+
+
+def test_a_relative_instance_path_is_beside_the_program_wherever_that_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert Settings.from_env({"INSTANCE_PATH": "data"}).instance_path == ROOT / "data"
+
+
+def test_a_password_keeps_its_blanks_but_not_a_line_end() -> None:
+    assert Settings.from_env({"ADMIN_PASSWORD": " twelve  letters \r\n"}).admin_password == " twelve  letters "
+
+
+def test_choices_may_be_written_in_any_case() -> None:
+    settings = Settings.from_env({"APP_ENV": "Production", "LOG_LEVEL": "debug", "REQUIRE_IF_MATCH": "TRUE"})
+
+    assert (settings.app_env, settings.log_level, settings.require_if_match) == ("production", "DEBUG", True)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL"])
+def test_a_refusal_does_not_repeat_a_secret(name: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env({name: "geheim"})
+
+    assert str(refused.value).startswith(f"{name} ")
+    assert name == "DATABASE_URL" or "geheim" not in str(refused.value)
