@@ -1,0 +1,1 @@
+"""The ledger itself: tables, their rules and their deeds; it knows no HTTP."""

@@ -1,0 +1,203 @@
+"""The database handle, the base of every table, and the column types that keep values exact."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    type_coerce,
+)
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+MONEY_PLACES = 4
+MONEY_SCALE = Decimal(10) ** MONEY_PLACES
+
+
+class Base(DeclarativeBase):
+    """Names every constraint alike on every database, so that migrations can find it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model, for statements about very many rows: the ORM would make an object of each."""
+    return cast(Table, model.__table__)
+
+
+# SQLite counts rows only in a column that is spelled INTEGER.
+LongId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def now() -> datetime:
+    """This moment in UTC, with its zone."""
+    return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """A moment as RFC 3339 in UTC, microseconds and `Z`: `2026-01-31T08:00:00.000000Z`."""
+    if moment is None:
+        return None
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def money(amount: Decimal) -> str:
+    """An amount as a string with two decimals or, where it has more, up to four: `12.50`, `0.0325`."""
+    return _money(int(amount * MONEY_SCALE))
+
+
+def _money(scaled: int) -> str:
+    whole, part = divmod(scaled, 10**MONEY_PLACES)
+    return f"{whole}.{part:04d}".rstrip("0") if part % 100 else f"{whole}.{part // 100:02d}"
+
+
+def exact_text(length: int) -> TypeEngine[str]:
+    """Text compared and sorted by code point on every database, so that they agree on `=` and `<`."""
+    return (
+        String(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+    )
+
+
+def long_text() -> TypeEngine[str]:
+    """Text of any length, compared by code point on every database."""
+    return (
+        Text()
+        .with_variant(postgresql.TEXT(collation="C"), "postgresql")
+        .with_variant(mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+    )
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment with microseconds, in UTC whatever the database makes of zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        in_utc = value.astimezone(UTC)
+        return in_utc if dialect.name == "postgresql" else in_utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """An amount with four decimals, stored as a whole number of ten-thousandths: never rounded."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[Decimal]:
+        return Decimal
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        scaled = value * MONEY_SCALE
+        if scaled != int(scaled):
+            raise ValueError(f"an amount has at most {MONEY_PLACES} decimals")
+        return int(scaled)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value).scaleb(-MONEY_PLACES)
+
+
+class ShownTime(UtcTime):
+    """A moment read as clients see it: as `rfc3339` writes it, without a detour where the database keeps a text."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String())
+        return super().load_dialect_impl(dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        if isinstance(value, str):
+            return f"{value[:10]}T{value[11:]}Z"
+        return rfc3339(super().process_result_value(value, dialect))
+
+
+class ShownMoney(Money):
+    """An amount read as clients see it: as `money` writes it."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Any:
+        return None if value is None else _money(value)
+
+
+def shown(column: Any) -> Any:
+    """A column whose values are read as clients see them."""
+    kind = ShownTime() if isinstance(column.type, UtcTime) else ShownMoney() if isinstance(column.type, Money) else None
+    return type_coerce(column, kind).label(column.name) if kind else column
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON text, kept in the order it was written in."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(long_text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else as_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)
+
+    def compare_values(self, x: Any, y: Any) -> bool:
+        return bool(x == y) and as_json(x) == as_json(y)
+
+
+def as_json(value: Any, *, sort: bool = False) -> str:
+    """A value that may be kept as compact JSON text, which tells 1, 1.0 and true apart, as `==` does not;
+    `sort` puts names in order."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None).decode()

@@ -1,0 +1,34 @@
+"""What the ledger says no to; each refusal has a code of the problem catalogue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Refusal(Exception):
+    """The state of things does not allow the deed; nothing was changed.
+
+    `code` is a code of the problem catalogue, `detail` a sentence for the client,
+    `extra` what else the answer carries (the current quantity, say), `headers` likewise.
+    """
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, code: str, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.extra = extra
+
+
+class NotFound(Refusal):
+    """The thing asked for is not there, or not the caller's."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("not_found", detail)
+
+
+class Busy(Refusal):
+    """The database's one writer was not free in time; the same request may succeed later."""
+
+    def __init__(self) -> None:
+        super().__init__("unavailable", "Another write is taking long; nothing was changed. Retry.")
