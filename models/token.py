@@ -1,0 +1,211 @@
+"""The API tokens of scripts: told once, kept as a hash, revocable at once."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import ForeignKey, Select, String, bindparam, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Json, Model, UtcTime, db, exact_text, now, rfc3339
+from models.event import ACCESS, Event
+from models.principal import SCOPES, SYSTEM, Principal
+from models.reading import Question
+from models.refusals import NotFound
+from models.secrets import ALPHABET, hashed, random_letters
+from models.shapes import ID, TEXT, TIME, closed, list_of, nullable, one_of
+from models.user import User
+
+PREFIX = "stk_"
+RANDOM_LENGTH = 43  # of 62 letters: 256 bits
+CHECKSUM_LENGTH = 6  # CRC-32 in base 62, so that a mistyped token is known without a look-up
+SHOWN_LENGTH = 12
+# `last_used_at` is exact to this: one write a token a minute, not one a request.
+LAST_USE_EVERY = timedelta(seconds=60)
+# How long a token that was rotated still works, so that its script can be given the successor.
+OVERLAP = timedelta(hours=24)
+
+
+class IssuedToken(NamedTuple):
+    """A new token: the row, and the secret that is told this once."""
+
+    row: "ApiToken"
+    secret: str
+
+
+class ApiToken(Model):
+    """A script's credential: some of its owner's scopes, for a time."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(exact_text(100))
+    prefix: Mapped[str] = mapped_column(String(16))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(Json())
+    expires_in_days: Mapped[int | None] = mapped_column()
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime())
+    allowed_ips: Mapped[list[str] | None] = mapped_column(Json())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime())
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcTime())
+    last_used_ip: Mapped[str | None] = mapped_column(String(45))
+    created_at: Mapped[datetime] = mapped_column(UtcTime())
+
+    @classmethod
+    def issue(
+        cls,
+        *,
+        user_id: int,
+        name: str,
+        scopes: Sequence[str],
+        expires_in_days: int | None,
+        allowed_ips: Sequence[str] | None = None,
+        by: Principal = SYSTEM,
+    ) -> IssuedToken:
+        """Make a token; without `expires_in_days` it lives until it is revoked, without `allowed_ips` anywhere."""
+        secret = new_secret()
+        moment = now()
+        token = cls(
+            user_id=user_id,
+            name=name,
+            prefix=secret[:SHOWN_LENGTH],
+            hash=hashed(secret),
+            scopes=list(scopes),
+            expires_in_days=expires_in_days,
+            expires_at=moment + timedelta(days=expires_in_days) if expires_in_days else None,
+            allowed_ips=list(allowed_ips) if allowed_ips else None,
+            created_at=moment,
+        )
+        db.session.add(token)
+        db.session.flush()
+        Event.note("token.created", token.to_dict(), by, stream=ACCESS)
+        return IssuedToken(token, secret)
+
+    @classmethod
+    def owned(cls, user_id: int) -> Select[Any]:
+        """The tokens of a user that have not been revoked, expired ones included."""
+        return select(cls.__table__).where(cls.user_id == user_id, cls.revoked_at.is_(None))
+
+    @classmethod
+    def get(cls, token_id: int, user_id: int, *, lock: bool = False) -> Self:
+        """One token of this user; raises NotFound, also for somebody else's and for a revoked one."""
+        token = db.session.get(cls, token_id, with_for_update=lock)
+        if token is None or token.user_id != user_id or token.revoked_at is not None:
+            raise NotFound(f"You have no token {token_id}.")
+        return token
+
+    @classmethod
+    def sign_in(cls, secret: str) -> Any:
+        """The token and its owner as one row, in one indexed look-up; None if it opens nothing."""
+        if not is_well_formed(secret):
+            return None
+        return _SIGN_IN.one_or_none(hash=hashed(secret), moment=now())
+
+    @classmethod
+    def note_use(cls, token_id: int, address: str | None) -> None:
+        """Record the last use and its address, unless that was done within the last minute.
+
+        A row that another transaction holds is left alone: no request waits for this.
+        """
+        moment = now()
+        due = or_(cls.last_used_at.is_(None), cls.last_used_at <= moment - LAST_USE_EVERY)
+        free = select(cls.id).where(cls.id == token_id, due).with_for_update(skip_locked=True)
+        if db.session.scalar(free) is not None:
+            use = (
+                update(cls).where(cls.id == token_id).values(last_used_at=moment, last_used_ip=address and address[:45])
+            )
+            db.session.execute(use.execution_options(synchronize_session=False))
+
+    def rotate(self, by: Principal) -> IssuedToken:
+        """Make a successor of the same name, scopes, lifetime and networks, this token being locked.
+
+        This one works for another OVERLAP, unless it ends sooner.
+        """
+        end = now() + OVERLAP
+        self.expires_at = min(self.expires_at or end, end)
+        return self.issue(
+            user_id=self.user_id,
+            name=self.name,
+            scopes=self.scopes,
+            expires_in_days=self.expires_in_days,
+            allowed_ips=self.allowed_ips,
+            by=by,
+        )
+
+    def revoke(self, by: Principal = SYSTEM) -> None:
+        """End the token: the next request that carries it is refused."""
+        self.revoked_at = now()
+        Event.note("token.revoked", self.to_dict(), by, stream=ACCESS)
+
+    SHAPE = closed(
+        "Token",
+        {
+            "id": ID,
+            "prefix": TEXT,
+            "name": TEXT,
+            "scopes": list_of(one_of(*SCOPES)),
+            "expires_at": nullable(TIME),
+            "allowed_ips": nullable(list_of(TEXT)),
+            "last_used_at": nullable(TIME),
+            "last_used_ip": nullable(TEXT),
+            "created_at": TIME,
+        },
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What its owner may know of a token: nothing of the secret beyond its first letters."""
+        return {
+            "id": self.id,
+            "prefix": self.prefix,
+            "name": self.name,
+            "scopes": self.scopes,
+            "expires_at": rfc3339(self.expires_at),
+            "allowed_ips": self.allowed_ips,
+            "last_used_at": rfc3339(self.last_used_at),
+            "last_used_ip": self.last_used_ip,
+            "created_at": rfc3339(self.created_at),
+        }
+
+
+def new_secret() -> str:
+    """A fresh token: `stk_`, 43 random letters and digits, and their checksum."""
+    body = random_letters(RANDOM_LENGTH)
+    return PREFIX + body + checksum(body)
+
+
+def is_well_formed(secret: str) -> bool:
+    """Whether this can be a token at all: prefix, length and checksum."""
+    body, check = secret[len(PREFIX) : -CHECKSUM_LENGTH], secret[-CHECKSUM_LENGTH:]
+    return secret.startswith(PREFIX) and len(body) == RANDOM_LENGTH and secret.isascii() and checksum(body) == check
+
+
+def checksum(body: str) -> str:
+    """The CRC-32 of the random part in six letters of base 62."""
+    number, letters = zlib.crc32(body.encode()), ""
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(ALPHABET))
+        letters = ALPHABET[digit] + letters
+    return letters
+
+
+_SIGN_IN = Question(
+    select(
+        ApiToken.id,
+        ApiToken.scopes,
+        ApiToken.last_used_at,
+        ApiToken.expires_at,
+        ApiToken.allowed_ips,
+        User.id.label("user_id"),
+        User.username,
+        User.role,
+    )
+    .join(User, User.id == ApiToken.user_id)
+    .where(
+        ApiToken.hash == bindparam("hash"),
+        ApiToken.revoked_at.is_(None),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("moment", type_=UtcTime())),
+        User.active.is_(True),
+    )
+)

@@ -1,0 +1,220 @@
+"""The people: who they are, and what their role lets them do."""
+
+import re
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, Select, String, and_, bindparam, or_, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Model, UtcTime, db, exact_text, now, rfc3339
+from models.event import ACCESS, Event
+from models.principal import ROLES, SYSTEM, Principal
+from models.reading import Question
+from models.refusals import NotFound, Refusal
+from models.shapes import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
+from models.sign_in import SignIn
+from models.transactions import refusing_duplicates
+
+USERNAME_LENGTH = 64
+EMAIL_LENGTH = 254
+USERNAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+
+
+class User(Model):
+    """A person; never deleted, because the ledger names them. Who comes from an OpenID provider has no password:
+    the hash is empty, and no password ever fits it."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(exact_text(64))
+    username_key: Mapped[str] = mapped_column(exact_text(64), unique=True)
+    email: Mapped[str | None] = mapped_column(exact_text(EMAIL_LENGTH))
+    email_key: Mapped[str | None] = mapped_column(exact_text(EMAIL_LENGTH), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16))
+    active: Mapped[bool] = mapped_column(Boolean())
+    created_at: Mapped[datetime] = mapped_column(UtcTime())
+    updated_at: Mapped[datetime] = mapped_column(UtcTime())
+
+    @classmethod
+    def create(
+        cls, *, username: str, password_hash: str, role: str, email: str | None = None, by: Principal = SYSTEM
+    ) -> Self:
+        """Add a user; raises Refusal `username_taken` or `email_taken`, whatever the case."""
+        moment = now()
+        user = cls(
+            username=username,
+            username_key=folded(username),
+            email=email,
+            email_key=email and folded(email),
+            password_hash=password_hash,
+            role=role,
+            active=True,
+            created_at=moment,
+            updated_at=moment,
+        )
+        with _no_twins(username, email):
+            db.session.add(user)
+        Event.note("user.created", user.to_dict(), by, stream=ACCESS)
+        return user
+
+    @classmethod
+    def get(cls, user_id: int, *, lock: bool = False) -> Self:
+        """The user; if asked to, locked until this write ends. Raises NotFound.
+
+        All active admins are locked with the user, in the order of their ids: two who demote each other
+        at the same moment go one after the other, and the second finds that no other admin is left.
+        """
+        users = select(cls).where(cls.id == user_id)
+        if lock:
+            users = select(cls).where(or_(cls.id == user_id, active_admin())).order_by(cls.id)
+            users = users.with_for_update(key_share=True).execution_options(populate_existing=True)
+        user = next((user for user in db.session.scalars(users).all() if user.id == user_id), None)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        return user
+
+    @classmethod
+    def by_name(cls, username: str) -> Self | None:
+        """The user of this name, whatever its case, or None."""
+        return db.session.scalar(select(cls).where(cls.username_key == folded(username)))
+
+    @classmethod
+    def credentials(cls, username: str) -> Any:
+        """What a sign-in needs of a user, in one indexed look-up, or None.
+
+        What can't be a name is not looked up: MariaDB ignores blanks at the end, PostgreSQL fails at a NUL.
+        """
+        if not USERNAME.fullmatch(username):
+            return None
+        return _CREDENTIALS.one_or_none(key=folded(username))
+
+    @classmethod
+    def of_sign_in(cls, sign_in_id: int, user_id: int) -> Any:
+        """The active user of a sign-in that has not ended, as one row, in one indexed look-up; or None."""
+        return _OF_SIGN_IN.one_or_none(sign_in=sign_in_id, user=user_id)
+
+    @classmethod
+    def confirm_password(cls, user_id: int, verified_hash: str, renewed_hash: str | None) -> bool:
+        """Whether the hash that a password was verified against still stands; it then does until this write ends.
+
+        A renewed hash of the same password takes its place, which ends nothing.
+        """
+        users = select(cls).where(cls.id == user_id).with_for_update().execution_options(populate_existing=True)
+        user = db.session.scalar(users)
+        if user is None or not user.active or user.password_hash != verified_hash:
+            return False
+        user.password_hash = renewed_hash or verified_hash
+        return True
+
+    @classmethod
+    def exists(cls) -> bool:
+        """Whether there is any user yet."""
+        return db.session.scalar(select(cls.id).limit(1)) is not None
+
+    @classmethod
+    def matching(cls, *, role: str | None = None, active: bool | None = None) -> Select[Any]:
+        """The users with this role and activity; None asks for all."""
+        users = select(cls.__table__)
+        if role is not None:
+            users = users.where(cls.role == role)
+        if active is not None:
+            users = users.where(cls.active == active)
+        return users
+
+    def change(self, *, by: Principal = SYSTEM, **changes: Any) -> None:
+        """Set `email`, `role`, `active` or `password_hash`, the user being locked; what is so already stays untouched.
+
+        Raises Refusal `last_admin` when no active admin would be left, `email_taken` for a twin, `no_password`
+        for the password of somebody who has none.
+        """
+        changes = {name: value for name, value in changes.items() if value != getattr(self, name)}
+        if not changes:
+            return
+        if "password_hash" in changes and not self.password_hash:
+            raise Refusal("no_password", f"{self.username} signs in at the OpenID provider and has no password here.")
+        if self._leaves_admins(changes) and not self._other_admins():
+            raise Refusal("last_admin", f"{self.username} is the last active admin; name another first.")
+        email = changes.get("email", self.email)
+        with _no_twins(self.username, email):
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.email_key = email and folded(email)
+            self.updated_at = now()
+        if "password_hash" in changes or not self.active:
+            SignIn.end_all_of(self.id)
+        told = {**self.to_dict(), "changed": sorted(name.removesuffix("_hash") for name in changes)}
+        Event.note("user.updated", told, by, stream=ACCESS)
+
+    def _leaves_admins(self, changes: dict[str, Any]) -> bool:
+        was_admin = self.role == "admin" and self.active
+        role, active = changes.get("role", self.role), changes.get("active", self.active)
+        return was_admin and not (role == "admin" and active)
+
+    def _other_admins(self) -> bool:
+        others = select(User.id).where(active_admin(), User.id != self.id).limit(1)
+        return db.session.scalar(others) is not None
+
+    SHAPE = closed(
+        "User",
+        {
+            "id": ID,
+            "username": TEXT,
+            "email": nullable(TEXT),
+            "role": one_of(*ROLES),
+            "active": BOOLEAN,
+            "created_at": TIME,
+            "updated_at": TIME,
+        },
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What others may know of a user: nothing of the password."""
+        return {
+            "id": self.id,
+            "username": self.username,
+            "email": self.email,
+            "role": self.role,
+            "active": self.active,
+            "created_at": rfc3339(self.created_at),
+            "updated_at": rfc3339(self.updated_at),
+        }
+
+
+def active_admin() -> ColumnElement[bool]:
+    """The condition that keeps the last admin from being removed."""
+    return and_(User.role == "admin", User.active.is_(True))
+
+
+def folded(name: str) -> str:
+    """The form in which user names and addresses are compared: without case."""
+    return name.casefold()
+
+
+_CREDENTIALS = Question(
+    select(User.id, User.username, User.role, User.active, User.password_hash).where(
+        User.username_key == bindparam("key")
+    )
+)
+
+
+_OF_SIGN_IN = Question(
+    select(User.id, User.username, User.role)
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(
+        SignIn.id == bindparam("sign_in"),
+        SignIn.ended_at.is_(None),
+        User.id == bindparam("user"),
+        User.active.is_(True),
+    )
+)
+
+
+def _no_twins(username: str, email: str | None) -> Any:
+    return refusing_duplicates(
+        uq_users_username_key=Refusal("username_taken", f"There is a user {username!r} already."),
+        uq_users_email_key=Refusal("email_taken", f"Another user has the address {email!r}."),
+    )
