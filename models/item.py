@@ -1,0 +1,218 @@
+"""The items: what is kept in stock, and the rules of their names."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ColumnElement,
+    Index,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Json, Model, Money, UtcTime, db, exact_text, long_text, money, now, rfc3339
+from models.event import Event
+from models.item_fields import (
+    DEFAULTS,
+    FOLDED,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    NAME_LENGTH,
+    SKU_LENGTH,
+    SORTS,
+    derived,
+    folded,
+    same,
+)
+from models.item_tag import ItemTag
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.shapes import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
+from models.transactions import refusing_duplicates
+
+LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
+
+
+class Item(Model):
+    """One kind of thing in stock; `quantity` is always the sum of its movements."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        CheckConstraint(f"quantity >= 0 AND quantity <= {MAX_QUANTITY}", name="quantity"),
+        CheckConstraint(f"price >= 0 AND price <= {int(MAX_PRICE * 10_000)}", name="price"),
+        CheckConstraint(f"reorder_level >= 0 AND reorder_level <= {MAX_QUANTITY}", name="reorder_level"),
+        # A list holds either live or archived items: with these it begins where it should, in any order.
+        Index("ix_items_by_id", "archived", "id"),
+        *(Index(f"ix_items_by_{column}", "archived", column, "id") for column in SORTS.values()),
+        # Only the low ones where the database can leave rows out (not on MariaDB).
+        Index("ix_items_low", "archived", "id", "reorder_level", sqlite_where=LOW, postgresql_where=LOW),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sku: Mapped[str] = mapped_column(exact_text(SKU_LENGTH))
+    sku_key: Mapped[str] = mapped_column(exact_text(SKU_LENGTH * FOLDED), unique=True)
+    name: Mapped[str] = mapped_column(exact_text(NAME_LENGTH))
+    name_key: Mapped[str] = mapped_column(exact_text(NAME_LENGTH))
+    description: Mapped[str] = mapped_column(long_text())
+    unit: Mapped[str] = mapped_column(exact_text(32))
+    price: Mapped[Decimal] = mapped_column(Money())
+    quantity: Mapped[int]
+    reorder_level: Mapped[int | None]
+    location: Mapped[str] = mapped_column(exact_text(100))
+    barcode: Mapped[str | None] = mapped_column(exact_text(64), unique=True)
+    tags: Mapped[list[str]] = mapped_column(Json())
+    attributes: Mapped[dict[str, Any]] = mapped_column(Json())
+    archived: Mapped[bool] = mapped_column(Boolean())
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcTime())
+    updated_at: Mapped[datetime] = mapped_column(UtcTime())
+    search_text: Mapped[str] = mapped_column(long_text())
+
+    @classmethod
+    def create(cls, *, by: Principal, sku: str, name: str, **fields: Any) -> Self:
+        """Add an item without stock; raises Refusal `sku_taken` or `barcode_taken`."""
+        moment = now()
+        item = cls(
+            sku=sku,
+            name=name,
+            **{**DEFAULTS, **fields},
+            quantity=0,
+            archived=False,
+            version=1,
+            created_at=moment,
+            updated_at=moment,
+        )
+        item._derive()
+        with item._no_twins():
+            db.session.add(item)
+        ItemTag.replace(item.id, item.tags)
+        item._note("item.created", by)
+        return item
+
+    @classmethod
+    def get(cls, item_id: int, *, lock: bool = False) -> Self:
+        """The item, archived or not; locked until this write ends if asked to. Raises NotFound."""
+        return cls._found(cls.id == item_id, lock, f"id {item_id}")
+
+    @classmethod
+    def by_sku(cls, sku: str, *, lock: bool = False) -> Self:
+        """The item of this SKU, whatever its case, like `get`."""
+        return cls._found(cls.sku_key == folded(sku), lock, f"SKU {sku!r}")
+
+    @classmethod
+    def _found(cls, condition: ColumnElement[bool], lock: bool, name: str) -> Self:
+        query = select(cls).where(condition)
+        item = db.session.scalar(query.with_for_update() if lock else query)
+        if item is None:
+            raise NotFound(f"There is no item with the {name}.")
+        return item
+
+    def replace(self, *, by: Principal, **fields: Any) -> bool:
+        """Set every field anew; those not given fall back to their default. True if anything changed."""
+        return self.change(by=by, **{**DEFAULTS, **fields})
+
+    def merge(self, *, by: Principal, **patch: Any) -> bool:
+        """Apply a merge patch (RFC 7396): None unsets a field, or an entry of `attributes`."""
+        if patch.get("attributes") is not None:
+            merged = {**self.attributes, **patch["attributes"]}
+            patch["attributes"] = {name: value for name, value in merged.items() if value is not None}
+        return self.change(
+            by=by, **{name: DEFAULTS.get(name) if value is None else value for name, value in patch.items()}
+        )
+
+    def change(self, *, by: Principal, **fields: Any) -> bool:
+        """Set these fields; True if that made a difference.
+
+        Raises Refusal `item_archived`, `sku_taken` or `barcode_taken`.
+        """
+        if self.archived:
+            raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
+        fields = {name: list(value) if name == "tags" else value for name, value in fields.items()}
+        changed = {name: value for name, value in fields.items() if not same(getattr(self, name), value)}
+        if not changed:
+            return False
+        for name, value in changed.items():
+            setattr(self, name, value)
+        self._derive()
+        self._touch()
+        with self._no_twins():
+            db.session.add(self)
+        if "tags" in changed:
+            ItemTag.replace(self.id, self.tags)
+        self._note("item.updated", by)
+        return True
+
+    def set_archived(self, archived: bool, *, by: Principal) -> bool:
+        """Archive the item or bring it back; True if that made a difference."""
+        if self.archived == archived:
+            return False
+        self.archived = archived
+        self._touch()
+        db.session.flush()
+        self._note("item.archived" if archived else "item.restored", by)
+        return True
+
+    def _note(self, type_: str, by: Principal) -> None:
+        Event.note(type_, self.to_dict(), by, item_id=self.id)
+
+    def _touch(self) -> None:
+        self.version += 1
+        self.updated_at = now()
+
+    def _derive(self) -> None:
+        self.tags = list(self.tags)
+        for name, value in derived(self.sku, self.name, self.description, self.barcode).items():
+            setattr(self, name, value)
+
+    def _no_twins(self) -> Any:
+        return refusing_duplicates(
+            uq_items_sku_key=Refusal("sku_taken", f"There is an item with the SKU {self.sku!r} already."),
+            uq_items_barcode=Refusal("barcode_taken", f"Another item has the barcode {self.barcode!r}."),
+        )
+
+    SHAPE = closed(
+        "Item",
+        {
+            "id": ID,
+            "sku": TEXT,
+            "name": TEXT,
+            "description": TEXT,
+            "unit": TEXT,
+            "price": MONEY,
+            "quantity": COUNT,
+            "reorder_level": nullable(COUNT),
+            "location": TEXT,
+            "barcode": nullable(TEXT),
+            "tags": list_of(TEXT),
+            "attributes": OBJECT,
+            "archived": BOOLEAN,
+            "version": ID,
+            "created_at": TIME,
+            "updated_at": TIME,
+        },
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The item as clients see it; also for a row of the items table."""
+        return {
+            "id": self.id,
+            "sku": self.sku,
+            "name": self.name,
+            "description": self.description,
+            "unit": self.unit,
+            "price": money(self.price),
+            "quantity": self.quantity,
+            "reorder_level": self.reorder_level,
+            "location": self.location,
+            "barcode": self.barcode,
+            "tags": self.tags,
+            "attributes": self.attributes,
+            "archived": self.archived,
+            "version": self.version,
+            "created_at": rfc3339(self.created_at),
+            "updated_at": rfc3339(self.updated_at),
+        }

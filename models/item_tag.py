@@ -1,0 +1,25 @@
+"""The index behind the filter `tag`; the truth is `Item.tags`."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ForeignKey, Index, delete, insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Model, db, exact_text
+
+
+class ItemTag(Model):
+    """One tag of one item."""
+
+    __tablename__ = "item_tags"
+    __table_args__ = (Index("ix_item_tags_tag_item_id", "tag", "item_id"),)
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(exact_text(50), primary_key=True)
+
+    @classmethod
+    def replace(cls, item_id: int, tags: Sequence[str]) -> None:
+        """Make these the tags by which an item is found."""
+        db.session.execute(delete(cls).where(cls.item_id == item_id))
+        if tags:
+            db.session.execute(insert(cls), [{"item_id": item_id, "tag": tag} for tag in tags])

@@ -1,0 +1,246 @@
+"""The ledger: every movement of stock, who made it, when and why; rows are only ever added."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models import reading
+from models.base import LongId, Model, UtcTime, db, exact_text, now, rfc3339, shown, table_of
+from models.event import Event
+from models.item import Item
+from models.item_fields import folded
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.shapes import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
+from models.stock import Line, RefusedLines, lock_stocks, move_stocks
+from models.user import User
+from models.writing import insert_many
+
+# What a client may record; `opening` and `reversal` come of other deeds.
+KINDS = ("receive", "issue", "adjust", "count")
+ALL_KINDS = (*KINDS, "opening", "reversal")
+
+
+class Movement(Model):
+    """One row of the ledger: `delta` units came (or went), after which `quantity_after` were there."""
+
+    __tablename__ = "movements"
+    __table_args__ = (
+        Index("ix_movements_item_id_id", "item_id", "id"),
+        Index("ix_movements_item_id_occurred_at", "item_id", "occurred_at"),
+        Index("ix_movements_kind_id", "kind", "id"),
+        CheckConstraint(f"kind IN {ALL_KINDS}", name="kind"),
+        CheckConstraint("quantity_after >= 0", name="quantity_after"),
+    )
+
+    id: Mapped[int] = mapped_column(LongId, primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    delta: Mapped[int]
+    quantity_after: Mapped[int]
+    reason: Mapped[str] = mapped_column(exact_text(500))
+    reference: Mapped[str] = mapped_column(exact_text(100), index=True)
+    reverses_id: Mapped[int | None] = mapped_column(LongId, ForeignKey("movements.id"), unique=True)
+    occurred_at: Mapped[datetime] = mapped_column(UtcTime(), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime())
+
+    @classmethod
+    def record(cls, lines: Sequence[Line], by: Principal) -> list[dict[str, Any]]:
+        """Record all the lines, in their order, or none; answers them as clients see them.
+
+        The items are locked in the order of their ids, so that two batches never wait for each
+        other in a ring. Raises RefusedLines.
+        """
+        connection = db.session.connection()
+        stocks = lock_stocks(connection, lines)
+        moment = now()
+        rows: list[dict[str, Any]] = []
+        refusals: dict[int, Refusal] = {}
+        for index, line in enumerate(lines):
+            try:
+                stock = stocks.of(line)
+                delta = stock.take(line)
+            except Refusal as refusal:
+                refusals[index] = refusal
+            else:
+                rows.append(line.row(stock.item_id, delta, stock.quantity, moment, by))
+        if refusals:
+            raise RefusedLines(refusals)
+        move_stocks(connection, stocks.by_id.values(), moment)
+        return cls.enter(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
+
+    @classmethod
+    def enter(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
+        """Enter rows, whose stock has been moved, into the ledger, and tell of them; `skus` are their items'."""
+        movements = [
+            _represent({**row, "id": id_, "sku": skus[row["item_id"]], "user": by.username})
+            for id_, row in zip(insert_many(cls, rows), rows, strict=True)
+        ]
+        told = [(movement, movement["item_id"], movement["id"]) for movement in movements]
+        Event.note_many("movement.created", told, by)
+        return movements
+
+    @classmethod
+    def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
+        """Give a new item its first stock, as the first row of its ledger."""
+        item.quantity = quantity
+        db.session.flush()
+        opening = Line("opening", quantity, "opening stock")
+        return cls.enter([opening.row(item.id, quantity, quantity, item.created_at, by)], {item.id: item.sku}, by)[0]
+
+    @classmethod
+    def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
+        """Record one movement; raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived`,
+        `stock_limit` or NotFound."""
+        try:
+            return cls.record([line], by)[0]
+        except RefusedLines as refused:
+            raise refused.refusals[0] from None
+
+    @classmethod
+    def reverse(cls, movement_id: int, *, reason: str | None, reference: str, by: Principal) -> dict[str, Any]:
+        """Record the counter-entry of a movement, linked to it; the original stays as it was.
+
+        Raises Refusal `not_reversible` for a reversal, `already_reversed`, `insufficient_stock`,
+        `item_archived`, or NotFound.
+        """
+        original = cls.get(movement_id)
+        lock_stocks(db.session.connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
+        original = cls.get(movement_id)  # what a rival made of it while this one waited for the lock
+        if original["reverses"] is not None:
+            raise Refusal("not_reversible", f"Movement {movement_id} is itself a reversal; record a new one instead.")
+        if original["reversed_by"] is not None:
+            raise Refusal(
+                "already_reversed",
+                f"Movement {movement_id} was reversed by movement {original['reversed_by']}.",
+                reversed_by=original["reversed_by"],
+            )
+        line = Line(
+            "reversal",
+            -original["delta"],
+            reason or f"reversal of movement {movement_id}",
+            reference or original["reference"],
+            item_id=original["item_id"],
+            reverses_id=movement_id,
+        )
+        return cls.record_one(line, by)
+
+    @classmethod
+    def get(cls, movement_id: int) -> dict[str, Any]:
+        """One movement as clients see it; raises NotFound."""
+        rows = reading.rows(cls.ledger().where(cls.id == movement_id))
+        if not rows:
+            raise NotFound(f"There is no movement {movement_id}.")
+        return cls.to_dict(rows[0])
+
+    @classmethod
+    def ledger(
+        cls,
+        *,
+        sku: str | None = None,
+        user: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        **equal: Any,
+    ) -> Select[Any]:
+        """The movements that meet every condition given, with the names that clients see.
+
+        `since` and `until` bound when they occurred; `until` itself is no longer in.
+        """
+        conditions = [getattr(cls, name) == value for name, value in equal.items() if value is not None]
+        if sku is not None:
+            conditions.append(cls.item_id == select(Item.id).where(Item.sku_key == folded(sku)).scalar_subquery())
+        if user is not None:
+            conditions.append(
+                cls.user_id == select(User.id).where(User.username_key == user.casefold()).scalar_subquery()
+            )
+        if since is not None:
+            conditions.append(cls.occurred_at >= since)
+        if until is not None:
+            conditions.append(cls.occurred_at < until)
+        return _LEDGER.where(*conditions)
+
+    @classmethod
+    def quantity_at(cls, item_id: int, moment: datetime) -> int:
+        """The stock of an item at a moment: the sum of what had occurred by then, in units."""
+        total = select(func.coalesce(func.sum(cls.delta), 0))
+        return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= moment)) or 0)
+
+    SHAPE = closed(
+        "Movement",
+        {
+            "id": ID,
+            "item_id": ID,
+            "sku": TEXT,
+            "kind": one_of(*ALL_KINDS),
+            "delta": INTEGER,
+            "quantity_after": COUNT,
+            "reason": TEXT,
+            "reference": TEXT,
+            "reverses": nullable(ID),
+            "reversed_by": nullable(ID),
+            "user": TEXT,
+            "occurred_at": TIME,
+            "created_at": TIME,
+        },
+    )
+
+    @classmethod
+    def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
+        """A row of `ledger` as clients see it."""
+        return dict(zip(cls.SHAPE["properties"], row, strict=False))  # whoever pages adds columns at the end
+
+
+def _ledger() -> Select[Any]:
+    """All movements, in the columns that clients see."""
+    movements = table_of(Movement)
+    reversals = movements.alias()
+    columns: list[Any] = [
+        movements.c.id,
+        movements.c.item_id,
+        Item.sku,
+        movements.c.kind,
+        movements.c.delta,
+        movements.c.quantity_after,
+        movements.c.reason,
+        movements.c.reference,
+        movements.c.reverses_id.label("reverses"),
+        reversals.c.id.label("reversed_by"),
+        User.username.label("user"),
+        shown(movements.c.occurred_at),
+        shown(movements.c.created_at),
+    ]
+    return (
+        select(*columns)
+        .select_from(movements)
+        # Outer joins, though each has its item and its user: no planner then begins at those and sorts all movements.
+        .outerjoin(Item, Item.id == movements.c.item_id)
+        .outerjoin(User, User.id == movements.c.user_id)
+        .outerjoin(reversals, reversals.c.reverses_id == movements.c.id)
+    )
+
+
+_LEDGER = _ledger()
+
+
+def _represent(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A movement that was just recorded as clients see it."""
+    return {
+        "id": row["id"],
+        "item_id": row["item_id"],
+        "sku": row["sku"],
+        "kind": row["kind"],
+        "delta": row["delta"],
+        "quantity_after": row["quantity_after"],
+        "reason": row["reason"],
+        "reference": row["reference"],
+        "reverses": row["reverses_id"],
+        "reversed_by": None,
+        "user": row["user"],
+        "occurred_at": rfc3339(row["occurred_at"]),
+        "created_at": rfc3339(row["created_at"]),
+    }

@@ -1,0 +1,82 @@
+"""The stock in a few numbers."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, and_, case, func, select, type_coerce
+from sqlalchemy.sql.elements import ColumnElement
+
+from models.base import MONEY_PLACES, db, money, now, rfc3339
+from models.item import Item
+from models.movement import Movement
+from models.shapes import COUNT, MONEY, TIME, closed
+
+# A price has up to 13 digits: summed in groups of three, no sum exceeds 64 bits for nine million items with the
+# largest stock there can be. SQLite has no larger integers, and would go on with rounded ones.
+GROUP = 1000
+GROUPS = 5
+
+SHAPE = closed(
+    "Stats",
+    {
+        **dict.fromkeys(("items", "archived", "units"), COUNT),
+        "value": MONEY,
+        **dict.fromkeys(("low_stock", "movements_today", "movements_this_week"), COUNT),
+        "generated_at": TIME,
+    },
+)
+
+
+def stats(moment: datetime | None = None) -> dict[str, Any]:
+    """The numbers at this moment, as clients see them.
+
+    Units, value and low stock are those of the items that are not archived; a day begins at midnight UTC, a
+    week on Monday (ISO 8601), and a movement counts on the day that it occurred.
+    """
+    moment = moment or now()
+    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    tomorrow = today + timedelta(days=1)
+    totals = db.session.execute(_TOTALS).one()
+    return {
+        "items": totals.items,
+        "archived": totals.archived,
+        "units": int(totals.units),
+        "value": money(Decimal(_scaled_value(totals)).scaleb(-MONEY_PLACES)),
+        "low_stock": totals.low_stock,
+        "movements_today": _occurred(today, tomorrow),
+        "movements_this_week": _occurred(today - timedelta(days=today.weekday()), tomorrow),
+        "generated_at": rfc3339(moment),
+    }
+
+
+def _scaled_value(totals: Any) -> int:
+    return sum(int(getattr(totals, f"value_{place}")) * GROUP**place for place in range(GROUPS))
+
+
+def _occurred(since: datetime, until: datetime) -> int:
+    query = select(func.count()).where(Movement.occurred_at >= since, Movement.occurred_at < until)
+    return db.session.scalar(query.select_from(Movement)) or 0
+
+
+def _sum(number: ColumnElement[int], condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, number), else_=0)), 0)
+
+
+def _totals() -> Any:
+    active = Item.archived.is_(False)
+    one = type_coerce(1, Integer())
+    price = type_coerce(Item.price, BigInteger())
+    return select(
+        func.count(case((active, 1))).label("items"),
+        func.count(case((Item.archived.is_(True), 1))).label("archived"),
+        func.count(case((and_(active, Item.quantity <= Item.reorder_level), one))).label("low_stock"),
+        _sum(type_coerce(Item.quantity, Integer()), active).label("units"),
+        *(
+            _sum(Item.quantity * (price // GROUP**place % GROUP), active).label(f"value_{place}")
+            for place in range(GROUPS)
+        ),
+    )
+
+
+_TOTALS = _totals()

@@ -1,0 +1,184 @@
+"""The stock while lines are applied to it: locked, moved by the rules, written in one statement."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, case, or_, select, update
+
+from models.base import UtcTime, table_of
+from models.item import Item
+from models.item_fields import MAX_QUANTITY, folded
+from models.principal import Principal
+from models.reading import AnySelect
+from models.refusals import NotFound, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement to be recorded, of the item with this id or else this SKU; `quantity` means what its
+    kind makes of it."""
+
+    kind: str
+    quantity: int
+    reason: str
+    reference: str = ""
+    item_id: int | None = None
+    sku: str | None = None
+    expect_quantity: int | None = None
+    occurred_at: datetime | None = None
+    reverses_id: int | None = None
+
+    def row(self, item_id: int, delta: int, quantity_after: int, moment: datetime, by: Principal) -> dict[str, Any]:
+        """The row of the ledger that this line becomes."""
+        return {
+            "item_id": item_id,
+            "user_id": by.user_id,
+            "kind": self.kind,
+            "delta": delta,
+            "quantity_after": quantity_after,
+            "reason": self.reason,
+            "reference": self.reference,
+            "reverses_id": self.reverses_id,
+            "occurred_at": self.occurred_at or moment,
+            "created_at": moment,
+        }
+
+
+class RefusedLines(Refusal):
+    """Some lines can't be recorded, so none was; `refusals` maps their index to the reason."""
+
+    def __init__(self, refusals: Mapping[int, Refusal]) -> None:
+        first = next(iter(refusals))
+        unknown = any(isinstance(refusal, NotFound) for refusal in refusals.values())
+        super().__init__(
+            "invalid_input" if unknown else refusals[first].code,
+            f"Nothing was recorded. Line {first}: {refusals[first].detail}",
+            errors=[
+                {
+                    "field": f"movements[{index}]",
+                    "index": index,
+                    "code": refusal.code,
+                    "message": refusal.detail,
+                    **refusal.extra,
+                }
+                for index, refusal in refusals.items()
+            ],
+        )
+        self.refusals = refusals
+
+
+class Stock:
+    """The stock of one locked item while lines are applied to it."""
+
+    def __init__(self, item_id: int, sku: str, quantity: int, archived: bool) -> None:
+        self.item_id = item_id
+        self.sku = sku
+        self.quantity = quantity
+        self.archived = archived
+        self.delta = 0
+
+    def take(self, line: Line) -> int:
+        """Apply a line and answer its delta; raises Refusal and stays as it was."""
+        if self.archived:
+            raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
+        if line.expect_quantity is not None and line.expect_quantity != self.quantity:
+            raise Refusal(
+                "quantity_changed",
+                f"Item {self.sku!r} has {self.quantity}, not {line.expect_quantity}.",
+                quantity=self.quantity,
+            )
+        delta = self._delta(line)
+        if self.quantity + delta < 0:
+            raise Refusal(
+                "insufficient_stock",
+                f"Item {self.sku!r} has {self.quantity}; {-delta} can't go.",
+                quantity=self.quantity,
+            )
+        if self.quantity + delta > MAX_QUANTITY:
+            raise Refusal(
+                "stock_limit",
+                f"Item {self.sku!r} has {self.quantity}; {delta} more exceed {MAX_QUANTITY}.",
+                quantity=self.quantity,
+            )
+        self.quantity += delta
+        self.delta += delta
+        return delta
+
+    def _delta(self, line: Line) -> int:
+        if line.kind == "count":
+            return line.quantity - self.quantity
+        return -line.quantity if line.kind == "issue" else line.quantity
+
+
+class Stocks:
+    """The locked stocks that some lines are about, found by id or by SKU."""
+
+    def __init__(self, stocks: Iterable[Stock]) -> None:
+        self.by_id = {stock.item_id: stock for stock in stocks}
+        self.by_key = {folded(stock.sku): stock for stock in self.by_id.values()}
+
+    def of(self, line: Line) -> Stock:
+        """The stock that a line is about; raises NotFound."""
+        stock = self.by_id.get(line.item_id) if line.item_id is not None else self.by_key.get(folded(line.sku or ""))
+        if stock is None:
+            name = f"id {line.item_id}" if line.item_id is not None else f"SKU {line.sku!r}"
+            raise NotFound(f"There is no item with the {name}.")
+        return stock
+
+
+_items = table_of(Item)
+
+
+def _lock(condition: ColumnElement[bool]) -> AnySelect:
+    columns = [_items.c[name] for name in ("id", "sku", "quantity", "archived")]
+    return select(*columns).where(condition).order_by(_items.c.id).with_for_update()
+
+
+def _move(condition: ColumnElement[bool], delta: ColumnElement[int]) -> Update:
+    return (
+        update(_items)
+        .where(condition, _items.c.quantity + delta >= 0)
+        .values(
+            quantity=_items.c.quantity + delta,
+            version=_items.c.version + 1,
+            updated_at=bindparam("moment", type_=UtcTime()),
+        )
+    )
+
+
+# What every movement asks is built once.
+_ONE = _items.c.id == bindparam("item")
+_LOCK_ONE = _lock(_ONE)
+_MANY = _items.c.id.in_(bindparam("ids", expanding=True))
+_LOCK_MANY = _lock(_MANY)
+_LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
+_MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()))
+
+
+def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
+    """The stocks of these lines as they are now, locked until this write ends."""
+    ids = {line.item_id for line in lines if line.item_id is not None}
+    keys = {folded(line.sku) for line in lines if line.sku is not None}
+    if keys:
+        found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
+    elif len(ids) == 1:
+        found = connection.execute(_LOCK_ONE, {"item": min(ids)})
+    else:
+        found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
+    return Stocks(Stock(*row) for row in found)
+
+
+def move_stocks(connection: Connection, stocks: Iterable[Stock], moment: datetime) -> None:
+    """Write the new quantities in one statement, whose condition guards the rule once more."""
+    deltas = {stock.item_id: stock.delta for stock in stocks}
+    if len(deltas) == 1:
+        [(item_id, delta)] = deltas.items()
+        values: dict[str, Any] = {"item": item_id, "delta": delta, "moment": moment}
+        moved = connection.execute(_MOVE_ONE, values)
+    else:
+        many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id))
+        moved = connection.execute(many, {"moment": moment})
+    if moved.rowcount != len(deltas):
+        raise AssertionError(f"{moved.rowcount} of {len(deltas)} locked items moved")
