@@ -1,0 +1,23 @@
+"""How Alembic reaches the application's database; run by `flask db …` and by a start that finds it outdated."""
+
+from alembic import context
+
+from api.schema import is_modelled
+from api.startup import changing_schema
+from models.base import db
+
+
+def run() -> None:
+    """Run the migrations in one transaction, while no other process runs them."""
+    with changing_schema() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=db.metadata,
+            compare_type=True,
+            include_name=is_modelled,
+            render_as_batch=connection.dialect.name == "sqlite",
+        )
+        context.run_migrations()
+
+
+run()

@@ -1,0 +1,17 @@
+"""The networks that an API token may be used from."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from models.base import Json
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.add_column("api_tokens", sa.Column("allowed_ips", Json()))
+
+
+def downgrade() -> None:
+    op.drop_column("api_tokens", "allowed_ips")
