@@ -1,0 +1,1 @@
+"""The HTTP floor: input, identity, errors, paging and the application itself."""

@@ -1,0 +1,279 @@
+"""The strict input types: each checks a value and cleans nothing; what does not fit is refused in words.
+
+A type is called with a value of the JSON body; `from_text` reads the same from a query parameter.
+Both raise InvalidValues, whose words follow the field's name: "must be a whole number".
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from models.base import MONEY_PLACES, MONEY_SCALE
+
+Json = dict[str, Any]
+
+# Control characters, surrogates, and the two separators that end a line in some readers only.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+UNPRINTABLE_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+# The same rules for schemas, in the syntax of ECMA-262: text of lines, and one line without blanks around it.
+LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+_INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+_OUTER = _INNER.replace("]", r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+LINE_PATTERN = f"^({_OUTER}({_INNER}*{_OUTER})?)?$"
+# What no SKU may contain: what can't be seen, what is a blank but not the common one, and what means nothing to others
+# (private use, U+FFFD). Named one by one, because each version of Python has tables of Unicode of its own.
+_UNSEEN = (
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff"
+    r"\ufff0-\uffff"
+)
+UNSEEN = re.compile(f"[{_UNSEEN}]")
+SKU_PATTERN = f"^[^ {_UNSEEN}]([^{_UNSEEN}]*[^ {_UNSEEN}])?$"
+TIME_PATTERN = (
+    r"^(19[0-9]{2}|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+
+class InvalidValues(ValueError):
+    """A value does not fit, for one reason or for several."""
+
+    def __init__(self, faults: Sequence["InvalidValue"]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+    def within(self, name: str) -> list["InvalidValue"]:
+        """The same faults, seen from the object or list that holds the value under this name."""
+        return [InvalidValue(fault.code, str(fault), _joined(name, fault.part)) for fault in self.faults]
+
+
+class InvalidValue(InvalidValues):
+    """The one fault of a value; `code` is stable, the words follow the field's name.
+
+    `part` says where inside the field, as `[3]` or `.colour`.
+    """
+
+    def __init__(self, code: str, words: str, part: str = "") -> None:
+        ValueError.__init__(self, words)
+        self.faults = [self]
+        self.code = code
+        self.part = part
+
+
+def _joined(name: str, part: str) -> str:
+    return f"{name}{part}" if not part or part[0] in ".[" else f"{name}.{part}"
+
+
+class Text:
+    """A string without control characters or surrogates; one line has no blanks around it."""
+
+    def __init__(
+        self, max_length: int, min_length: int = 0, *, lines: bool = False, pattern: str = "", pattern_words: str = ""
+    ) -> None:
+        self.max_length = max_length
+        self.min_length = min_length
+        self.lines = lines
+        self.pattern = re.compile(pattern) if pattern else None
+        self.pattern_words = pattern_words
+
+    def __call__(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise InvalidValue("wrong_type", f"must be a string, not {kind_of(value)}")
+        if len(value) < self.min_length:
+            raise InvalidValue("too_short", f"must have {self.min_length} or more characters")
+        if len(value) > self.max_length:
+            raise InvalidValue("too_long", f"must have at most {self.max_length} characters; it has {len(value)}")
+        if (UNPRINTABLE_BUT_LINES if self.lines else UNPRINTABLE).search(value):
+            raise InvalidValue("bad_characters", "must not contain control characters or lone surrogates")
+        if not self.lines and value != value.strip():
+            raise InvalidValue("bad_characters", "must not begin or end with a blank")
+        if self.pattern and not self.pattern.fullmatch(value):
+            raise InvalidValue("bad_format", self.pattern_words)
+        return value
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        schema: Json = {"type": "string", "maxLength": self.max_length}
+        if self.min_length:
+            schema["minLength"] = self.min_length
+        printable = LINES_PATTERN if self.lines else LINE_PATTERN
+        if self.pattern:
+            schema["allOf"] = [{"pattern": printable}, {"pattern": f"^{self.pattern.pattern}$"}]
+        else:
+            schema["pattern"] = printable
+        return schema
+
+
+class Sku(Text):
+    """A stock keeping unit: printable characters, blanks and slashes inside."""
+
+    def __init__(self, max_length: int) -> None:
+        super().__init__(max_length, 1)
+
+    def __call__(self, value: Any) -> str:
+        text = super().__call__(value)
+        if UNSEEN.search(text):
+            raise InvalidValue("bad_characters", "must have printable characters only")
+        return text
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        return {**super().schema(), "pattern": SKU_PATTERN}
+
+
+class Integer:
+    """A whole number; `5.0`, `"5"` and `true` are none."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def __call__(self, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InvalidValue("wrong_type", f"must be a whole number, not {kind_of(value)}")
+        if value < self.minimum:
+            raise InvalidValue("too_small", f"must be {self.minimum} or more")
+        if value > self.maximum:
+            raise InvalidValue("too_large", f"must be {self.maximum} or less")
+        return value
+
+    def from_text(self, text: str) -> int:
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,18})", text):
+            raise InvalidValue("wrong_type", "must be a whole number")
+        return self(int(text))
+
+    def schema(self) -> Json:
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+
+class Amount:
+    """An exact decimal amount of 0 or more, as `"12.50"` or as the JSON number 12.5; never rounded."""
+
+    def __init__(self, maximum: Decimal) -> None:
+        self.maximum = maximum
+
+    def __call__(self, value: Any) -> Decimal:
+        if isinstance(value, str):
+            return self.from_text(value)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise InvalidValue("wrong_type", f"must be an amount as '12.50', not {kind_of(value)}")
+        return self._checked(Decimal(value) or Decimal(0))  # JSON may write zero as -0.0 or 0e99
+
+    def from_text(self, text: str) -> Decimal:
+        if not re.fullmatch(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", text):
+            raise InvalidValue("wrong_type", "must be an amount as '12.50'")
+        return self._checked(Decimal(text))
+
+    def _checked(self, amount: Decimal) -> Decimal:
+        if amount.is_signed():
+            raise InvalidValue("too_small", "must be 0 or more")
+        if amount.adjusted() > self.maximum.adjusted() or amount > self.maximum:
+            raise InvalidValue("too_large", f"must be {self.maximum} or less")
+        exact = amount.quantize(1 / MONEY_SCALE)
+        if exact != amount:  # compared to the last digit, unlike normalize(), which rounds to 28 of them
+            raise InvalidValue("too_many_decimals", f"must have at most {MONEY_PLACES} decimals")
+        return exact
+
+    def schema(self) -> Json:
+        number = {"type": "number", "minimum": 0, "maximum": float(self.maximum), "multipleOf": float(1 / MONEY_SCALE)}
+        return {"anyOf": [self.text_schema(), number], "examples": ["12.50"]}
+
+    def text_schema(self) -> Json:
+        """The JSON Schema of the amount as text, with zeros before and after it as long as they fit."""
+        whole = self.maximum.adjusted() + 1
+        before, after = f"0{{0,{20 - whole}}}", f"0{{0,{20 - MONEY_PLACES}}}"
+        pattern = rf"^{before}[0-9]{{1,{whole}}}(\.[0-9]{{1,{MONEY_PLACES}}}{after})?$"
+        return {"type": "string", "pattern": pattern}
+
+
+class Boolean:
+    """`true` or `false`, nothing else."""
+
+    def __call__(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise InvalidValue("wrong_type", f"must be true or false, not {kind_of(value)}")
+        return value
+
+    def from_text(self, text: str) -> bool:
+        if text not in ("true", "false"):
+            raise InvalidValue("wrong_type", "must be true or false")
+        return text == "true"
+
+    def schema(self) -> Json:
+        return {"type": "boolean"}
+
+
+class Choice:
+    """One of a few words."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __call__(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise InvalidValue("not_a_choice", f"must be one of {', '.join(self.choices)}")
+        return value
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        return {"type": "string", "enum": list(self.choices)}
+
+
+class Timestamp:
+    """A moment with its zone (RFC 3339 section 5.6), to the microsecond; answered in UTC."""
+
+    def __call__(self, value: Any) -> datetime:
+        if not isinstance(value, str):
+            raise InvalidValue("wrong_type", f"must be a time as '2026-01-31T08:00:00Z', not {kind_of(value)}")
+        return self.from_text(value)
+
+    def from_text(self, text: str) -> datetime:
+        if not RFC3339.fullmatch(text):
+            raise InvalidValue("bad_format", "must be a time with its zone, as '2026-01-31T08:00:00Z' (RFC 3339)")
+        try:
+            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise InvalidValue("bad_format", "must be a time that the calendar has") from None
+        if not EARLIEST <= moment <= LATEST:
+            raise InvalidValue("bad_format", f"must lie between the years {EARLIEST.year} and {LATEST.year}")
+        return moment
+
+    def schema(self) -> Json:
+        return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN}
+
+
+def schema_of(type_: Any) -> Json:
+    """The JSON Schema of what a type accepts in a JSON body."""
+    schema: Json = type_.schema()
+    return schema
+
+
+def text_schema_of(type_: Any) -> Json:
+    """The JSON Schema of what a type accepts in a query parameter."""
+    schema: Json = type_.text_schema() if hasattr(type_, "text_schema") else type_.schema()
+    return schema
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for a message to a client."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {int: "a number", Decimal: "a decimal number", str: "a string", list: "a list"}
+    return names.get(type(value), "an object")
+
+
+def shown(name: str, length: int = 64) -> str:
+    """A name that came from outside, short and printable, for a message."""
+    cut = name if len(name) <= length else f"{name[:length]}…"
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cut)
