@@ -1,0 +1,137 @@
+"""The one door through which every refusal and every failure leaves: problem details (RFC 9457)."""
+
+import json
+import logging
+import re
+import uuid
+from typing import Any
+
+import flask_restful
+import orjson
+from flask import Flask, Response, g, request
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from api.problems import CODE_OF_STATUS, MEDIA_TYPE, PROBLEMS, SANE_REQUEST_ID, document
+from models.refusals import Refusal
+
+log = logging.getLogger("stockroom")
+
+RETRY_SECONDS = "2"
+RETRIED_LATER = ("unavailable", "idempotency_in_progress")
+# What drivers call operational although no retry will help, because the statement is at fault: in SQLite
+# any mistake (1), in MariaDB and MySQL an ambiguous (1052) or unknown (1054) column, collations that don't
+# go together (1267), an unknown function (1305), a value left out (1364), a broken CHECK (3819, 4025).
+MISTAKES = {1, 1052, 1054, 1267, 1305, 1364, 3819, 4025}
+READ_ONLY = "25006"  # PostgreSQL: a standby, or a database set read-only
+
+
+class Unreadable(Refusal):
+    """400: the request can't be read at all."""
+
+
+class InvalidInput(Refusal):
+    """422: every fault of the input, as made by `fault`."""
+
+    def __init__(self, faults: list[dict[str, Any]]) -> None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("invalid_input", f"The input has {count}: {faults[0]['message'].rstrip('?')}.", errors=faults)
+
+
+class Api(flask_restful.Api):  # type: ignore[misc] # Flask-RESTful has no types
+    """Leaves errors to Flask, as Flask-RESTful would answer them in its own shape; writes JSON by orjson."""
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app)
+        self.representations["application/json"] = _json
+
+    def error_router(self, original_handler: Any, e: Exception) -> Any:
+        return original_handler(e)
+
+
+def json_bytes(data: Any) -> bytes:
+    """A body as JSON, as every answer has it."""
+    return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _json(data: Any, status: int, headers: Any = None) -> Response:
+    return Response(json_bytes(data), status, headers)
+
+
+def fault(field: str, code: str, words: str) -> dict[str, Any]:
+    """One entry of `errors`: the words follow the field's name; inside a list, `index` says at which entry."""
+    entry: dict[str, Any] = {"field": field, "code": code, "message": f"{field} {words}"}
+    if place := re.match(r"[^\[]*\[(\d+)\]", field):
+        entry["index"] = int(place[1])
+    return entry
+
+
+def request_id() -> str:
+    """The id of this request: the client's, if it sent a sane one, or a new one."""
+    found: str | None = g.get("request_id")
+    if found is None:
+        sent = request.headers.get("X-Request-ID", "")
+        found = g.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    return found
+
+
+def init_errors(app: Flask) -> None:
+    """Send every exception of `app` through this door."""
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _failed)
+
+
+def problem(code: str, detail: str, headers: Any = (), **extra: Any) -> Response:
+    """One error answer; `g.problem` tells its code to whoever observes the request."""
+    g.problem = code
+    response = Response(
+        json.dumps(document(code, detail, request_id(), **extra), ensure_ascii=False),
+        status=PROBLEMS[code].status,
+        content_type=MEDIA_TYPE,
+    )
+    response.headers.extend(headers)
+    if code in RETRIED_LATER:
+        response.headers.setdefault("Retry-After", RETRY_SECONDS)
+    return response
+
+
+def _refused(refusal: Refusal) -> Response:
+    if refusal.code == "unavailable":
+        log.error("database unavailable: %s", refusal.__cause__ or refusal.detail)
+    return problem(refusal.code, refusal.detail, refusal.headers, **refusal.extra)
+
+
+def _http_error(error: HTTPException) -> Response:
+    """An error of Flask, Werkzeug or Flask-RESTful, which know a status and some headers."""
+    code = getattr(error, "problem", None) or CODE_OF_STATUS.get(error.code or 500)
+    if code is None:
+        return _failed(error)
+    headers = [(name, value) for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")]
+    said = None if error.description == type(error).description else error.description
+    return problem(code, said or PROBLEMS[code].explanation, headers)
+
+
+def _failed(error: Exception) -> Response:
+    if is_unavailable(error):
+        log.error("database unavailable: %s", getattr(error, "orig", None) or error)
+        return problem("unavailable", "The database can't take the request now; nothing was changed.")
+    log.error("unexpected failure: %s %s", request.method, request.path, exc_info=error)
+    return problem("internal_error", "Something went wrong here; the log has it under this request_id.")
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether the database could not be reached, or could not write just now: locked, full, read-only."""
+    if isinstance(error, PoolTimeout | InterfaceError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == READ_ONLY:
+        return True
+    return isinstance(error, OperationalError) and _number(error.orig) not in MISTAKES
+
+
+def _number(error: BaseException | None) -> Any:
+    """The number that SQLite or PyMySQL gives an error; PostgreSQL has none."""
+    return getattr(error, "sqlite_errorcode", None) or next(iter(error.args if error else ()), None)
