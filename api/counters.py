@@ -1,0 +1,125 @@
+"""Counters of fixed windows: exact in the memory of one process, or in Redis for several."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+log = logging.getLogger("stockroom")
+
+# How many windows are kept in memory; beyond them, those that began first are forgotten.
+REMEMBERED = 100_000
+# How long one look at Redis may take, and how long after a failure it is left alone, in seconds.
+REDIS_PATIENCE = 0.1
+REDIS_REST = 5.0
+# One trip, and atomic: whatever the number of clients, each number is told once.
+ADD = """
+local counted = tonumber(ARGV[1])
+local number = counted == 0 and tonumber(redis.call('GET', KEYS[1]) or 0) or redis.call('INCRBY', KEYS[1], counted)
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 and counted > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if left < 0 then left = tonumber(ARGV[2]) end
+return {number, left}
+"""
+
+
+class Count(NamedTuple):
+    """How many were counted in a window, and the seconds until it ends."""
+
+    number: int
+    seconds: float
+
+
+class Counter(Protocol):
+    """Counts in windows of one length."""
+
+    def add(self, key: str, amount: int) -> Count:
+        """Count so many under this key; 0 only looks. A window begins with the first that is counted in it."""
+
+
+class MemoryCounter:
+    """Counts in the memory of this process; threads never get the same number."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        # By key, the number and the end; as all windows are equally long, the first to end comes first.
+        self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def add(self, key: str, amount: int) -> Count:
+        with self._lock:
+            now = self._clock()
+            while self._windows and next(iter(self._windows.values()))[1] <= now:
+                self._windows.popitem(last=False)
+            number, end = self._windows.get(key, (0, now + self._seconds))
+            if amount:
+                self._windows[key] = number + amount, end
+            if len(self._windows) > REMEMBERED:
+                self._windows.popitem(last=False)
+        return Count(number + amount, end - now)
+
+
+class RedisCounter:
+    """Counts in Redis, for every process that names it; while it does not answer, in `otherwise`."""
+
+    def __init__(
+        self, redis: "Redis", name: str, seconds: float, otherwise: Counter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._add = redis.register_script(ADD)
+        self._name = name
+        self._seconds = seconds
+        self._otherwise = otherwise
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ask_again: float | None = None  # None while it answers
+
+    def add(self, key: str, amount: int) -> Count:
+        if self._is_to_be_asked():
+            try:
+                number, left = self._add([f"{self._name}:{key}"], [amount, int(self._seconds * 1000)])
+            except RedisError as error:
+                self._failed(error)
+            else:
+                self._answered()
+                return Count(number, left / 1000)
+        return self._otherwise.add(key, amount)
+
+    def _is_to_be_asked(self) -> bool:
+        """Whether it answers or has rested; then one request asks, and the others do not wait for the outcome."""
+        with self._lock:
+            if self._ask_again is None:
+                return True
+            if self._clock() < self._ask_again:
+                return False
+            self._ask_again = self._clock() + REDIS_REST
+            return True
+
+    def _failed(self, error: RedisError) -> None:
+        with self._lock:
+            was_well, self._ask_again = self._ask_again is None, self._clock() + REDIS_REST
+        if was_well:
+            log.warning("limits are counted in memory: Redis does not answer (%s)", type(error).__name__)
+
+    def _answered(self) -> None:
+        with self._lock:
+            was_ill, self._ask_again = self._ask_again is not None, None
+        if was_ill:
+            log.warning("limits are counted in Redis again")
+
+
+def redis_of(url: str) -> Any:
+    """A client of the Redis that `url` names, which gives up soon; raises ValueError for a URL that names none.
+
+    Nothing is asked of it yet.
+    """
+    return Redis.from_url(
+        url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE, retry=Retry(NoBackoff(), 0)
+    )
