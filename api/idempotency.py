@@ -1,0 +1,136 @@
+"""`Idempotency-Key`: a retried request is answered as the first one was, and changes nothing more.
+
+Follows draft-ietf-httpapi-idempotency-key-header. The key is claimed in the transaction of the change, so
+that both are stored or neither is; what a client was told of a refused change (409, 422) is kept too.
+"""
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request
+from flask_restful.utils import unpack
+
+from api.auth import current_principal
+from api.errors import Unreadable
+from api.problems import PROBLEMS
+from models.base import db
+from models.idempotency import IdempotencyKey, in_progress
+from models.refusals import Refusal
+from models.transactions import transactional
+from settings import Settings
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+Run = Callable[[], Any]
+
+HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotent-Replayed": "true"}
+KEPT_REFUSALS = (409, 422)
+# 1 to 255 printable characters, bare or as a quoted string (RFC 9651 section 3.3.3).
+KEY = re.compile(r'"(?P<quoted>[ !#-\[\]-~]{1,255})"|(?P<bare>[!#-~][ -~]{0,254})')
+
+
+class _InFlight:
+    """The keys of the requests that this process is answering."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: set[tuple[int, str]] = set()
+
+    @contextmanager
+    def claimed(self, user_id: int, key: str) -> Iterator[None]:
+        """Hold the key; raises Refusal `idempotency_in_progress` when another request holds it."""
+        with self._lock:
+            if (user_id, key) in self._keys:
+                raise in_progress()
+            self._keys.add((user_id, key))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keys.remove((user_id, key))
+
+
+def init_idempotency(app: Flask) -> None:
+    """Give the application its register of running keys."""
+    app.extensions["stockroom.in_flight"] = _InFlight()
+
+
+def idempotent(method: Method) -> Method:
+    """Hang it on a method that honours Idempotency-Key; a method that creates and lacks it refuses the header."""
+    method.idempotent = True  # type: ignore[attr-defined]
+    return method
+
+
+def refuse_key() -> None:
+    """Refuse the header where nothing would honour it: its sender counts on what it promises."""
+    if HEADER in request.headers and request.method in ("POST", "PATCH"):
+        raise Unreadable("invalid_header", f"{request.method} does not honour {HEADER} here; leave it out.")
+
+
+def once(run: Run) -> Any:
+    """The answer of `run`, or the one that it gave when this key was first used.
+
+    Raises Refusal `idempotency_in_progress`, `idempotency_key_reused`, or the refusal that was kept.
+    """
+    key = _sent_key()
+    if key is None:
+        return run()
+    user_id = current_principal().user_id
+    in_flight: _InFlight = current_app.extensions["stockroom.in_flight"]
+    with in_flight.claimed(user_id, key):
+        answer = _run_or_replay(run, user_id, key)
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+def _sent_key() -> str | None:
+    sent = request.headers.get(HEADER)
+    if sent is None:
+        return None
+    match = KEY.fullmatch(sent)
+    if match is None:
+        raise Unreadable("invalid_header", f"{HEADER} must have 1 to 255 printable characters, quoted or bare.")
+    return match["quoted"] or match["bare"]
+
+
+@transactional
+def _run_or_replay(run: Run, user_id: int, key: str) -> Any:
+    settings: Settings = current_app.extensions["stockroom.settings"]
+    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(), settings.idempotency_lifetime)
+    if claimed.status is not None:
+        return _replay(claimed.status, claimed.outcome)
+    try:
+        with db.session.begin_nested():
+            answer = run()
+    except Refusal as refusal:
+        status = PROBLEMS[refusal.code].status
+        if status not in KEPT_REFUSALS:
+            raise
+        claimed.keep(status, {"code": refusal.code, "detail": refusal.detail, "extra": refusal.extra})
+        return refusal
+    body, status, headers = unpack(answer)
+    claimed.keep(status, {"body": body, "headers": headers})
+    return answer
+
+
+def _replay(status: int, outcome: Any) -> Any:
+    if status in KEPT_REFUSALS:
+        refusal = Refusal(outcome["code"], outcome["detail"], **outcome["extra"])
+        refusal.headers = REPLAYED
+        return refusal
+    return outcome["body"], status, {**outcome["headers"], **REPLAYED}
+
+
+def _fingerprint() -> str:
+    """What makes two requests the same: method, path, query and every byte of the body."""
+    digest = hashlib.sha256()
+    # A file has been read already: its bytes lie on disk, their digest here.
+    body = g.body_digest if "body_digest" in g else request.get_data()
+    for part in (request.method.encode(), request.full_path.encode(), body):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""The two kinds of resource: closed by default, and strict about what comes in and goes out."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import flask_restful
+from flask import request
+
+from api.audit import record_refusal
+from api.auth import Challenged, current_principal, sign_in
+from api.errors import InvalidInput
+from api.idempotency import once, refuse_key
+from api.inputs import NOTHING, Form
+from api.limits import count_request
+from api.negotiation import negotiate
+from api.permissions import Need
+from models.refusals import Refusal
+
+
+class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-RESTful has no types
+    """Who, what, then the method: no method runs before its caller and its input are known to be good.
+
+    Where `limited` is false, only wrong credentials count against the limit of requests.
+    """
+
+    limited: ClassVar[bool] = True
+
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        name = "get" if request.method == "HEAD" else request.method.lower()
+        method = getattr(self, name)
+        try:
+            principal = sign_in()
+        except (Challenged, Refusal):
+            count_request(None)
+            raise
+        if self.limited:
+            count_request(principal)
+        try:
+            self.admit(name.upper())
+        except (Challenged, Refusal) as refusal:
+            if principal:
+                record_refusal(principal, refusal.code if isinstance(refusal, Refusal) else refusal.problem)
+            raise
+        negotiate(method)
+        if not hasattr(method, "idempotent"):
+            refuse_key()
+            return _prepared(method, args, kwargs)()
+        return once(_prepared(method, args, kwargs))
+
+    def admit(self, method: str) -> None:
+        """Let the caller pass, or raise Unauthorized or Refusal."""
+        raise NotImplementedError
+
+
+def _prepared(method: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
+    """The call of a method with its input read; if that was refused, a call that says so.
+
+    A refused input is an outcome like another: it is kept under the Idempotency-Key of the request.
+    """
+    form: Form = method.form if hasattr(method, "form") else NOTHING
+    try:
+        arguments = form.parse_args()
+    except InvalidInput as refusal:
+        return partial(_refuse, refusal)
+    return partial(method, *args, **kwargs) if form is NOTHING else partial(method, arguments, *args, **kwargs)
+
+
+def _refuse(refusal: InvalidInput) -> None:
+    raise refusal
+
+
+class ProtectedResource(StrictResource):
+    """Closed: `needs` says for each method what the principal must have; a method without is a defect."""
+
+    needs: ClassVar[Mapping[str, Need]] = {}
+
+    def admit(self, method: str) -> None:
+        self.needs[method](current_principal())
+
+
+class OpenResource(StrictResource):
+    """Open to everybody; a credential that is sent must be good all the same."""
+
+    def admit(self, method: str) -> None:
+        """Everybody may."""
