@@ -1,0 +1,81 @@
+"""The change feed of the stock, and the audit of everything."""
+
+from typing import Any
+
+from flask_restful.reqparse import Namespace
+
+from api.errors import Unreadable
+from api.inputs import Form, QueryField, takes
+from api.outputs import gives, gives_page
+from api.pagination import Paging
+from api.permissions import scope
+from api.resource import ProtectedResource
+from api.types import Integer, Text, Timestamp
+from models import reading
+from models.event import STOCK, Event
+from models.shapes import BOOLEAN, TEXT, Shape, closed, list_of
+
+MAX_ID = 2**63 - 1
+
+
+class Position(Text):
+    """The id of an event, as text; what is wrong with it is found where it is read."""
+
+    def schema(self) -> Shape:
+        return {"type": "string", "pattern": "^[0-9]{0,18}$"}
+
+
+feed_form = Form(
+    QueryField(
+        "since", Position(19), default="", help="The `next_cursor` of the last answer; from the beginning without."
+    ),
+    QueryField("limit", Integer(1, 1000), default=100, help="Events at most."),
+)
+paging = Paging(Event.id, {}, default="-id")
+filters = (
+    QueryField("actor", Text(64, 1), help="The name of who did it."),
+    QueryField("type", Text(32, 1), help="As `item.updated` or `sign_in.failed`."),
+    QueryField("item_id", Integer(1, 2**31 - 1)),
+    QueryField("since", Timestamp(), help="Then or later."),
+    QueryField("until", Timestamp(), help="Before then."),
+)
+audit_filters = [filter_.name for filter_ in filters]
+audit_form = Form(*filters, *paging.fields)
+FEED = closed("Feed", {"data": list_of(Event.SHAPE), "next_cursor": TEXT, "has_more": BOOLEAN})
+
+
+class EventListResource(ProtectedResource):
+    """The change feed."""
+
+    needs = {"GET": scope("items:read")}
+
+    @takes(feed_form)
+    @gives(FEED)
+    def get(self, args: Namespace) -> Any:
+        """Read changes of items and stock in the order of their commits; store `next_cursor` and come back with it."""
+        since, limit = _position(args["since"]), args["limit"]
+        rows = reading.rows(Event.after(since, STOCK).limit(limit + 1))
+        events = [Event.to_dict(row) for row in rows[:limit]]
+        last = events[-1]["id"] if events else since
+        return {"data": events, "next_cursor": str(last), "has_more": len(rows) > limit}
+
+
+class AuditResource(ProtectedResource):
+    """The audit."""
+
+    needs = {"GET": scope("audit:read")}
+
+    @takes(audit_form)
+    @gives_page(Event.AUDIT_SHAPE)
+    def get(self, args: Namespace) -> Any:
+        """List all events, the newest first: those of users, tokens and sign-ins, failures and refusals included."""
+        query = Event.trail(**{name: args[name] for name in audit_filters})
+        return paging.page_of(query, args, Event.to_audit_dict)
+
+
+def _position(cursor: str) -> int:
+    if not cursor:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_ID:
+        raise Unreadable("invalid_cursor", "since must be the next_cursor of an earlier answer, as it came.")
+    return int(cursor)

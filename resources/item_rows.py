@@ -1,0 +1,128 @@
+"""The rows of an import: cells of CSV, or members of JSON lines, read by the rules of the forms of items."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from api.bodies import NotJson, parse_json
+from api.inputs import unknown
+from api.spreadsheets import Record, RecordFault, Records
+from api.types import InvalidValue, InvalidValues, shown
+from models.base import money
+from models.bulk import BLANK
+from models.importing import MAX_FAULTS, SHOWN, RowFault
+from models.item_fields import folded
+from models.staging import Row
+from resources.items import create_form
+
+# The columns of the import are those of the export, so that what went out can come back.
+COLUMNS = (
+    *("sku", "name", "description", "unit", "price", "quantity"),
+    *("reorder_level", "location", "barcode", "tags", "attributes"),
+)
+REQUIRED = ("sku",)
+# What an empty cell means; an empty quantity is none, and leaves the stock alone.
+EMPTY = {**BLANK, "quantity": None}
+
+# Columns whose values come again and again.
+REPETITIVE = ("unit", "price", "quantity", "reorder_level", "location", "tags", "attributes")
+REMEMBERED, SHORT = 4096, 100
+
+# What turns the value of each column into a field; raises InvalidValues.
+Readers = Mapping[str, Callable[[Any], Any]]
+
+
+def rows_of(records: Records, readers: Readers, faults: list[RowFault]) -> Iterator[Row]:
+    """The rows of a file whose values `readers` turn into fields; what is wrong goes to `faults`."""
+    for record in records:
+        if isinstance(record, RecordFault):
+            message = f"{record.column} {record.words}" if record.column else record.words
+            faults.append(RowFault(record.line, record.column, _shown(record.value), record.code, message))
+        else:
+            fields, wrong = _fields_of(record, readers)
+            faults += wrong
+            if "sku" in fields:
+                sku = fields.pop("sku")
+                yield Row(record.line, sku, folded(sku), fields, not wrong)
+        if len(faults) >= MAX_FAULTS:
+            return
+
+
+def _fields_of(record: Record, readers: Readers) -> tuple[dict[str, Any], list[RowFault]]:
+    """The fields that are right, and the faults of the others."""
+    faults: list[RowFault] = []
+    try:
+        fields = {name: readers[name](value) for name, value in record.values.items()}
+    except (KeyError, InvalidValues):  # which is rare: only then is each looked at alone
+        fields = dict(_one_by_one(record, readers, faults))
+    if fields.get("quantity", 0) is None:
+        del fields["quantity"]
+    faults += [
+        RowFault(record.line, name, "", "required", f"{name} is required")
+        for name in REQUIRED
+        if name not in record.values
+    ]
+    return fields, faults
+
+
+def _one_by_one(record: Record, readers: Readers, faults: list[RowFault]) -> Iterator[tuple[str, Any]]:
+    """The fields that are right; what is wrong with the others goes to `faults`."""
+    for name, value in record.values.items():
+        try:
+            if name not in readers:
+                fault = unknown(name, COLUMNS, "unknown_column", "column")
+                raise InvalidValue(fault.code, str(fault))
+            yield name, readers[name](value)
+        except InvalidValues as error:
+            faults += [
+                RowFault(record.line, shown(name), _shown(value), found.code, f"{found.part} {found}")
+                for found in error.within(shown(name))
+            ]
+
+
+def _price(text: str) -> str:
+    try:
+        return money(create_form.fields["price"].type.from_text(text))
+    except InvalidValue as error:
+        if error.code == "wrong_type" and "," in text:
+            raise InvalidValue(error.code, f"{error}: a point before the decimals, nothing between thousands") from None
+        raise
+
+
+def _tags(text: str) -> Any:
+    return create_form.fields["tags"].type(text.split("|"))
+
+
+def _attributes(text: str) -> Any:
+    try:
+        return create_form.fields["attributes"].type(parse_json(text))
+    except NotJson as error:
+        raise InvalidValue("malformed_json", str(error)) from None
+
+
+def _cell_reader(name: str) -> Callable[[str], Any]:
+    read = _of_text.get(name) or create_form.fields[name].type.from_text
+    return (lambda text: read(text) if text else EMPTY[name]) if name in EMPTY else read
+
+
+def _remembering(readers: Mapping[str, Callable[[Any], Any]]) -> Readers:
+    """The same readers, which read a short text that comes again only once."""
+    return {**readers, **{name: _remember(readers[name]) for name in REPETITIVE}}
+
+
+def _remember(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    again = lru_cache(REMEMBERED)(read)
+    return lambda value: again(value) if type(value) is str and len(value) <= SHORT else read(value)
+
+
+# Of the members of a JSON object, and of the cells of a CSV file.
+_of_value = {"price": lambda value: money(create_form.fields["price"].convert(value))}
+_of_text = {"price": _price, "tags": _tags, "attributes": _attributes}
+MEMBERS = _remembering({name: _of_value.get(name) or create_form.fields[name].convert for name in COLUMNS})
+CELLS = _remembering({name: _cell_reader(name) for name in COLUMNS})
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shown(text[:SHOWN], SHOWN)

@@ -1,0 +1,244 @@
+"""Items: list, create, read, replace, patch, archive, restore; by id and by SKU."""
+
+from typing import Any
+
+from flask import url_for
+from flask_restful.reqparse import Namespace
+
+from api.auth import current_principal
+from api.conditional import answer, check_absent, check_unchanged
+from api.containers import Attributes, Many
+from api.errors import InvalidInput, fault
+from api.idempotency import idempotent
+from api.inputs import Field, Form, QueryField, takes
+from api.negotiation import or_csv
+from api.outputs import gives_one, gives_page, some_of
+from api.pagination import Paging
+from api.permissions import require_scope, scope
+from api.resource import ProtectedResource
+from api.types import Amount, Boolean, Choice, Integer, InvalidValue, Sku, Text, Timestamp
+from models import item_query
+from models.item import Item
+from models.item_fields import MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS, folded
+from models.movement import Movement
+from models.refusals import NotFound, Refusal
+from models.transactions import Overtaken, transactional
+
+SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
+READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; leave it out"))
+USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST /items/{id}/movements")}
+
+sku_type = Sku(SKU_LENGTH)
+sku_field = Field("sku", sku_type, required=True, help="Unique whatever its case; kept as first written.")
+barcode_type = Text(64, 1)
+fields = (
+    Field("name", Text(NAME_LENGTH, 1), required=True),
+    Field("description", Text(4000, lines=True)),
+    Field("unit", Text(32), help="What one of it is: piece, kg, box of 12."),
+    Field("price", Amount(MAX_PRICE), help="Of one unit; exact, at most four decimals."),
+    Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="At or below it, stock is low."),
+    Field("location", Text(100)),
+    Field("barcode", barcode_type, nullable=True, help="Unique when given."),
+    Field("tags", Many(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
+    Field("attributes", Attributes(), help="Whatever else there is to know of it, by name."),
+)
+EXAMPLE = {
+    "name": "Desk lamp",
+    "unit": "piece",
+    "price": "12.50",
+    "reorder_level": 5,
+    "location": "A-01",
+    "tags": ["light"],
+    "attributes": {"colour": "green", "watts": 7},
+}
+create_form = Form(
+    sku_field,
+    *fields,
+    Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs `stock:write` too."),
+    refused=READ_ONLY,
+    example={"sku": "LAMP-1", **EXAMPLE, "quantity": 20},
+)
+item_form = Form(sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE})
+patch_form = item_form.merge_patch(
+    attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
+)
+SHAPE = (*item_form.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
+by_sku_form = Form(Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE)
+TAKEN = ("sku_taken", "barcode_taken")
+
+paging = Paging(Item.id, {name: getattr(Item, column) for name, column in SORTS.items()})
+filters = (
+    QueryField("q", Text(200, lines=True), help="Words, each of which sku, name, description or barcode must contain."),
+    QueryField("sku", Text(SKU_LENGTH, 1), help="Whatever its case."),
+    QueryField("barcode", barcode_type),
+    QueryField("tag", Text(50, 1)),
+    QueryField("location", Text(100)),
+    QueryField("low_stock", Boolean(), help="At or below the reorder level."),
+    QueryField("archived", Boolean(), default=False),
+    QueryField("min_price", Amount(MAX_PRICE)),
+    QueryField("max_price", Amount(MAX_PRICE)),
+    QueryField("updated_since", Timestamp()),
+)
+FILTERS = [filter_.name for filter_ in filters]
+list_form = Form(
+    *filters,
+    *paging.fields,
+    QueryField("fields", Many(Choice(*SHAPE), len(SHAPE), 1), help="Only these, separated by commas."),
+)
+
+
+class ItemListResource(ProtectedResource):
+    """The many items."""
+
+    needs = {"GET": scope("items:read"), "POST": scope("items:write")}
+
+    @takes(list_form)
+    @gives_page(some_of(Item.SHAPE))
+    @or_csv(SHAPE)
+    def get(self, args: Namespace) -> Any:
+        """List items; `q` keeps those with these words in sku, name, description or barcode."""
+        query = item_query.matching(**{name: args[name] for name in FILTERS})
+        return paging.page_of(query, args, lambda row: _only(args["fields"], item_query.to_dict(row)))
+
+    @takes(create_form)
+    @gives_one(Item.SHAPE, 201, refuses=TAKEN)
+    @idempotent
+    @transactional
+    def post(self, args: Namespace) -> Any:
+        """Add an item; a `quantity` becomes its opening movement."""
+        quantity = args.get("quantity")
+        if quantity is not None:
+            require_scope(current_principal(), "stock:write")
+        item = Item.create(**{name: args[name] for name in args if name != "quantity"}, by=current_principal())
+        if quantity:
+            Movement.open(item, quantity, current_principal())
+        return answer(item.to_dict(), 201, _location(item))
+
+
+class ItemResource(ProtectedResource):
+    """One item, by its id."""
+
+    needs = {"GET": scope("items:read")} | dict.fromkeys(("PUT", "PATCH", "DELETE"), scope("items:write"))
+
+    @gives_one(Item.SHAPE)
+    def get(self, item_id: int) -> Any:
+        """Read an item, archived or not."""
+        return answer(item_query.read(item_id))
+
+    @takes(item_form)
+    @gives_one(Item.SHAPE, refuses=("item_archived", *TAKEN))
+    @transactional
+    def put(self, args: Namespace, item_id: int) -> Any:
+        """Replace an item; fields left out fall back to their defaults, the stock stays."""
+        item = _locked(item_id)
+        item.replace(**args, by=current_principal())
+        return answer(item.to_dict())
+
+    @takes(patch_form)
+    @gives_one(Item.SHAPE, refuses=("item_archived", *TAKEN))
+    @idempotent
+    @transactional
+    def patch(self, args: Namespace, item_id: int) -> Any:
+        """Change some fields of an item (JSON merge patch, RFC 7396)."""
+        item = _locked(item_id)
+        item.merge(**args, by=current_principal())
+        _check_room(item)
+        return answer(item.to_dict())
+
+    @transactional
+    def delete(self, item_id: int) -> Any:
+        """Archive an item: it leaves the lists, its history stays, its SKU remains taken."""
+        _locked(item_id).set_archived(True, by=current_principal())
+        return None, 204
+
+
+class ItemRestoreResource(ProtectedResource):
+    """The way back from the archive."""
+
+    needs = {"POST": scope("items:write")}
+
+    @gives_one(Item.SHAPE, checked=True, name="restore_item")
+    @idempotent
+    @transactional
+    def post(self, item_id: int) -> Any:
+        """Bring an archived item back."""
+        item = _locked(item_id)
+        item.set_archived(False, by=current_principal())
+        return answer(item.to_dict())
+
+
+class ItemBySkuResource(ProtectedResource):
+    """One item, by its SKU."""
+
+    needs = {"GET": scope("items:read"), "PUT": scope("items:write")}
+
+    @gives_one(Item.SHAPE)
+    def get(self, sku: str) -> Any:
+        """Read an item by its SKU, whatever the case."""
+        if _fault_of_sku(sku):
+            raise NotFound("There is no item with such a SKU.")
+        return answer(item_query.read_by_sku(sku))
+
+    @takes(by_sku_form)
+    @gives_one(Item.SHAPE, 200, 201, refuses=("item_archived", *TAKEN))
+    @transactional
+    def put(self, args: Namespace, sku: str) -> Any:
+        """Create the item of this SKU, or replace it."""
+        _check_sku(sku, args.get("sku"))
+        try:
+            item = Item.by_sku(sku, lock=True)
+        except NotFound:
+            check_absent()
+            item = _created(**{"sku": sku, **args})
+            return answer(item.to_dict(), 201, _location(item))
+        check_unchanged(item.to_dict())
+        item.replace(**{**args, "sku": item.sku}, by=current_principal())
+        return answer(item.to_dict())
+
+
+def _locked(item_id: int) -> Item:
+    """The item, locked, and in the state that the client's If-Match asks for."""
+    item = Item.get(item_id, lock=True)
+    check_unchanged(item.to_dict())
+    return item
+
+
+def _created(**fields: Any) -> Item:
+    try:
+        return Item.create(**fields, by=current_principal())
+    except Refusal as refusal:
+        if refusal.code == "sku_taken":  # it was free a moment ago: replace what a rival has made
+            raise Overtaken from refusal
+        raise
+
+
+def _check_sku(path_sku: str, body_sku: str | None) -> None:
+    if error := _fault_of_sku(path_sku):
+        raise InvalidInput([fault("sku", error.code, str(error))])
+    if body_sku is not None and folded(body_sku) != folded(path_sku):
+        raise InvalidInput([fault("sku", "mismatch", f"must be left out or match the path, {path_sku!r}")])
+
+
+def _fault_of_sku(path_sku: str) -> InvalidValue | None:
+    try:
+        sku_type(path_sku)
+    except InvalidValue as error:
+        return error
+    return None
+
+
+def _check_room(item: Item) -> None:
+    """A patch that is small enough may still merge into too much."""
+    if len(item.attributes) > Attributes.MAX_ENTRIES:
+        words = f"must have at most {Attributes.MAX_ENTRIES} entries; with this patch it has {len(item.attributes)}"
+        raise InvalidInput([fault("attributes", "wrong_length", words)])
+
+
+def _location(item: Item) -> dict[str, str]:
+    return {"Location": url_for("item", item_id=item.id)}
+
+
+def _only(shape: list[str] | None, item: dict[str, Any]) -> dict[str, Any]:
+    if shape is None:
+        return item
+    return {name: item[name] for name in shape}

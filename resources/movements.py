@@ -1,0 +1,201 @@
+"""Movements: the ledger of one item, and of all."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from flask import url_for
+from flask_restful.reqparse import Namespace
+
+from api.auth import current_principal
+from api.conditional import answer
+from api.containers import Many
+from api.idempotency import idempotent
+from api.inputs import Field, Form, QueryField, Record, takes
+from api.negotiation import or_csv
+from api.outputs import gives, gives_one, gives_page
+from api.pagination import Paging
+from api.permissions import scope
+from api.resource import ProtectedResource
+from api.types import Choice, Integer, InvalidValue, Text, Timestamp
+from models import item_query
+from models.base import now, rfc3339
+from models.item_fields import MAX_QUANTITY, SKU_LENGTH
+from models.movement import ALL_KINDS, KINDS, Movement
+from models.shapes import ID, INTEGER, TEXT, TIME, closed, list_of
+from models.stock import Line
+from models.transactions import transactional
+
+# Clocks differ a little; what lies further ahead is a mistake.
+AHEAD = timedelta(minutes=5)
+LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
+
+MAX_LINES = 1000
+
+item_id_type = Integer(1, 2**31 - 1)
+reference_type = Text(100)
+reason_type = Text(500, 1)
+
+
+def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
+    """What no single field shows: whether the quantity suits the kind, and the time is not to come."""
+    kind, least = line["kind"], LEAST[line["kind"]]
+    if kind == "adjust" and line["quantity"] == 0:
+        yield InvalidValue("too_small", "must not be 0 to adjust", "quantity")
+    elif line["quantity"] < least:
+        yield InvalidValue("too_small", f"must be {least} or more to {kind}", "quantity")
+    if line.get("occurred_at", now()) > now() + AHEAD:
+        yield InvalidValue("in_future", "must not lie in the future", "occurred_at")
+
+
+def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
+    """A line of a batch names its item itself, in one of two ways."""
+    if ("item_id" in line) == ("sku" in line):
+        yield InvalidValue("required", "or sku must be given, and not both", "item_id")
+    yield from faults_of_line(line)
+
+
+line_fields = (
+    Field("kind", Choice(*KINDS), required=True, help="receive +, issue −, adjust signed, count sets."),
+    Field("quantity", Integer(-MAX_QUANTITY, MAX_QUANTITY), required=True, help="Units, as the kind reads them."),
+    Field("reason", reason_type, required=True, help="Why."),
+    Field("reference", reference_type, help="An order, a delivery note: yours to search by."),
+    Field("expect_quantity", Integer(0, MAX_QUANTITY), help="Refuse unless the stock is this now."),
+    Field("occurred_at", Timestamp(), help="When it happened; now, unless it was earlier."),
+)
+# What `faults_of_line` says of kind and quantity, as JSON Schema.
+BOUNDS = {kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()}
+LINE_RULES = {"oneOf": [{"properties": {"kind": {"const": kind}, "quantity": bound}} for kind, bound in BOUNDS.items()]}
+EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
+movement_form = Form(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
+batch_line_form = Form(
+    Field("item_id", item_id_type, help="The item, by its id …"),
+    Field("sku", Text(SKU_LENGTH, 1), help="… or by its SKU."),
+    *line_fields,
+    check=faults_of_batch_line,
+    rules={"allOf": [LINE_RULES, {"oneOf": [{"required": ["item_id"]}, {"required": ["sku"]}]}]},
+)
+batch_form = Form(
+    Field("movements", Many(Record(batch_line_form), MAX_LINES, 1, unique=False), required=True),
+    example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
+)
+reversal_form = Form(
+    Field("reason", reason_type, help="Why."), Field("reference", reference_type), example={"reason": "booked twice"}
+)
+MOVED = ("insufficient_stock", "quantity_changed", "stock_limit", "item_archived")
+
+COLUMNS = tuple(Movement.SHAPE["properties"])
+paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
+filters = (
+    QueryField("user", Text(64, 1), help="The name of who made it."),
+    QueryField("kind", Choice(*ALL_KINDS)),
+    QueryField("reference", reference_type),
+    QueryField("since", Timestamp(), help="Occurred then or later."),
+    QueryField("until", Timestamp(), help="Occurred before then."),
+)
+item_ledger_form = Form(*filters, *paging.fields)
+ledger_form = Form(
+    QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
+)
+quantity_form = Form(QueryField("at", Timestamp(), help="The moment; now, unless given."))
+
+
+class ItemMovementListResource(ProtectedResource):
+    """The ledger of one item."""
+
+    needs = {"GET": scope("items:read"), "POST": scope("stock:write")}
+
+    @takes(item_ledger_form)
+    @gives_page(Movement.SHAPE)
+    @or_csv(COLUMNS)
+    def get(self, args: Namespace, item_id: int) -> Any:
+        """List the movements of an item, in the order they were recorded."""
+        item = item_query.read(item_id)
+        return _page(item_ledger_form, args, item_id=item["id"])
+
+    @takes(movement_form)
+    @gives_one(Movement.SHAPE, 201, refuses=MOVED)
+    @idempotent
+    @transactional
+    def post(self, args: Namespace, item_id: int) -> Any:
+        """Move stock: receive, issue, adjust or count."""
+        movement = Movement.record_one(Line(item_id=item_id, **args), current_principal())
+        return _created(movement)
+
+
+class ItemQuantityResource(ProtectedResource):
+    """The stock of one item at a moment."""
+
+    needs = {"GET": scope("items:read")}
+
+    @takes(quantity_form)
+    @gives(closed("Quantity", {"item_id": ID, "sku": TEXT, "at": TIME, "quantity": INTEGER}))
+    def get(self, args: Namespace, item_id: int) -> Any:
+        """Read how many there were: the sum of all that had occurred by then."""
+        item = item_query.read(item_id)
+        at = args["at"] or now()
+        quantity = Movement.quantity_at(item_id, at)
+        return {"item_id": item_id, "sku": item["sku"], "at": rfc3339(at), "quantity": quantity}
+
+
+class MovementListResource(ProtectedResource):
+    """The whole ledger."""
+
+    needs = {"GET": scope("items:read"), "POST": scope("stock:write")}
+
+    @takes(ledger_form)
+    @gives_page(Movement.SHAPE)
+    @or_csv(COLUMNS)
+    def get(self, args: Namespace) -> Any:
+        """List movements of all items, in the order they were recorded."""
+        return _page(ledger_form, args)
+
+    @takes(batch_form)
+    @gives(closed("RecordedBatch", {"movements": list_of(Movement.SHAPE)}), 201, refuses=MOVED, name="create_movements")
+    @idempotent
+    @transactional
+    def post(self, args: Namespace) -> Any:
+        """Move stock of many items, up to 1,000 lines: all of them or none."""
+        movements = Movement.record([Line(**line) for line in args["movements"]], current_principal())
+        return {"movements": movements}, 201, {"Location": url_for("movements")}
+
+
+class MovementResource(ProtectedResource):
+    """One row of the ledger."""
+
+    needs = {"GET": scope("items:read")}
+
+    @gives_one(Movement.SHAPE)
+    def get(self, movement_id: int) -> Any:
+        """Read a movement."""
+        return answer(Movement.get(movement_id))
+
+
+class ReversalResource(ProtectedResource):
+    """The way to undo a movement: a second one that counters it."""
+
+    needs = {"POST": scope("stock:write")}
+
+    @takes(reversal_form)
+    @gives_one(Movement.SHAPE, 201, refuses=("already_reversed", "not_reversible", *MOVED))
+    @idempotent
+    @transactional
+    def post(self, args: Namespace, movement_id: int) -> Any:
+        """Reverse a movement, once; a reversal itself can't be reversed."""
+        reversal = Movement.reverse(
+            movement_id,
+            reason=args.get("reason"),
+            reference=args.get("reference", ""),
+            by=current_principal(),
+        )
+        return _created(reversal)
+
+
+def _created(movement: dict[str, Any]) -> Any:
+    return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
+
+
+def _page(form: Form, args: Namespace, **conditions: Any) -> Any:
+    paged = {field.name for field in paging.fields}
+    conditions |= {name: args[name] for name in form.query if name not in paged}
+    return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)

@@ -1,0 +1,86 @@
+"""The change feed and the audit: what a reader may count on."""
+
+import pytest
+
+
+def read_all(client, limit=2, path="/events"):
+    """Walk the feed from the beginning in small steps."""
+    events, cursor, more = [], "", True
+    while more:
+        page = client.get(f"{path}?limit={limit}&since={cursor}").json
+        events += page["data"]
+        cursor, more = page["next_cursor"], page["has_more"]
+    return events
+
+
+def test_every_change_is_told_in_order_with_the_thing_as_it_became(member, lamp):
+    member.patch(lamp, json={"name": "Lamp"})
+    moved = member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 2, "reason": "order 7"}).json
+    member.delete(lamp)
+    restored = member.post(f"{lamp}/restore").json
+
+    events = read_all(member)
+
+    assert [event["type"] for event in events] == [
+        "item.created",
+        "movement.created",
+        "item.updated",
+        "movement.created",
+        "item.archived",
+        "item.restored",
+    ]
+    assert events[3]["data"] == moved
+    assert events[5]["data"] == restored
+    assert {event["item_id"] for event in events} == {restored["id"]}
+    assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+
+
+def test_an_event_says_who_when_and_in_which_request(member):
+    answer = member.post("/items", json={"sku": "A", "name": "B"}, headers={"X-Request-ID": "order-7"})
+
+    (event,) = member.get("/events").json["data"]
+
+    assert (event["actor"], event["request_id"]) == ("mel", "order-7")
+    assert event["at"].endswith("Z")
+    assert event["data"] == answer.json
+
+
+def test_replaying_the_feed_rebuilds_the_stock(member, lamp):
+    for quantity in (1, 4, 2):
+        member.post(f"{lamp}/movements", json={"kind": "count", "quantity": quantity, "reason": "counted"})
+    stock = {}
+    deltas = {}
+
+    for event in read_all(member):
+        if event["type"] == "movement.created":
+            stock[event["item_id"]] = event["data"]["quantity_after"]
+            deltas[event["item_id"]] = deltas.get(event["item_id"], 0) + event["data"]["delta"]
+        else:
+            stock[event["item_id"]] = event["data"]["quantity"]
+
+    assert stock == deltas == {member.get(lamp).json["id"]: 2}
+
+
+def test_a_reader_without_news_keeps_its_cursor(member, lamp):
+    cursor = member.get("/events").json["next_cursor"]
+
+    page = member.get(f"/events?since={cursor}").json
+
+    assert page == {"data": [], "next_cursor": cursor, "has_more": False}
+
+
+def test_what_changes_nothing_is_not_told(member, lamp):
+    cursor = member.get("/events").json["next_cursor"]
+
+    member.patch(lamp, json={"name": "Desk lamp"})
+    member.post(f"{lamp}/restore")
+    member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 9, "reason": "refused"})
+
+    assert member.get(f"/events?since={cursor}").json["data"] == []
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "9" * 19, "١"])
+def test_a_cursor_that_is_none_is_refused(member, cursor):
+    refused = member.get(f"/events?since={cursor}")
+
+    assert (refused.status_code, refused.json["code"]) == (400, "invalid_cursor")
