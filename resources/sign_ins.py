@@ -1,0 +1,120 @@
+"""Sign-ins of people: log in, refresh, log out; and registration, where it is open."""
+
+from typing import Any
+
+from flask import current_app, url_for
+from flask_restful.reqparse import Namespace
+
+from api import auth, permissions
+from api.accounts import email_type, new_hash, password_type, renewed_hash, username_type
+from api.auth import current_principal
+from api.conditional import answer
+from api.inputs import Field, Form, takes
+from api.outputs import gives, gives_one
+from api.resource import OpenResource, ProtectedResource
+from api.sign_ins import PAIR, begin_sign_in, pair_of
+from api.types import Text
+from models.event import ACCESS, Event
+from models.principal import Principal
+from models.refusals import Refusal
+from models.sign_in import Refreshed, SignIn
+from models.transactions import transactional
+from models.user import User
+from settings import Settings
+
+credential_type = Text(512, lines=True)
+login_form = Form(
+    Field("username", credential_type, required=True),
+    Field("password", credential_type, required=True),
+    example={"username": "mia", "password": "a long sentence is best"},
+)
+refresh_form = Form(
+    Field("refresh_token", Text(200), required=True, help="Of the last answer; it is spent by this."),
+    example={"refresh_token": "0CqYv…"},
+)
+registration_form = Form(
+    Field("username", username_type, required=True),
+    Field("email", email_type, required=True),
+    Field("password", password_type, required=True),
+    example={"username": "mia", "email": "mia@example.com", "password": "a long sentence is best"},
+)
+
+
+class LoginResource(OpenResource):
+    """The door for people."""
+
+    @takes(login_form)
+    @gives(PAIR, name="login")
+    def post(self, args: Namespace) -> Any:
+        """Sign in with a password; the access token lives for minutes, the refresh token once."""
+        before = User.credentials(args["username"])
+        principal = auth.verify_password(args["username"], args["password"])
+        if principal is None or before is None:
+            raise auth.wrong_credentials()
+        return pair_of(_begin(principal, before.password_hash, renewed_hash(before.password_hash, args["password"])))
+
+
+class RefreshResource(OpenResource):
+    """The way to stay signed in."""
+
+    @takes(refresh_form)
+    @gives(PAIR, name="refresh")
+    def post(self, args: Namespace) -> Any:
+        """Spend a refresh token for a new pair; one that was spent before ends the sign-in."""
+        refreshed = _refresh(args["refresh_token"])
+        if refreshed is None:
+            raise auth.wrong_credentials()
+        return pair_of(refreshed)
+
+
+class LogoutResource(ProtectedResource):
+    """The way out."""
+
+    needs = {"POST": permissions.sign_in}
+
+    @gives(None, 204, name="logout")
+    @transactional
+    def post(self) -> Any:
+        """End this sign-in; its tokens are refused from now on."""
+        principal = current_principal()
+        SignIn.end(principal.sign_in_id or 0)
+        Event.note("sign_in.ended", {"username": principal.username}, principal, stream=ACCESS)
+        return None, 204
+
+
+class RegistrationResource(OpenResource):
+    """Where a stranger becomes a guest, if the service is open to strangers."""
+
+    def admit(self, method: str) -> None:
+        """Everybody may, where registration is open; raises Refusal `registration_closed`."""
+        if not _settings().allow_registration:
+            raise Refusal("registration_closed", "Registration is closed here; ask an administrator.")
+
+    @takes(registration_form)
+    @gives_one(User.SHAPE, 201, refuses=("registration_closed", "username_taken", "email_taken"), name="register")
+    def post(self, args: Namespace) -> Any:
+        """Register as a guest."""
+        return _register(args["username"], args["email"], new_hash("password", args["password"], args["username"]))
+
+
+@transactional
+def _register(username: str, email: str, password_hash: str) -> Any:
+    user = User.create(username=username, email=email, password_hash=password_hash, role="guest")
+    return answer(user.to_dict(), 201, {"Location": url_for("user", user_id=user.id)})
+
+
+@transactional
+def _begin(principal: Principal, verified_hash: str, renewed_hash: str | None) -> Refreshed:
+    if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # it was changed meanwhile
+        raise auth.wrong_credentials()
+    return begin_sign_in(principal)
+
+
+@transactional
+def _refresh(refresh_token: str) -> Refreshed | None:
+    return SignIn.refresh(refresh_token, _settings().refresh_token_lifetime)
+
+
+def _settings() -> Settings:
+    found: Settings = current_app.extensions["stockroom.settings"]
+    return found

@@ -1,0 +1,157 @@
+"""Users: list, create, read, change, deactivate; and oneself."""
+
+from typing import Any
+
+from flask import url_for
+from flask_restful.reqparse import Namespace
+
+from api import auth, permissions
+from api.accounts import email_type, new_hash, password_type, username_type
+from api.auth import current_principal
+from api.conditional import answer, check_unchanged
+from api.errors import InvalidInput, fault
+from api.inputs import Field, Form, QueryField, takes
+from api.outputs import gives, gives_one, gives_page
+from api.pagination import Paging
+from api.passwords import MAX_LENGTH
+from api.permissions import scope
+from api.resource import ProtectedResource
+from api.types import Boolean, Choice, Text
+from models.principal import ROLES
+from models.transactions import transactional
+from models.user import User
+
+role_type = Choice(*ROLES)
+
+email_field = Field("email", email_type, nullable=True)
+user_form = Form(
+    Field("username", username_type, required=True, help="Unique whatever its case."),
+    Field("password", password_type, required=True),
+    Field("role", role_type, help="guest, unless given."),
+    email_field,
+    example={"username": "mia", "password": "a long sentence is best", "role": "member", "email": "mia@example.com"},
+)
+user_patch_form = Form(
+    Field("role", role_type),
+    Field("active", Boolean()),
+    Field("password", password_type),
+    email_field,
+    refused={"username": ("read_only", "stays what it is: the ledger names it")},
+    example={"role": "guest"},
+)
+password_form = Form(
+    Field("current_password", Text(MAX_LENGTH, lines=True), required=True),
+    Field("new_password", password_type, required=True),
+    example={"current_password": "a long sentence is best", "new_password": "a longer sentence is even better"},
+)
+paging = Paging(User.id, {"username": User.username_key, "created_at": User.created_at})
+list_form = Form(QueryField("role", role_type), QueryField("active", Boolean()), *paging.fields)
+
+
+class UserListResource(ProtectedResource):
+    """The many users."""
+
+    needs = {"GET": scope("users:read"), "POST": scope("users:write")}
+
+    @takes(list_form)
+    @gives_page(User.SHAPE)
+    def get(self, args: Namespace) -> Any:
+        """List users, the inactive included."""
+        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.to_dict)
+
+    @takes(user_form)
+    @gives_one(User.SHAPE, 201, refuses=("username_taken", "email_taken"))
+    def post(self, args: Namespace) -> Any:
+        """Add a user."""
+        return _create(**{"role": "guest", **_hashed(args, args["username"])})
+
+
+class UserResource(ProtectedResource):
+    """One user."""
+
+    needs = {"GET": scope("users:read"), "PATCH": scope("users:write"), "DELETE": scope("users:write")}
+
+    @gives_one(User.SHAPE)
+    def get(self, user_id: int) -> Any:
+        """Read a user."""
+        return answer(User.get(user_id).to_dict())
+
+    @takes(user_patch_form)
+    @gives_one(User.SHAPE, refuses=("last_admin", "email_taken", "no_password"))
+    def patch(self, args: Namespace, user_id: int) -> Any:
+        """Change a user's role, activity, password or address."""
+        return answer(_change(user_id, **_hashed(args, User.get(user_id).username)))
+
+    @gives(None, 204, refuses=("last_admin",))
+    def delete(self, user_id: int) -> Any:
+        """Deactivate a user; the ledger goes on naming them."""
+        _change(user_id, active=False)
+        return None, 204
+
+
+class CurrentUserResource(ProtectedResource):
+    """Oneself."""
+
+    needs = {"GET": permissions.anyone}
+
+    @gives_one(User.SHAPE)
+    def get(self) -> Any:
+        """Read the user whose credential this is."""
+        return answer(User.get(current_principal().user_id).to_dict())
+
+
+class CurrentPasswordResource(ProtectedResource):
+    """One's own password."""
+
+    needs = {"PUT": permissions.password}
+
+    @takes(password_form)
+    @gives(None, 204)
+    def put(self, args: Namespace) -> Any:
+        """Change one's own password; every sign-in made with the old one ends."""
+        user = User.get(current_principal().user_id)
+        username, verified_hash = user.username, user.password_hash
+        if auth.verify_password(username, args["current_password"]) is None:
+            raise _wrong_password()
+        _replace_password(user.id, verified_hash, new_hash("new_password", args["new_password"], username))
+        return None, 204
+
+
+@transactional
+def _create(**fields: Any) -> Any:
+    user = User.create(**fields, by=current_principal())
+    return answer(user.to_dict(), 201, {"Location": url_for("user", user_id=user.id)})
+
+
+@transactional
+def _change(user_id: int, **changes: Any) -> dict[str, Any]:
+    user = _locked(user_id)
+    user.change(**changes, by=current_principal())
+    return user.to_dict()
+
+
+@transactional
+def _replace_password(user_id: int, verified_hash: str, new_hash: str) -> None:
+    user = _locked(user_id)
+    if user.password_hash != verified_hash:
+        raise _wrong_password()
+    user.change(password_hash=new_hash, by=current_principal())
+
+
+def _locked(user_id: int) -> User:
+    """The user, locked, and in the state that the client's If-Match asks for."""
+    user = User.get(user_id, lock=True)
+    check_unchanged(user.to_dict())
+    return user
+
+
+def _hashed(args: Namespace, username: str) -> dict[str, Any]:
+    """The arguments with the password, if there is one, hashed."""
+    fields = dict(args)
+    if "password" in fields:
+        fields["password_hash"] = new_hash("password", fields.pop("password"), username)
+    return fields
+
+
+def _wrong_password() -> InvalidInput:
+    return InvalidInput([fault("current_password", "wrong_password", "is not your password")])
