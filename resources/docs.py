@@ -1,0 +1,105 @@
+"""The page /docs: Swagger UI over the OpenAPI document, whole without any other host."""
+
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from flask import Response
+from flask_restful.reqparse import Namespace
+
+from api.conditional import answer_content
+from api.inputs import Form, QueryField, takes
+from api.negotiation import answers
+from api.outputs import gives
+from api.resource import OpenResource
+from api.types import Text
+from models.refusals import NotFound
+from models.shapes import TEXT
+
+PACKAGE = "flask_swagger_ui"
+# Named here, because a system's own table of types can be wrong (on Windows, that of .js often is).
+ASSETS = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+# Nothing inline, nothing evaluated, nobody else's; the images that the style sheet holds are data: URLs.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+YEAR = 365 * 24 * 3600
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Stockroom API</title>
+<link rel="icon" href="docs/favicon-32x32.png?v={version}">
+<link rel="stylesheet" href="docs/swagger-ui.css?v={version}">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/swagger-ui-bundle.js?v={version}"></script>
+<script src="docs/initializer.js"></script>
+</body>
+</html>
+"""
+INITIALIZER = """\
+SwaggerUIBundle({
+  url: "api/v1/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  docExpansion: "list",
+  validatorUrl: null,
+});
+"""
+
+
+asset_form = Form(QueryField("v", Text(32), help="The version of the page; a file asked for with it may be kept."))
+
+
+class DocsResource(OpenResource):
+    """The page to try this API out."""
+
+    limited = False
+
+    @gives(TEXT, tagged=True)
+    @answers("text/html")
+    def get(self) -> Any:
+        """Show the operations, each with a form to try it."""
+        return _answer(PAGE.format(version=version("flask-swagger-ui")).encode(), "text/html; charset=utf-8")
+
+
+class DocsFileResource(OpenResource):
+    """A file that the page names."""
+
+    limited = False
+
+    @takes(asset_form)
+    @gives(TEXT, tagged=True)
+    @answers("text/javascript", "text/css", "image/png")
+    def get(self, args: Namespace, name: str) -> Any:
+        """Read a style sheet, script or picture of the page."""
+        if name == "initializer.js":
+            return _answer(INITIALIZER.encode(), "text/javascript; charset=utf-8")
+        if name not in ASSETS:
+            raise NotFound("The page has no such file.")
+        response = _answer(_content(name), ASSETS[name])
+        if args["v"] is not None:
+            response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        return response
+
+
+@cache
+def _content(name: str) -> bytes:
+    return (files(PACKAGE) / "dist" / name).read_bytes()
+
+
+def _answer(content: bytes, content_type: str) -> Response:
+    response = answer_content(content, content_type)
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response
