@@ -1,0 +1,106 @@
+"""What happens, in numbers for Prometheus: `/metrics`, outside the base path, sign-in and limits.
+
+Every label has few values: a path that no route knows is `unknown`, a method that HTTP does not define `other`.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Iterator
+
+import prometheus_client as prometheus
+from flask import Flask, Response, current_app, request
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from models.base import db
+from models.event import RECORDED
+from models.movement import ALL_KINDS
+from settings import VERSION, Settings
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The numbers of one application, in a registry of its own."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self.registry = registry = prometheus.CollectorRegistry()
+        self.requests = prometheus.Counter(
+            "stockroom_http_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self.seconds = prometheus.Histogram(
+            "stockroom_http_request_duration_seconds",
+            "How long requests took, from their arrival at the application to the last byte.",
+            ["route"],
+            registry=registry,
+            buckets=SECONDS,
+        )
+        self.movements = prometheus.Counter(
+            "stockroom_movements_recorded", "Movements recorded by this process.", ["kind"], registry=registry
+        )
+        for kind in ALL_KINDS:
+            self.movements.labels(kind)
+        self.failed_sign_ins = prometheus.Counter(
+            "stockroom_sign_in_failures", "Requests whose credential was wrong.", registry=registry
+        )
+        prometheus.Info("stockroom", "The service.", registry=registry).info(
+            {"version": VERSION, "environment": settings.app_env}
+        )
+        registry.register(_Pool(app))
+        prometheus.ProcessCollector(registry=registry)
+        prometheus.PlatformCollector(registry=registry)
+
+    def observe(self, method: str, route: str | None, status: int, seconds: float, problem: str | None) -> None:
+        """Count one answered request; `problem` is the code of its refusal."""
+        route = route or "unknown"
+        self.requests.labels(method if method in METHODS else "other", route, status).inc()
+        self.seconds.labels(route).observe(seconds)
+        if problem == "invalid_credentials":
+            self.failed_sign_ins.inc()
+
+
+class _Pool(Collector):
+    """The connections of the pool, counted when somebody asks."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def collect(self) -> Iterator[Metric]:
+        with self._app.app_context():
+            pool = db.engine.pool
+        if isinstance(pool, QueuePool):
+            name, words = "stockroom_database_connections", "Connections of the pool"
+            yield GaugeMetricFamily(f"{name}_in_use", f"{words} that are in use.", pool.checkedout())
+            yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", pool.size())
+
+
+def init_metrics(app: Flask, settings: Settings) -> None:
+    """Give the application its numbers, and map the path."""
+    app.extensions["stockroom.metrics"] = Metrics(app, settings)
+    app.add_url_rule("/metrics", "metrics", _page)
+
+
+def metrics() -> Metrics:
+    """The numbers of the running application."""
+    found: Metrics = current_app.extensions["stockroom.metrics"]
+    return found
+
+
+def _page() -> Response:
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return Response(encode(metrics().registry), content_type=content_type)
+
+
+@event.listens_for(db.session, "after_commit")
+def _count_movements(session: Session) -> None:
+    recorded: Tally[str] = session.info.pop(RECORDED, Tally())
+    for kind, count in recorded.items():
+        metrics().movements.labels(kind).inc(count)
