@@ -1,0 +1,176 @@
+"""One connection of the server: how its requests are read, answered and let go; waitress made strict."""
+
+import json
+import logging
+import re
+import socket
+import uuid
+from typing import Any
+
+from waitress import task, wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
+from waitress.server import TcpWSGIServer
+
+from api.problems import CODE_OF_STATUS, MEDIA_TYPE, SANE_REQUEST_ID, document
+
+log = logging.getLogger("stockroom")
+
+HEADER_BYTES = 32 * 1024
+# What a body must grow by within the patience for "receiving": some 70 kB/s, so slow links may send large files.
+HEADWAY_BYTES = 1024 * 1024
+LINGER_BYTES = 64 * 1024 * 1024
+FRAMING_HEADER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
+
+
+class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
+    """A request in reception; one that can't be read, or can be read in two ways, is answered 400."""
+
+    adj: Any
+    command = path = ""  # waitress's log wants them even if there is no readable request line
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # an unclosed [ in the URI, or a Content-Length of thousands of digits
+            raise ParsingError("The URI or the Content-Length is invalid") from error
+        self.adj = self.adj.of_path.get(self.path, self.adj)
+        # waitress takes Transfer-Encoding away, unless the version is too old for it (RFC 9112 section 6.1).
+        if len(FRAMING_HEADER.findall(header_plus)) > 1 or "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("The body's length is told twice, or in a way this HTTP version lacks")
+        if self.adj.trusted_proxy:  # read ahead, since what waitress refuses later has another shape
+            try:
+                environ = {f"HTTP_{name}": value for name, value in self.headers.items()}
+                parse_proxy_headers(environ, 1, self.adj.trusted_proxy_headers)
+            except MalformedProxyHeader as error:
+                raise ParsingError(f"{error.header} is malformed") from error
+
+
+class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
+    """The answer of the application."""
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.stopping and self.channel.on_last_request():
+            super().set_close_on_finish()
+        return super().build_response_header()  # type: ignore[no-any-return]
+
+    def set_close_on_finish(self) -> None:
+        """Close for a good reason; waitress would after each 204 and 304, as they have no Content-Length."""
+        if self.has_body or self.version == "1.0" or self.request.connection_close:
+            super().set_close_on_finish()
+
+
+class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
+    """The answer to a request that the application never saw or failed to answer, in the one error shape."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        request = next(iter(self.channel.requests), self.request)
+        sent_id = request.headers.get("X_REQUEST_ID", "")
+        request_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
+        details = {
+            413: f"The body may have {request.adj.max_request_body_size - 1} bytes at most.",
+            431: f"The request line and the headers together may have {HEADER_BYTES} bytes at most.",
+            500: "Something went wrong here; the log has it under this request_id.",
+        }
+        # What waitress says ends where it begins to quote the client, perhaps a secret and at length.
+        detail = details.get(error.code) or error.body.partition(' "')[0].rstrip(".") + "."
+        log.info("answered %d to %s, request id %s: %s", error.code, self.channel.addr[0], request_id, detail)
+        body = json.dumps(document(CODE_OF_STATUS[error.code], detail, request_id)).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [
+            ("Content-Type", MEDIA_TYPE),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Request-ID", request_id),
+        ]
+        self.content_length = len(body)
+        self.set_close_on_finish()
+        self.write(b"" if request.command == "HEAD" else body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
+    """One connection."""
+
+    task_class = Task
+    error_task_class = ErrorTask
+    parser_class = Request
+
+    close_when_flushed: bool
+    lingering = False
+    discarded = 0
+    seen: tuple[str, object] = ("new", None)
+    since = 0.0
+
+    def stage(self) -> tuple[str, object]:
+        """What the connection is at, as in PATIENCE, and a token that changes with every headway."""
+        if self.lingering:
+            return "lingering", None
+        if self.total_outbufs_len:
+            return "sending", self.last_activity
+        if self.requests:
+            return "working", None
+        if self.request is not None:
+            return "receiving", (self.request, self.request.body_bytes_received // HEADWAY_BYTES)
+        return "idle", self.last_activity
+
+    def on_last_request(self) -> bool:
+        """Whether nothing has arrived after the request that is being answered."""
+        with self.requests_lock:
+            return len(self.requests) <= 1 and self.request is None
+
+    def send_continue(self) -> None:
+        """Ask for the body, unless there is none or it is refused already; waitress would even then."""
+        if self.request.completed:
+            self.request.expect_continue = False
+        else:
+            super().send_continue()
+
+    def received(self, data: bytes) -> bool:
+        if not self.lingering:
+            return super().received(data)  # type: ignore[no-any-return]
+        self.discarded += len(data)
+        if self.discarded > LINGER_BYTES:
+            self.handle_close()
+        return False
+
+    def handle_write(self) -> None:
+        """Send; after the last answer, linger, so that a client that still sends gets to read it.
+
+        To close with bytes unread is to reset, which may overtake the answer (RFC 9112 section 9.6).
+        """
+        if not self.close_when_flushed or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some_if_lockable)
+        if self.connected and not self.total_outbufs_len:
+            self.lingering = True
+            self.close_when_flushed = False
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.handle_close()
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()  # half a body may lie in a temporary file
+
+
+class Listener(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
+    """One listening socket and the connections that came through it."""
+
+    channel_class = Channel
+    stopping = False
+
+    def set_reuse_addr(self) -> None:
+        """Leave the socket as it was bound: on Windows, the port is to be held exclusively."""
+
+    def stop_listening(self) -> None:
+        """Close the door, after letting in those who stand before it: to them, they are connected already."""
+        self.stopping = True
+        connections = -1
+        while connections < len(self._map) < self.adj.connection_limit:
+            connections = len(self._map)
+            self.handle_accept()
+        wasyncore.dispatcher.close(self)  # not the trigger too: the threads still pull it

@@ -1,0 +1,196 @@
+"""The start: instance folder and secret key, the schema brought up to date, the first admin, the first words."""
+
+import logging
+import os
+import secrets
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from alembic import command
+from alembic.util import CommandError
+from flask import Flask
+from sqlalchemy import Connection, column, select, table
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from api.passwords import hash_password, weakness
+from api.schema import alembic_config, is_current
+from models.base import db
+from models.engine import WRITE
+from models.refusals import Busy
+from models.secrets import random_letters
+from models.transactions import transactional
+from models.user import User
+from settings import VERSION, Settings, SettingsError
+
+PASSWORD_LENGTH = 24
+SECRET_KEY_BYTES = 32
+# How long a start waits for another one that is changing the schema of the same database, in seconds.
+SCHEMA_WAIT = 60
+SCHEMA_LOCK = 0x53746F636B  # "Stock": PostgreSQL names such locks by number
+
+
+class FirstAdmin(NamedTuple):
+    """The admin made at the first start; `password` only if nobody chose it."""
+
+    username: str
+    password: str | None
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cursors; of the settings, or of the instance: made on first use, for its owner's eyes.
+
+    The instance folder is made here too, if anything is to be kept in it. Raises SettingsError when it can't
+    be used, or when the key in it is too short to be safe.
+    """
+    if settings.secret_key and not settings.database_url.startswith("sqlite"):
+        return settings.secret_key
+    folder = settings.instance_path
+    path = folder / "secret_key"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if settings.secret_key:
+            return settings.secret_key
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"INSTANCE_PATH is {str(folder)!r}, which can't be used: {error}.") from error
+    if len(secret) < SECRET_KEY_BYTES:
+        raise SettingsError(
+            f"INSTANCE_PATH is {str(folder)!r}, whose secret_key is damaged; delete that file to get a new one."
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new key beside `path` and give it that name whole, unless another start was faster."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(SECRET_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except OSError:  # it is there by now, or this file system has no links
+        if not path.exists():
+            draft.replace(path)
+    draft.unlink(missing_ok=True)
+
+
+def prepare(app: Flask, settings: Settings) -> FirstAdmin | None:
+    """Bring the database up to date, and make the first admin if there is no user yet.
+
+    Raises SettingsError when the database can't be reached or belongs to a newer version.
+    """
+    try:
+        with app.app_context():
+            _reach()
+            migrate()
+            return None if User.exists() else _make_admin(settings)
+    except CommandError as error:
+        raise SettingsError(f"{_named(settings)}, which a newer Stockroom has changed: {error}.") from error
+    except (DBAPIError, Busy) as error:
+        raise unusable_database(settings, error) from error
+
+
+def unusable_database(settings: Settings, error: Exception) -> SettingsError:
+    """One sentence that names the database and what is wrong with it, and tells no password."""
+    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    return SettingsError(f"{_named(settings)}, which can't be used: {reason}")
+
+
+def _named(settings: Settings) -> str:
+    return f"DATABASE_URL names {_shown(settings.database_url)}"
+
+
+def _reach() -> None:
+    try:
+        db.engine.connect().close()
+    except TypeError as error:  # PyMySQL's answer to an option that it does not know
+        raise SettingsError(f"DATABASE_URL has an option that the driver does not know: {error}.") from error
+
+
+def migrate() -> None:
+    """Run the migrations that the database lacks; without any, nothing is written.
+
+    Raises CommandError for a database that a newer version has changed.
+    """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every step of the way
+    if not is_current():
+        command.upgrade(alembic_config(), "head")
+
+
+@contextmanager
+def changing_schema() -> Iterator[Connection]:
+    """A write transaction during which no other process changes the schema of this database.
+
+    SQLite has one writer anyway, PostgreSQL lets the lock go with the transaction, and MariaDB, whose
+    DDL commits by itself, with the connection. Raises Busy or DBAPIError after `SCHEMA_WAIT` seconds.
+    """
+    with db.engine.connect().execution_options(**{WRITE: SCHEMA_WAIT}) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{SCHEMA_WAIT}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+        elif connection.dialect.name in ("mysql", "mariadb"):
+            connection.detach()
+            lock = f"SELECT GET_LOCK(CONCAT('stockroom ', MD5(DATABASE())), {SCHEMA_WAIT})"
+            if connection.exec_driver_sql(lock).scalar() != 1:
+                raise Busy
+        yield connection
+
+
+def _make_admin(settings: Settings) -> FirstAdmin | None:
+    password = settings.admin_password
+    if password and (words := weakness(password, settings.admin_username)):
+        raise SettingsError(f"ADMIN_PASSWORD {words}.")
+    told = None if password else random_letters(PASSWORD_LENGTH)
+    made = _add_first_user(settings.admin_username, hash_password(password or told or ""))
+    return FirstAdmin(settings.admin_username, told) if made else None
+
+
+@transactional
+def _add_first_user(username: str, password_hash: str) -> bool:
+    """Add the admin, if there still is no user; starts at the same moment queue for one row, on SQLite for the file."""
+    db.session.execute(select(column("version_num")).select_from(table("alembic_version")).with_for_update())
+    if User.exists():
+        return False
+    User.create(username=username, password_hash=password_hash, role="admin")
+    return True
+
+
+def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str:
+    """What the terminal shows at the start: the address and, the first time, a line to paste."""
+    address = f"http://{_host_to_ask(settings.host)}:{port}"
+    url = make_url(settings.database_url)
+    kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
+    lines = [f"Stockroom {VERSION} listens on {address} ({settings.app_env}; {kind})."]
+    if first_admin:
+        username, password = first_admin
+        if password:
+            lines.append(f"The first admin is {username}; the password, shown this once: {password}")
+        else:
+            lines.append(f"The first admin is {username}, with the password of ADMIN_PASSWORD.")
+        curl = "curl.exe" if sys.platform == "win32" else "curl"
+        credential = f"{username}:{password}" if password else username
+        lines.append(f'Try it:  {curl} -u {credential} "{address}/api/v1/items"')
+    lines.append("Ctrl+C stops it.")
+    return "\n".join(lines)
+
+
+def _host_to_ask(host: str) -> str:
+    """An address that reaches a service that listens on `host`, as it stands in a URL."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"[{host}]" if ":" in host else host
+
+
+def _shown(database_url: str) -> str:
+    """The URL without what may be secret: the password, and every option but the hosts."""
+    url = make_url(database_url)
+    hosts = {name: value for name, value in url.query.items() if name == "host"}
+    return url.set(query=hosts).render_as_string(hide_password=True)

@@ -1,0 +1,67 @@
+"""Serve Stockroom: `python run.py`."""
+
+import io
+import sys
+from contextlib import ExitStack
+
+from dotenv import load_dotenv
+from flask import Flask
+
+from api.affinity import home
+from api.app import create_app
+from api.logs import init_logs
+from api.routes import V1
+from api.server import serve
+from api.sockets import listening_sockets
+from api.startup import banner, prepare
+from models.base import db
+from settings import ROOT, Settings, SettingsError
+
+
+def main() -> int:
+    """Start, serve until stopped, answer what was accepted; the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every console can show every path
+    with ExitStack() as at_the_end:
+        try:
+            settings = read_settings()
+            init_logs(settings.log_level, settings.log_format)
+            sockets = [at_the_end.enter_context(each) for each in listening_sockets(settings.host, settings.port)]
+            port = sockets[0].getsockname()[1]
+            cpu = home(settings, port)
+            app = create_app(settings)
+            at_the_end.callback(disconnect, app)
+            first_admin = prepare(app, settings)
+        except SettingsError as error:
+            print(error, file=sys.stderr)  # noqa: T201 - the terminal is where this belongs
+            return 2
+        print(banner(settings, port, first_admin), flush=True)  # noqa: T201
+        serve(
+            app,
+            sockets,
+            threads=settings.threads,
+            max_body_bytes=settings.max_body_bytes,
+            larger_bodies={f"{V1}/items/import": settings.max_import_bytes},
+            trusted_proxy=settings.trusted_proxy,
+            cpu=cpu,
+        )
+    return 0
+
+
+def read_settings() -> Settings:
+    """The settings of the environment and, where it is silent, of `.env`; raises SettingsError."""
+    try:
+        load_dotenv(ROOT / ".env", encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env is not UTF-8: {error}.") from error
+    return Settings.from_env()
+
+
+def disconnect(app: Flask) -> None:
+    """Close every connection to the database."""
+    with app.app_context():
+        db.engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

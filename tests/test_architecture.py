@@ -1,0 +1,266 @@
+"""The architecture: imports point down, each thing has its one place, and nothing is open by mistake."""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from typing import Any
+
+import pytest
+from conftest import settings_for
+from dotenv import dotenv_values
+from flask import Flask
+
+from api.app import create_app
+from api.problems import CODE_OF_STATUS, PROBLEMS
+from api.resource import ProtectedResource, StrictResource
+from settings import ROOT, Settings
+
+FLOORS = ("settings", "models", "api", "resources")
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+    for path in [ROOT / "settings.py", ROOT / "run.py", *(p for f in FLOORS[1:] for p in (ROOT / f).glob("*.py"))]
+}
+# The modules of api/ that put the service together, and so may know every floor.
+ASSEMBLY = {"api.app", "api.routes", "api.startup", "api.cli"} | {
+    f"api.cli_{name}" for name in ("common", "users", "tokens", "files", "instance")
+}
+# The resources that ask for no credential; everything else is a ProtectedResource.
+OPEN = {
+    "DocsFileResource",
+    "DocsResource",
+    "LoginResource",
+    "OidcCallbackResource",
+    "OidcLoginResource",
+    "OpenApiResource",
+    "ProblemResource",
+    "RefreshResource",
+    "RegistrationResource",
+}
+# What watches the service stands beside the API: without sign-in, limits and forms.
+BESIDE = {"livez", "readyz", "metrics"}
+# A file holds items or movements by the rules of their own forms.
+OF_FILES = {"resources.item_rows", "resources.spreadsheets"}
+LINES = 250
+# Still to be split; a file may leave this list, none may join it.
+TOO_LONG = {"api/types.py"}
+
+
+def nodes(module: str, kind: Any) -> Iterator[Any]:
+    """The parts of a module that are of this kind."""
+    return (node for node in ast.walk(MODULES[module]) if isinstance(node, kind))
+
+
+def imports(module: str) -> set[str]:
+    """The modules that a module imports, wherever in its text it does; ours as far as the file."""
+    names = {alias.name for node in nodes(module, ast.Import) for alias in node.names}
+    for node in nodes(module, ast.ImportFrom):
+        within = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+        names |= within or {node.module}
+    return names
+
+
+def packages(module: str) -> set[str]:
+    """The topmost packages that a module imports, the standard library left out."""
+    return {name.partition(".")[0] for name in imports(module)} - sys.stdlib_module_names
+
+
+def on(floor: str) -> list[str]:
+    """The modules of a floor."""
+    return sorted(name for name in MODULES if name.partition(".")[0] == floor)
+
+
+def test_settings_know_the_standard_library_only():
+    assert packages("settings") == set()
+
+
+@pytest.mark.parametrize("module", on("models"))
+def test_models_know_no_http_and_nothing_above_them(module):
+    handle = {"flask_sqlalchemy", "orjson"} if module == "models.base" else set()
+
+    assert packages(module) <= {"sqlalchemy", "models"} | handle
+
+
+@pytest.mark.parametrize("module", sorted(set(on("api")) - ASSEMBLY))
+def test_the_services_of_the_api_know_no_resource(module):
+    known = {name for name in imports(module) if name.startswith("resources")}
+
+    assert not known or module in OF_FILES
+    assert not imports(module) & ASSEMBLY
+
+
+@pytest.mark.parametrize("module", on("resources"))
+def test_a_resource_knows_no_other_and_nothing_of_the_assembly(module):
+    known = {name for name in imports(module) if name.startswith("resources")}
+
+    assert not known or module in OF_FILES
+    assert not imports(module) & ASSEMBLY
+
+
+def test_only_the_routes_know_the_resources():
+    assert {m for m in MODULES if any(name.startswith("resources") for name in imports(m))} == {
+        "api.routes",
+        "api.cli_files",
+        *OF_FILES,
+    }
+
+
+def test_no_import_goes_in_a_circle():
+    below = {module: imports(module) & MODULES.keys() for module in MODULES}
+
+    assert set(TopologicalSorter(below).static_order()) == MODULES.keys()
+
+
+@pytest.mark.parametrize("floor", FLOORS[1:])
+def test_a_package_does_nothing_when_it_is_imported(floor):
+    statements = MODULES[f"{floor}.__init__"].body
+
+    assert [type(statement) for statement in statements] == [ast.Expr]
+
+
+@pytest.mark.parametrize("module", on("resources"))
+def test_resources_read_the_request_through_forms_only(module):
+    read = {node.attr for node in nodes(module, ast.Attribute) if ast.unparse(node.value) == "request"}
+
+    assert not read & {"get_json", "json", "args", "form", "values", "data", "get_data"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_expected_exceptions_are_caught(module):
+    for handler in nodes(module, ast.ExceptHandler):
+        caught = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else {""}
+        assert not caught & {"", "Exception"}, f"{module}:{handler.lineno}"
+        if "BaseException" in caught:  # to tidy up, never to swallow
+            last = handler.body[-1]
+            assert isinstance(last, ast.Raise), f"{module}:{handler.lineno}"
+            assert last.exc is None
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_queries_are_selects(module):
+    legacy = [
+        ast.unparse(node)
+        for node in nodes(module, ast.Attribute)
+        if node.attr == "query" and re.search(r"(^|\.)([A-Z]\w*|session|cls)$", ast.unparse(node.value))
+    ]
+
+    assert legacy == []
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"settings"}))
+def test_only_the_settings_read_the_environment(module):
+    read = [ast.unparse(node) for node in nodes(module, ast.Attribute) if node.attr in ("environ", "getenv")]
+
+    assert [name for name in read if name.startswith("os.")] == []
+    assert not {"environ", "getenv"} & {a.name for node in nodes(module, ast.ImportFrom) for a in node.names}
+
+
+def settings_read() -> list[str]:
+    """The variables that settings.py reads, in its order."""
+    calls = (node for node in nodes("settings", ast.Call) if ast.unparse(node.func).startswith("read."))
+    return [node.args[0].value for node in calls]
+
+
+def settings_shown() -> dict[str, str]:
+    """The variables of .env, shown or set, with their values."""
+    shown = (ROOT / ".env").read_text(encoding="utf-8")
+    return dict(re.findall(r"^# ?([A-Z][A-Z_]+)=(.*)$", shown, re.MULTILINE)) | dotenv_values(ROOT / ".env")
+
+
+def test_every_setting_stands_in_the_env_file_and_nothing_else_does():
+    assert settings_shown().keys() - {"FLASK_APP"} == set(settings_read())
+
+
+def test_every_setting_in_the_env_file_has_a_comment():
+    paragraphs = (ROOT / ".env").read_text(encoding="utf-8").strip().split("\n\n")
+
+    assert all(paragraph.startswith("# ") for paragraph in paragraphs)
+    assert all(not re.match("# ?[A-Z_]+=", paragraph) for paragraph in paragraphs)
+
+
+def test_the_env_file_shows_the_defaults():
+    assert Settings.from_env({}) == Settings.from_env(settings_shown())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_first_line_of_a_file_says_what_it_is(module):
+    docstring = ast.get_docstring(MODULES[module])
+
+    assert docstring
+    assert docstring.splitlines()[0].endswith((".", ":", "?"))
+
+
+def test_no_file_grows_too_long():
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for floor in FLOORS[1:]
+        for path in (ROOT / floor).glob("*.py")
+    }
+
+    assert {name for name, length in lengths.items() if length > LINES} <= TOO_LONG
+
+
+@pytest.fixture(scope="module")
+def routed(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The application with its routes; its database is never opened."""
+    path = tmp_path_factory.mktemp("routed")
+    return create_app(settings_for(f"sqlite:///{(path / 'none.sqlite3').as_posix()}", path))
+
+
+def resources(app: Flask) -> list[Any]:
+    """The class behind each route of the API."""
+    return [
+        app.view_functions[rule.endpoint].view_class for rule in app.url_map.iter_rules() if rule.endpoint not in BESIDE
+    ]
+
+
+def test_what_stands_beside_the_api_is_not_below_its_path(routed):
+    beside = {rule.endpoint for rule in routed.url_map.iter_rules() if not rule.rule.startswith("/api/")}
+
+    assert beside - {"problem", "docs", "docs_file"} == BESIDE
+
+
+def test_every_resource_is_closed_but_those_that_are_named_here(routed):
+    assert {resource.__name__ for resource in resources(routed) if not issubclass(resource, ProtectedResource)} == OPEN
+    assert all(issubclass(resource, StrictResource) for resource in resources(routed))
+
+
+def test_a_closed_resource_says_what_each_of_its_methods_needs(routed):
+    closed = [resource for resource in resources(routed) if resource.__name__ not in OPEN]
+
+    assert [r.__name__ for r in closed if r.needs.keys() != r.methods - {"HEAD", "OPTIONS"}] == []
+
+
+def test_every_method_says_in_one_sentence_what_it_does(routed):
+    for resource in resources(routed):
+        for method in resource.methods - {"HEAD", "OPTIONS"}:
+            said = inspect.getdoc(getattr(resource, method.lower()))
+            assert said, f"{method} of {resource.__name__}"
+            assert re.fullmatch(r"[A-Z][^\n]*\.", said), said
+            assert ". " not in said, said
+
+
+def codes_named() -> set[str]:
+    """Every string of the code, outside the catalogue, that could be a problem's code."""
+    strings = (node for module in MODULES if module != "api.problems" for node in nodes(module, ast.Constant))
+    return {node.value for node in strings if isinstance(node.value, str)}
+
+
+def test_every_problem_in_the_catalogue_can_happen():
+    assert PROBLEMS.keys() - codes_named() - set(CODE_OF_STATUS.values()) == set()
+
+
+def test_every_refusal_has_a_problem_in_the_catalogue():
+    raising = ("Refusal", "Unreadable", "Challenged", "unauthorized", "problem")
+    refusals = (
+        node
+        for module in MODULES
+        for node in nodes(module, ast.Call)
+        if ast.unparse(node.func).rpartition(".")[2] in raising
+    )
+    codes = {node.args[0].value for node in refusals if node.args and isinstance(node.args[0], ast.Constant)}
+
+    assert {"insufficient_stock", "malformed_json"} < codes
+    assert codes <= PROBLEMS.keys()
