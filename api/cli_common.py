@@ -1,0 +1,142 @@
+"""What the commands share: how faults are told, who acts, and how tables are printed.
+
+A command ends with 0 when it did what it was asked, 1 when it said no, 2 when the call or the settings make no sense.
+"""
+
+import io
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import ScriptInfo
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.errors import is_unavailable
+from api.schema import is_current
+from api.startup import unusable_database
+from api.types import InvalidValue
+from models.principal import SYSTEM, Principal
+from models.refusals import NotFound, Refusal
+from models.user import User
+from settings import Settings, SettingsError
+
+
+class Fault(click.ClickException):
+    """One sentence on stderr; the exit status is 1."""
+
+
+class Unusable(Fault):
+    """The same for settings that make no sense, and a database that can't be used."""
+
+    exit_code = 2
+
+
+class Command(click.Command):
+    """A command in the context of the application, which tells its faults in one sentence each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a cp1252 console can't show everything
+        with ctx.ensure_object(ScriptInfo).load_app().app_context(), telling_faults():
+            return super().invoke(ctx)
+
+
+class StockCommand(Command):
+    """A command that reads or changes the stock, and so wants the newest schema."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with ctx.ensure_object(ScriptInfo).load_app().app_context(), telling_faults():
+            if not is_current():
+                raise Fault("The database is not up to date, or newer than this version; run: flask db upgrade")
+        return super().invoke(ctx)
+
+
+@contextmanager
+def telling_faults() -> Iterator[None]:
+    """Turn what can go wrong without a defect into one sentence."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Fault(refusal.detail) from refusal
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
+    except SQLAlchemyError as error:
+        if is_unavailable(error):
+            raise Unusable(str(unusable_database(settings(), error))) from error
+        raise
+    except OSError as error:
+        raise Fault(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+
+
+class Typed(click.ParamType[Any]):
+    """An argument by the rules of the API's own types."""
+
+    def __init__(self, name: str, check: Callable[[Any], Any]) -> None:
+        self.name = name
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._check(value)
+        except InvalidValue as error:
+            self.fail(f"{value!r} {error}.", param, ctx)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON, in ASCII.")
+
+
+def settings() -> Settings:
+    """The settings of the application at work."""
+    found: Settings = current_app.extensions["stockroom.settings"]
+    return found
+
+
+def command_line() -> Principal:
+    """Who acts where a command names nobody."""
+    return SYSTEM._replace(username="cli", request_id=f"cli-{uuid.uuid4().hex}")
+
+
+def user_named(username: str) -> User:
+    """The user of this name, whatever its case; raises NotFound."""
+    user = User.by_name(username)
+    if user is None:
+        raise NotFound(f"There is no user {username!r}.")
+    return user
+
+
+def print_json(value: Any) -> None:
+    """One JSON text."""
+    click.echo(json.dumps(value))
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+    """A table for people, its columns as wide as they need be; or all members as JSON."""
+    if as_json:
+        print_json(list(rows))
+        return
+    lines = [list(columns), *([_cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return " ".join(value)
+    return str(value)
+
+
+def progress(label: str, length: int) -> Any:
+    """A bar on a terminal; nothing elsewhere."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())

@@ -1,0 +1,119 @@
+"""`flask import` and `flask export`: the items as a file, without a request."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import func, select
+
+from api.cli_common import Fault, StockCommand, command_line, json_option, print_json, progress, user_named
+from api.negotiation import CSV, NDJSON
+from api.uploads import Source, keep
+from models import item_query
+from models.base import db
+from models.importing import ON_CONFLICT, Import, RefusedRows
+from models.item import Item
+from models.principal import SCOPES_OF_ROLE, Principal
+from models.staging import Row
+from models.user import User
+from resources.item_rows import COLUMNS
+from resources.spreadsheets import csv_chunks, json_chunks, rows_by_id, stage
+
+NEEDED = {"items:write", "stock:write"}
+JSON_NAMES = (".ndjson", ".jsonl")
+
+
+@click.command("import", cls=StockCommand)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--user", "username", help="Whose movements they become; the first active admin's, unless given.")
+@click.option("--dry-run", is_flag=True, help="Tell what would happen, and change nothing.")
+@click.option("--on-conflict", type=click.Choice(ON_CONFLICT), default="update", show_default=True)
+@json_option
+def import_command(file: Path, username: str | None, dry_run: bool, on_conflict: str, as_json: bool) -> None:
+    """Create and update items, and count them, as a CSV or NDJSON file says: all rows or none."""
+    by = _importer(username)
+    kind = _kind(file)
+    with closing(Import(on_conflict, dry_run=dry_run)) as rows, file.open("rb") as opened:
+        upload = keep(Source(kind, opened, kind == NDJSON))
+        with progress("Reading", file.stat().st_size) as bar:
+            stage(upload, rows, lambda read: _watched(read, upload.text.buffer, bar))
+        try:
+            outcome = rows.carry_out(by)
+        except RefusedRows as refused:
+            _tell_faults(refused, as_json)
+            raise
+    if as_json:
+        print_json(outcome)
+    else:
+        counts = ", ".join(f"{name}: {number}" for name, number in outcome.items() if isinstance(number, int))
+        click.echo(counts.replace("dry_run: True", "nothing changed").removeprefix("dry_run: False, "))
+
+
+@click.command("export", cls=StockCommand)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, which Excel needs.")
+def export_command(file: Path, bom: bool) -> None:
+    """Write every item that is not archived as CSV or, by the name of the file, as NDJSON; `-` is stdout."""
+    length = db.session.scalar(select(func.count()).select_from(Item).where(Item.archived.is_(False))) or 0
+    rows = rows_by_id(item_query.matching(), Item.id, item_query.to_dict)
+    with progress("Exporting", length) as bar:
+        counted = _counted(rows, bar)
+        texts = json_chunks(COLUMNS, counted) if _kind(file) == NDJSON else csv_chunks(COLUMNS, counted, bom)
+        if str(file) == "-":
+            _write(nullcontext(sys.stdout.buffer), texts)
+        else:
+            draft = file.with_name(f"{file.name}.{os.getpid()}.draft")
+            try:
+                _write(draft.open("xb"), texts)
+                draft.replace(file)  # at once: nobody finds half a file under the name
+            finally:
+                draft.unlink(missing_ok=True)
+
+
+def _write(opened: Any, texts: Iterable[str]) -> None:
+    with opened as stream:
+        for text in texts:
+            stream.write(text.encode())
+
+
+def _counted(chunks: Iterator[list[dict[str, Any]]], bar: Any) -> Iterator[list[dict[str, Any]]]:
+    for chunk in chunks:
+        yield chunk
+        bar.update(len(chunk))
+
+
+def _watched(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
+    """The rows, while the bar follows how far the file has been read."""
+    for row in rows:
+        bar.update(file.tell() - bar.pos)
+        yield row
+
+
+def _kind(file: Path) -> str:
+    return NDJSON if file.suffix.lower() in JSON_NAMES else CSV
+
+
+def _importer(username: str | None) -> Principal:
+    """Whom the ledger will name."""
+    if username:
+        user: Any = user_named(username)
+    else:
+        user = db.session.execute(User.matching(role="admin", active=True).order_by(User.id).limit(1)).one_or_none()
+        if user is None:
+            raise Fault("There is no active admin; name a user with --user.")
+    scopes = SCOPES_OF_ROLE[user.role]
+    if not user.active or not scopes >= NEEDED:
+        raise Fault(f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not import.")
+    return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
+
+
+def _tell_faults(refused: RefusedRows, as_json: bool) -> None:
+    if as_json:
+        print_json(refused.extra)
+        return
+    for each in refused.extra["errors"]:
+        click.echo(f"line {each['line']}: {each['message']}", err=True)

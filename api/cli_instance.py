@@ -1,0 +1,79 @@
+"""`flask backup`, `flask restore` and `flask maintenance`: the instance as a whole."""
+
+import sqlite3
+from pathlib import Path
+
+import click
+from sqlalchemy.engine import make_url
+
+from api.cli_common import Command, Fault, settings
+from api.maintenance import sign
+from api.schema import known, newest
+from models.backup import InUse, Unfit, back_up, restore
+from models.base import db
+
+TOOLS = {"postgresql": ("pg_dump", "pg_restore"), "mysql": ("mariadb-dump", "mariadb")}
+
+
+@click.command("backup", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+def backup_command(file: Path) -> None:
+    """Copy the SQLite database into a new file, while the service runs, and check the copy."""
+    database = _database("back up", 0)
+    try:
+        checked = back_up(database, file, newest())
+    except FileExistsError as error:
+        raise Fault(f"{file} is there already; name a new file.") from error
+    except Unfit as error:
+        raise Fault(f"The copy of {database} {error}; there is no backup.") from error
+    except sqlite3.Error as error:
+        raise Fault(f"{database} can't be copied: {error}; there is no backup.") from error
+    click.echo(f"{file} has everything up to this moment, checked; its schema is {checked.revision}.", err=True)
+
+
+@click.command("restore", cls=Command)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore_command(file: Path) -> None:
+    """Put a backup in the place of the SQLite database; the service must be stopped. The old one is kept."""
+    database = _database("restore", 1)
+    db.engine.dispose()
+    try:
+        checked, kept = restore(file, database, known(), newest())
+    except Unfit as error:
+        raise Fault(f"{file} {error}; nothing was changed.") from error
+    except InUse as error:
+        raise Fault(f"{database} is in use; stop the service first. Nothing was changed.") from error
+    except sqlite3.Error as error:
+        raise Fault(f"{file} can't be read: {error}; nothing was changed.") from error
+    click.echo(f"{database} is what {file} was." + (f" The old one is {kept}." if kept else ""), err=True)
+    if not checked.verified:
+        click.echo(f"Its schema is {checked.revision}; the next start, or flask db upgrade, updates it.", err=True)
+
+
+def _database(deed: str, tool: int) -> Path:
+    """The file of the SQLite database; raises Fault where there is another, with the tool that will do."""
+    url = make_url(settings().database_url)
+    name = url.get_backend_name()
+    if name != "sqlite":
+        raise Fault(f"This is not SQLite; to {deed}, use {TOOLS[name][tool]} of the database's own tools.")
+    return Path(str(url.database))
+
+
+@click.group("maintenance")
+def maintenance_group() -> None:
+    """Maintenance: while it is on, the API answers 503."""
+
+
+@maintenance_group.command("on", cls=Command)
+@click.argument("message", nargs=-1)
+def maintenance_on(message: tuple[str, ...]) -> None:
+    """Begin it; the MESSAGE is what clients are told."""
+    sign().put_up(" ".join(message))
+    click.echo("Maintenance is on; within a second, the API answers 503.", err=True)
+
+
+@maintenance_group.command("off", cls=Command)
+def maintenance_off() -> None:
+    """End it."""
+    sign().take_down()
+    click.echo("Maintenance is off.", err=True)

@@ -1,0 +1,80 @@
+"""`flask token …`: the API tokens of scripts, made for their owners."""
+
+from typing import Any
+
+import click
+
+from api.cli_common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from api.types import Text
+from models.base import db
+from models.principal import SCOPES, SCOPES_OF_ROLE
+from models.token import ApiToken
+from models.transactions import transactional
+from models.user import User
+
+COLUMNS = ("id", "username", "prefix", "name", "scopes", "expires_at", "last_used_at")
+
+
+@click.group("token")
+def token_group() -> None:
+    """API tokens: create, list, revoke."""
+
+
+@token_group.command("create", cls=StockCommand)
+@click.argument("username")
+@click.option("--name", type=Typed("name", Text(100, 1)), required=True, help="What it is for.")
+@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="Once for each.")
+@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Without it, until revoked.")
+@json_option
+def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: int | None, as_json: bool) -> None:
+    """Make a token for a user; it is shown this once, alone on stdout."""
+    user = user_named(username)
+    beyond = [scope for scope in scopes if scope not in SCOPES_OF_ROLE[user.role]]
+    if beyond:
+        raise Fault(f"{user.username} is {user.role}, which does not have {', '.join(beyond)}.")
+    if not user.active:
+        raise Fault(f"{user.username} is not active.")
+    told = _issue(user_id=user.id, name=name, scopes=list(dict.fromkeys(scopes)), expires_in_days=expires_in_days)
+    if as_json:
+        print_json(told)
+        return
+    click.echo(f"Token {told['id']} of {username}, shown this once:", err=True)
+    click.echo(told["token"])
+
+
+@token_group.command("list", cls=StockCommand)
+@click.argument("username", required=False)
+@json_option
+def list_(username: str | None, as_json: bool) -> None:
+    """List the tokens of a user, or of all, that have not been revoked."""
+    users = [user_named(username)] if username else db.session.execute(User.matching().order_by(User.id)).all()
+    rows = [
+        {**ApiToken.to_dict(token), "username": user.username}  # type: ignore[arg-type]
+        for user in users
+        for token in db.session.execute(ApiToken.owned(user.id).order_by(ApiToken.id))
+    ]
+    print_rows(rows, COLUMNS, as_json)
+
+
+@token_group.command("revoke", cls=StockCommand)
+@click.argument("username")
+@click.argument("token_id", type=click.IntRange(1, 2**31 - 1))
+def revoke(username: str, token_id: int) -> None:
+    """Revoke a token of a user: its next request is refused."""
+    _revoke(token_id, username)
+    click.echo(f"Token {token_id} is revoked.", err=True)
+
+
+@transactional
+def _issue(**fields: Any) -> dict[str, Any]:
+    issued = ApiToken.issue(**fields, by=command_line())
+    return {**issued.row.to_dict(), "token": issued.secret}
+
+
+@transactional
+def _revoke(token_id: int, username: str) -> None:
+    user = user_named(username)
+    token = db.session.get(ApiToken, token_id, with_for_update=True)
+    if token is None or token.user_id != user.id or token.revoked_at is not None:
+        raise Fault(f"{user.username} has no token {token_id}.")
+    token.revoke(by=command_line())

@@ -1,0 +1,141 @@
+"""`flask user …`: the people, for whoever can reach the machine."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from api.accounts import email_type, new_hash, password_type, username_type
+from api.cli_common import (
+    Fault,
+    StockCommand,
+    Typed,
+    command_line,
+    json_option,
+    print_json,
+    print_rows,
+    user_named,
+)
+from api.startup import PASSWORD_LENGTH
+from api.types import InvalidValue
+from models.base import db
+from models.principal import ROLES
+from models.secrets import random_letters
+from models.transactions import transactional
+from models.user import User
+
+COLUMNS = ("id", "username", "role", "active", "email")
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+username_argument = click.argument("username", type=Typed("username", username_type))
+role_choice = click.Choice(ROLES)
+
+
+def password_options(command: Decorated) -> Decorated:
+    """Where the password comes from: never from the command line, which every user of the machine can list."""
+    command = click.option("--password-stdin", is_flag=True, help="Read the password from a line of stdin.")(command)
+    return click.option("--prompt", is_flag=True, help="Ask for the password, twice.")(command)
+
+
+@click.group("user")
+def user_group() -> None:
+    """Users: create, list, change."""
+
+
+@user_group.command("create", cls=StockCommand)
+@username_argument
+@click.option("--role", type=role_choice, default="guest", show_default=True)
+@click.option("--email", type=Typed("email", email_type))
+@password_options
+@json_option
+def create(*, username: str, role: str, email: str | None, prompt: bool, password_stdin: bool, as_json: bool) -> None:
+    """Add a user; without another wish the password is random, and shown this once."""
+    password, told = _password(prompt, password_stdin)
+    user = _create(username=username, password_hash=new_hash("password", password, username), role=role, email=email)
+    _tell(user, told, as_json)
+
+
+@user_group.command("list", cls=StockCommand)
+@click.option("--role", type=role_choice)
+@json_option
+def list_(role: str | None, as_json: bool) -> None:
+    """List the users, the inactive included."""
+    rows = db.session.execute(User.matching(role=role).order_by(User.id))
+    print_rows([User.to_dict(row) for row in rows], COLUMNS, as_json)  # type: ignore[arg-type]
+
+
+@user_group.command("set-role", cls=StockCommand)
+@username_argument
+@click.argument("role", type=role_choice)
+@json_option
+def set_role(username: str, role: str, as_json: bool) -> None:
+    """Give a user another role; it counts from the next request on."""
+    _tell(_change(username, role=role), None, as_json)
+
+
+@user_group.command("reset-password", cls=StockCommand)
+@username_argument
+@password_options
+@json_option
+def reset_password(username: str, prompt: bool, password_stdin: bool, as_json: bool) -> None:
+    """Give a user another password, and end their sign-ins."""
+    name = user_named(username).username
+    password, told = _password(prompt, password_stdin)
+    _tell(_change(name, password_hash=new_hash("password", password, name)), told, as_json)
+
+
+@user_group.command("deactivate", cls=StockCommand)
+@username_argument
+@json_option
+def deactivate(username: str, as_json: bool) -> None:
+    """Let a user in no more; the ledger goes on naming them."""
+    _tell(_change(username, active=False), None, as_json)
+
+
+@transactional
+def _create(**fields: Any) -> dict[str, Any]:
+    return User.create(**fields, by=command_line()).to_dict()
+
+
+@transactional
+def _change(username: str, **changes: Any) -> dict[str, Any]:
+    user = User.get(user_named(username).id, lock=True)
+    user.change(by=command_line(), **changes)
+    return user.to_dict()
+
+
+def _password(prompt: bool, password_stdin: bool) -> tuple[str, str | None]:
+    """The new password, and the same if nobody but us knows it yet."""
+    if prompt and password_stdin:
+        raise click.UsageError("Use either --prompt or --password-stdin.")
+    if not prompt and not password_stdin:
+        random = random_letters(PASSWORD_LENGTH)
+        return random, random
+    if prompt:
+        given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        given = _line_of_stdin()
+    try:
+        return password_type(given), None
+    except InvalidValue as error:
+        raise Fault(f"The password {error}.") from error
+
+
+def _line_of_stdin() -> str:
+    try:
+        return sys.stdin.buffer.readline().decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Fault("The password on stdin is not UTF-8.") from error
+
+
+def _tell(user: dict[str, Any], password: str | None, as_json: bool) -> None:
+    """The user as they are now; a random password stands alone on stdout, so that a script can take it."""
+    if as_json:
+        print_json({**user, "password": password} if password else user)
+        return
+    state = user["role"] if user["active"] else f"{user['role']}, inactive"
+    click.echo(f"{user['username']} ({state})." + (" The password, shown this once:" if password else ""), err=True)
+    if password:
+        click.echo(password)
