@@ -1,0 +1,81 @@
+"""Timing: how long a refusal takes does not tell whether a name is known."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import pytest
+
+from api.passwords import hash_password
+from models.base import db
+from models.user import User
+from tests.conftest import PASSWORD, Client, person, with_password
+
+# Samples are taken by turns, so that whatever else the machine does falls on all alike; if the medians are not
+# close enough yet, more samples join those that there are.
+ROUND = 7
+ROUNDS = 6
+WITHIN = 0.10
+
+
+def by_basic(app, name: str, password: str) -> int:
+    return with_password(app, name, password).get("/users/me").status_code
+
+
+def by_login(app, name: str, password: str) -> int:
+    return Client(app).post("/auth/login", json={"username": name, "password": password}).status_code
+
+
+def milliseconds(ask: Callable[[], int]) -> float:
+    start = time.perf_counter()
+    status = ask()
+    assert status == 401
+    return (time.perf_counter() - start) * 1000
+
+
+@pytest.fixture
+def names(app, admin) -> list[str]:
+    """A name that is known, and one that nobody has; that of an inactive user costs one check too (test_auth.py)."""
+    person(app, "mel", "member")
+    ina = person(app, "ina", "guest")
+    with app.app_context():
+        for name in ("mel", "ina"):
+            User.by_name(name).password_hash = hash_password(PASSWORD)
+        db.session.commit()
+    assert admin.delete(f"/users/{ina.user_id}").status_code == 204
+    return ["mel", "nadim"]
+
+
+@pytest.mark.parametrize("door", [by_basic, by_login])
+def test_a_name_that_nobody_has_is_refused_in_the_time_of_one_that_somebody_has(app, names, door):
+    times: dict[str, list[float]] = {name: [] for name in names}
+    number = 0
+    for _ in range(ROUNDS):
+        for _ in range(ROUND):
+            number += 1
+            for name in names:
+                wrong = f"wrong password {number} at {door.__name__}"
+                times[name].append(milliseconds(lambda name=name, wrong=wrong: door(app, name, wrong)))
+        medians = {name: statistics.median(taken) for name, taken in times.items()}
+        ratios = {name: median / medians["mel"] for name, median in medians.items()}
+        if all(abs(ratio - 1) <= WITHIN for ratio in ratios.values()):
+            break
+
+    assert all(abs(ratio - 1) <= WITHIN for ratio in ratios.values()), medians
+
+
+def test_the_right_password_of_an_inactive_user_takes_no_less(app, names):
+    with app.app_context():
+        stored = User.by_name("ina").password_hash
+    checked = []
+    verify = app.extensions["stockroom.authority"].passwords.verify
+
+    def seen(username, stored_hash, password):
+        checked.append(stored_hash)
+        return verify(username, stored_hash, password)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.extensions["stockroom.authority"].passwords, "verify", seen)
+        assert by_login(app, "ina", PASSWORD) == 401
+
+    assert checked == [stored]
