@@ -1,0 +1,88 @@
+"""What clients do to the service while it is broken: they write, read, and never give up."""
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from faults.harness import SCALE, Address, Client, Tally, running
+
+OUT_OF_STOCK = "409 insufficient_stock"
+BUSY = "503 unavailable"
+RUNNING = "409 idempotency_in_progress"
+
+
+def rounds(count: float) -> int:
+    return max(1, round(count * SCALE))
+
+
+def movement(kind: str, quantity: int, reference: str = "", **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "quantity": quantity, "reason": "faults", "reference": reference, **more}
+
+
+def random_movement(reference: str) -> dict[str, Any]:
+    """More is asked for than comes, so that the stock is near zero, where the rules are tried."""
+    kind = random.choice(("receive", "issue"))
+    return movement(kind, random.randint(1, 10 if kind == "receive" else 30), reference)
+
+
+@contextmanager
+def under_load(
+    service: Address, tally: Tally, items: list[int], *, writers: int = 8, readers: int = 2
+) -> Iterator[None]:
+    """Clients write and read while the block runs; after it, each write is carried on until it is answered for good."""
+    stop = threading.Event()
+    jobs = [writer_of(tally, items)] * writers + [reader_of(tally, items)] * readers
+    with running([until(stop, service, job) for job in jobs]):
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+def quantity_of(service: Address, item_id: int) -> int:
+    return int(service.client().get(f"/items/{item_id}").json["quantity"])
+
+
+def until(stop: threading.Event, service: Address, job: Callable[[Client], None]) -> Callable[[], None]:
+    """A client that does its job over and over until told to stop."""
+
+    def run() -> None:
+        client = service.client()
+        while not stop.is_set():
+            job(client)
+
+    return run
+
+
+def for_seconds(seconds: float, service: Address, jobs: list[Callable[[Client], None]]) -> float:
+    """Do each job over and over, each by a client of its own; how many seconds it took to the last answer."""
+    stop = threading.Event()
+    began = time.monotonic()
+    with running([until(stop, service, job) for job in jobs]):
+        time.sleep(seconds * SCALE)
+        stop.set()
+    return time.monotonic() - began
+
+
+def writer_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
+    """Moves some stock of one of these items, and goes on until it is told that it did."""
+
+    def write(client: Client) -> None:
+        reference = secrets.token_hex(12)
+        tally.write(client, f"/items/{random.choice(items)}/movements", random_movement(reference), reference)
+
+    return write
+
+
+def reader_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
+    """Reads one of these items, again and again with a pause, as people do."""
+
+    def read(client: Client) -> None:
+        time.sleep(0.01)
+        tally.read(client, f"/items/{random.choice(items)}")
+
+    return read
