@@ -1,0 +1,26 @@
+"""gunicorn in place of run.py: `gunicorn -c deploy/linux/gunicorn.conf.py 'api.app:create_app()'`.
+
+docs/linux.md says what differs.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # not yet there when gunicorn reads this file
+
+from api.logs import init_logs
+from run import read_settings
+
+_settings = read_settings()
+init_logs(_settings.log_level, _settings.log_format)
+
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = _settings.threads
+timeout = 120  # a worker that has not stirred for so long is killed
+graceful_timeout = 20
+keepalive = 30
+limit_request_line = 8190
+control_socket_disable = True
