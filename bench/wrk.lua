@@ -1,0 +1,18 @@
+-- Sends any of the requests in the file that is named, again and again, and says at the end how it went.
+local requests
+
+function init(args)
+  requests = dofile(args[1])
+  math.randomseed(os.time())
+end
+
+function request()
+  return requests[math.random(#requests)]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format('{"answers": %d, "seconds": %f, "p50": %f, "p99": %f, "bad": %d, "broken": %d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end
