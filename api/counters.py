@@ -64,7 +64,8 @@ class MemoryCounter:
                 self._windows[key] = number + amount, end
             if len(self._windows) > REMEMBERED:
                 self._windows.popitem(last=False)
-        return Count(number + amount, end - now)
+        # What is added to the clock and subtracted again may become a trifle more.
+        return Count(number + amount, min(self._seconds, end - now))
 
 
 class RedisCounter:

@@ -89,8 +89,8 @@ def _leave_read_only(context: ExceptionContext) -> None:
 
 def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # no hidden BEGIN of the driver: ours is the only one
+    _use_wal(connection)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         f"trusted_schema={TRUSTED_SCHEMA}",
@@ -99,6 +99,20 @@ def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None
         f"busy_timeout={int(WRITE_WAIT * 1000)}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and the writer leave each other alone. Of several who ask that of a new file at the same moment,
+    SQLite refuses all but one at once, however long they would wait."""
+    deadline = time.monotonic() + WRITE_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(0.01)
 
 
 class _WriterQueue:

@@ -317,6 +317,12 @@ def test_a_window_begins_with_its_first_request_and_ends_after_its_time():
     assert counter.add("gus", 1) == Count(1, 60.0)
 
 
+def test_a_window_never_has_longer_to_go_than_it_is_long():
+    counter = MemoryCounter(MINUTE, lambda: 459.92)  # 459.92 + 60 - 459.92 is more than 60
+
+    assert counter.add("gus", 1) == Count(1, 60.0)
+
+
 def test_what_has_ended_is_forgotten_and_a_flood_of_addresses_fills_no_memory():
     clock = [0.0]
     counter = MemoryCounter(MINUTE, lambda: clock[0])
