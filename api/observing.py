@@ -1,19 +1,16 @@
 """What is kept of each request once it is answered: a line of the access log, and its numbers."""
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 
+from api import logs
 from api.errors import request_id
 from api.metrics import Metrics, metrics
 
-log = logging.getLogger("stockroom.access")
-
 PATH_SHOWN = 200
-LINE = '%(address)s %(user)s "%(method)s %(path)s" %(status)s %(bytes)s bytes %(ms)s ms'
 
 
 def init_observing(app: Flask) -> None:
@@ -67,9 +64,8 @@ class _Observation:
         """Count the request, and write its line."""
         seconds = time.perf_counter() - self._arrived
         self._numbers.observe(self._method, self._route, self._status, seconds, self._problem)
-        if log.isEnabledFor(logging.INFO):
+        if logs.access:
             fields = {
-                "request_id": self._request_id,
                 "address": self._address or "-",
                 "user": self._user or "-",
                 "method": quote(self._method[:20]),
@@ -80,4 +76,4 @@ class _Observation:
                 "bytes": self.bytes,
                 "problem": self._problem,
             }
-            log.info(LINE, fields, extra=fields)
+            logs.access.write(self._request_id, fields)
