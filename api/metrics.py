@@ -5,6 +5,7 @@ Every label has few values: a path that no route knows is `unknown`, a method th
 
 from collections import Counter as Tally
 from collections.abc import Iterator
+from functools import lru_cache
 
 import prometheus_client as prometheus
 from flask import Flask, Response, current_app, request
@@ -22,6 +23,7 @@ from models.movement import ALL_KINDS
 from settings import VERSION, Settings
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+REMEMBERED = 1024
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -57,12 +59,18 @@ class Metrics:
         registry.register(_Pool(app))
         prometheus.ProcessCollector(registry=registry)
         prometheus.PlatformCollector(registry=registry)
+        self._labelled = lru_cache(REMEMBERED)(self._label)
+
+    def _label(self, method: str, route: str | None, status: int) -> tuple[prometheus.Counter, prometheus.Histogram]:
+        route = route or "unknown"
+        counted = self.requests.labels(method if method in METHODS else "other", route, status)
+        return counted, self.seconds.labels(route)
 
     def observe(self, method: str, route: str | None, status: int, seconds: float, problem: str | None) -> None:
         """Count one answered request; `problem` is the code of its refusal."""
-        route = route or "unknown"
-        self.requests.labels(method if method in METHODS else "other", route, status).inc()
-        self.seconds.labels(route).observe(seconds)
+        counted, timed = self._labelled(method, route, status)
+        counted.inc()
+        timed.observe(seconds)
         if problem == "invalid_credentials":
             self.failed_sign_ins.inc()
 
