@@ -18,6 +18,7 @@ from models.base import db
 from models.importing import ON_CONFLICT, Import, RefusedRows
 from models.item import Item
 from models.principal import SCOPES_OF_ROLE, Principal
+from models.reading import rows_of
 from models.staging import Row
 from models.user import User
 from resources.item_rows import COLUMNS
@@ -102,7 +103,7 @@ def _importer(username: str | None) -> Principal:
     if username:
         user: Any = user_named(username)
     else:
-        user = db.session.execute(User.matching(role="admin", active=True).order_by(User.id).limit(1)).one_or_none()
+        user = next(iter(rows_of(User.matching(role="admin", active=True), User.id)), None)
         if user is None:
             raise Fault("There is no active admin; name a user with --user.")
     scopes = SCOPES_OF_ROLE[user.role]

@@ -8,6 +8,7 @@ from api.cli_common import Fault, StockCommand, Typed, command_line, json_option
 from api.types import Text
 from models.base import db
 from models.principal import SCOPES, SCOPES_OF_ROLE
+from models.reading import rows_of
 from models.token import ApiToken
 from models.transactions import transactional
 from models.user import User
@@ -47,11 +48,11 @@ def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: i
 @json_option
 def list_(username: str | None, as_json: bool) -> None:
     """List the tokens of a user, or of all, that have not been revoked."""
-    users = [user_named(username)] if username else db.session.execute(User.matching().order_by(User.id)).all()
+    users = [user_named(username)] if username else rows_of(User.matching(), User.id)
     rows = [
-        {**ApiToken.to_dict(token), "username": user.username}  # type: ignore[arg-type]
+        {**ApiToken.to_dict(token), "username": user.username}
         for user in users
-        for token in db.session.execute(ApiToken.owned(user.id).order_by(ApiToken.id))
+        for token in rows_of(ApiToken.owned(user.id), ApiToken.id)
     ]
     print_rows(rows, COLUMNS, as_json)
 

@@ -19,8 +19,8 @@ from api.cli_common import (
 )
 from api.startup import PASSWORD_LENGTH
 from api.types import InvalidValue
-from models.base import db
 from models.principal import ROLES
+from models.reading import rows_of
 from models.secrets import random_letters
 from models.transactions import transactional
 from models.user import User
@@ -62,8 +62,8 @@ def create(*, username: str, role: str, email: str | None, prompt: bool, passwor
 @json_option
 def list_(role: str | None, as_json: bool) -> None:
     """List the users, the inactive included."""
-    rows = db.session.execute(User.matching(role=role).order_by(User.id))
-    print_rows([User.to_dict(row) for row in rows], COLUMNS, as_json)  # type: ignore[arg-type]
+    rows = rows_of(User.matching(role=role), User.id)
+    print_rows([User.to_dict(row) for row in rows], COLUMNS, as_json)
 
 
 @user_group.command("set-role", cls=StockCommand)

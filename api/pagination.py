@@ -7,18 +7,20 @@ make one up; a row that is there throughout a walk by a sort that does not chang
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import current_app, request
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Row, and_, bindparam, func, or_, select
 
+from api import types
 from api.errors import InvalidInput, Unreadable, fault
 from api.inputs import QueryField
-from api.types import Choice, Integer
-from models import reading
+from api.types import Choice
 from models.base import rfc3339
+from models.reading import AnySelect, Selection, question
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -46,33 +48,31 @@ class Paging:
 
     def __init__(self, id_column: Any, sorts: Mapping[str, Any], default: str = "id") -> None:
         self.id_column = id_column
+        self._signer_with = lru_cache(2)(lambda keys: URLSafeSerializer(keys, salt=f"cursor of {id_column}"))
         self.sorts: dict[str, ColumnElement[Any]] = {"id": id_column, **sorts}
         choices = [direction + name for name in self.sorts for direction in ("", "-")]
-        self._id = id_column.label("sort_id")
-        self._orders = {(sort, backward): self._order(sort, backward) for sort in choices for backward in (False, True)}
         self.fields = (
             QueryField("sort", Choice(*choices), default=default, help="`-` sorts downwards; ties by id."),
-            QueryField("limit", Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows a page."),
-            QueryField("page", Integer(1, MAX_PAGE), help="The page by number, counted."),
+            QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows a page."),
+            QueryField("page", types.Integer(1, MAX_PAGE), help="The page by number, counted."),
             QueryField("cursor", _CursorText(), help="The page by cursor, not counted; empty to begin."),
         )
 
-    def page_of(self, query: Select[Any], args: Mapping[str, Any], represent: Represent) -> Answer:
+    def page_of(self, selection: Selection, args: Mapping[str, Any], represent: Represent) -> Answer:
         """The page that `args` asks for, its rows made by `represent`, with its Link header."""
         sort, limit, page, cursor = args["sort"], args["limit"], args["page"], args["cursor"]
         if page is not None and cursor is not None:
             raise InvalidInput([fault("cursor", "exclusive", "can't be given together with page")])
         if cursor is not None:
-            return self._by_cursor(query, sort, limit, cursor, represent)
-        return self._by_number(query, sort, limit, page or 1, represent)
+            return self._by_cursor(selection, sort, limit, cursor, represent)
+        return self._by_number(selection, sort, limit, page or 1, represent)
 
-    def _by_number(self, query: Select[Any], sort: str, limit: int, page: int, represent: Represent) -> Answer:
-        # What is joined adds names to the rows and never changes their number.
-        counted = select(func.count()).select_from(self.id_column.table).where(*query._where_criteria)
-        total = reading.rows(counted)[0][0]
+    def _by_number(self, selection: Selection, sort: str, limit: int, page: int, represent: Represent) -> Answer:
+        query, values = selection
+        total = question(self._counted, query).rows(**values)[0].total
         pages = -(-total // limit)
-        wanted = self._sorted(query, sort).limit(limit).offset((page - 1) * limit)
-        rows = reading.rows(wanted) if page <= pages else []
+        wanted = question(self._numbered, query, sort)
+        rows = wanted.rows(**values, row_limit=limit, row_offset=(page - 1) * limit) if page <= pages else []
         links = {"first": {"page": 1}, "last": {"page": max(pages, 1)}}
         if page > 1:
             links["prev"] = {"page": max(min(page - 1, pages), 1)}
@@ -88,11 +88,10 @@ class Paging:
         }
         return body, 200, _link_header(links)
 
-    def _by_cursor(self, query: Select[Any], sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
+    def _by_cursor(self, selection: Selection, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
         key, backward = self._read_cursor(sort, cursor) if cursor else (None, False)
-        if key is not None:
-            query = query.where(self._beyond(sort, backward, key))
-        rows = reading.rows(self._sorted(query, sort, backward).limit(limit + 1))
+        wanted = question(self._beyond, selection.query, sort, backward, key is not None)
+        rows = wanted.rows(**selection.values, **(key or {}), row_limit=limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backward:
             rows.reverse()
@@ -106,37 +105,41 @@ class Paging:
         body = {"data": [represent(row) for row in rows], "next_cursor": following}
         return body, 200, _link_header(links)
 
-    def _keys(self, sort: str) -> tuple[ColumnElement[Any], bool]:
-        return self.sorts[sort.removeprefix("-")], sort.startswith("-")
+    def _counted(self, query: AnySelect) -> AnySelect:
+        # What is joined adds names to the rows and never changes their number.
+        number = func.count().label("total")
+        return select(number).select_from(self.id_column.table).where(*query._where_criteria)
 
-    def _sorted(self, query: Select[Any], sort: str, backward: bool = False) -> Select[Any]:
-        key, order = self._orders[sort, backward]
-        return query.add_columns(key, self._id).order_by(*order)
+    def _numbered(self, query: AnySelect, sort: str) -> AnySelect:
+        return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=Integer()))
 
-    def _order(self, sort: str, backward: bool) -> tuple[Any, list[Any]]:
-        """The column of the sort key, and what to order by."""
-        column, descending = self._keys(sort)
-        first = column.desc() if descending != backward else column.asc()
+    def _beyond(self, query: AnySelect, sort: str, backward: bool, from_key: bool) -> AnySelect:
+        """The rows after (or before) the key of a cursor, `key_value` and `key_id`, or from the first (or last) on."""
+        column, less = self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
+        if from_key:
+            value = bindparam("key_value", type_=column.type)
+            strictly: ColumnElement[bool] = column < value if less else column > value
+            if column is not self.id_column:
+                # The first condition is implied by the second; it is what an index can be entered by.
+                reach = column <= value if less else column >= value
+                row_id = bindparam("key_id", type_=BigInteger())
+                tie = self.id_column < row_id if backward else self.id_column > row_id
+                strictly = and_(reach, or_(strictly, tie))
+            query = query.where(strictly)
+        return self._sorted(query, sort, backward)
+
+    def _sorted(self, query: AnySelect, sort: str, backward: bool) -> AnySelect:
+        column, less = self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
+        first = column.desc() if less else column.asc()
         ties = self.id_column.desc() if backward else self.id_column.asc()
-        return column.label("sort_key"), [first] if column is self.id_column else [first, ties]
-
-    def _beyond(self, sort: str, backward: bool, key: tuple[Any, int]) -> ColumnElement[bool]:
-        """The condition that keeps the rows after (or before) a key."""
-        column, descending = self._keys(sort)
-        value, row_id = _typed(column, key[0]), key[1]
-        less = descending != backward
-        strictly: ColumnElement[bool] = column < value if less else column > value
-        if column is self.id_column:
-            return strictly
-        # The first condition is implied by the second; it is what an index can be entered by.
-        reach = column <= value if less else column >= value
-        tie = self.id_column < row_id if backward else self.id_column > row_id
-        return and_(reach, or_(strictly, tie))
+        keys = query.add_columns(column.label("sort_key"), self.id_column.label("sort_id"))
+        ordered = keys.order_by(*([first] if column is self.id_column else [first, ties]))
+        return ordered.limit(bindparam("row_limit", type_=Integer()))
 
     def _signer(self) -> URLSafeSerializer:
         """Signs the cursors of this collection, and of no other; old keys are still good to read by."""
-        keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or ""]
-        return URLSafeSerializer(keys, salt=f"cursor of {self.id_column}")
+        keys = (*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or "")
+        return self._signer_with(keys)
 
     def _cursor(self, sort: str, row: Row[Any], *, backward: bool = False) -> str:
         value = row.sort_key
@@ -147,14 +150,14 @@ class Paging:
         signed = self._signer().dumps([sort, backward, value, row.sort_id])
         return signed if isinstance(signed, str) else signed.decode()
 
-    def _read_cursor(self, sort: str, cursor: str) -> tuple[tuple[Any, int], bool]:
+    def _read_cursor(self, sort: str, cursor: str) -> tuple[dict[str, Any], bool]:
         try:
             cursor_sort, backward, value, row_id = self._signer().loads(cursor)
         except BadData:
             raise Unreadable("invalid_cursor", "The cursor is not one of this collection.") from None
         if cursor_sort != sort:
             raise Unreadable("invalid_cursor", f"The cursor belongs to sort={cursor_sort}, not sort={sort}.")
-        return (value, row_id), backward
+        return {"key_value": _typed(self.sorts[sort.removeprefix("-")], value), "key_id": row_id}, backward
 
 
 def _typed(column: ColumnElement[Any], value: Any) -> Any:

@@ -8,11 +8,12 @@ from contextlib import closing
 from datetime import datetime
 from typing import IO, Any
 
-from sqlalchemy import ForeignKey, Index, Select, String, bindparam, delete, event, insert, select
+from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Json, LongId, Model, UtcTime, as_json, db, exact_text, long_text, now, shown, table_of
 from models.principal import Principal
+from models.reading import Collection, Question, Selection
 from models.shapes import ID, OBJECT, TEXT, TIME, closed, nullable
 from models.writing import execute_many
 
@@ -85,20 +86,15 @@ class Event(Model):
                 pending.kinds[data["kind"]] += 1
             pending.append({**common, "item_id": item_id, "movement_id": movement_id, "data": as_json(data)})
 
-    @classmethod
-    def after(cls, event_id: int, stream: str) -> Select[Any]:
-        """The events of a stream after this one, oldest first."""
-        return _ALL.where(cls.stream == stream, cls.id > event_id).order_by(cls.id)
+    @staticmethod
+    def after(event_id: int, limit: int) -> list[Any]:
+        """So many events of the change feed after this one, oldest first."""
+        return _AFTER.rows(event_id=event_id, row_limit=limit)
 
     @classmethod
-    def trail(cls, *, since: datetime | None = None, until: datetime | None = None, **equal: Any) -> Select[Any]:
+    def trail(cls, **conditions: Any) -> Selection:
         """The events of both streams that meet every condition given; `until` itself is no longer in."""
-        conditions = [getattr(cls, name) == value for name, value in equal.items() if value is not None]
-        if since is not None:
-            conditions.append(cls.at >= since)
-        if until is not None:
-            conditions.append(cls.at < until)
-        return _ALL.where(*conditions)
+        return _EVENTS.where(**conditions)
 
     @classmethod
     def forget_access(cls, before: datetime) -> None:
@@ -144,6 +140,22 @@ class Lock(Model):
 
 # The columns in the order in which clients see them.
 _ALL = select(*(shown(table_of(Event).c[name]) for name in Event.AUDIT_SHAPE["properties"]))
+
+_EVENTS = Collection(
+    _ALL,
+    {
+        "actor": Event.actor == bindparam("actor"),
+        "type": Event.type == bindparam("type"),
+        "item_id": Event.item_id == bindparam("item_id"),
+        "since": Event.at >= bindparam("since"),
+        "until": Event.at < bindparam("until"),
+    },
+)
+_AFTER = Question(
+    _ALL.where(Event.stream == STOCK, Event.id > bindparam("event_id"))
+    .order_by(Event.id)
+    .limit(bindparam("row_limit", type_=Integer()))
+)
 
 
 # The data is JSON text from the moment it is told: what changes later is told later.

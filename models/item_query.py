@@ -1,18 +1,16 @@
 """What is only read of items: rows as clients see them, which cost a fraction of what an `Item` does."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, select
+from sqlalchemy import bindparam, exists, select
 
 from models import item_search
 from models.base import shown
 from models.item import Item
 from models.item_fields import DERIVED, folded
 from models.item_tag import ItemTag
-from models.reading import Question
+from models.reading import Collection, Question, Selection
 from models.refusals import NotFound
 
 SHOWN = [shown(column) for column in Item.__table__.columns if column.name not in DERIVED]
@@ -43,32 +41,37 @@ def to_dict(row: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(NAMES, row, strict=False))  # whoever pages adds columns at the end
 
 
+_is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)
+_ITEMS = Collection(
+    _ALL,
+    {
+        **item_search.CONDITIONS,
+        "sku": Item.sku_key == bindparam("sku"),
+        "barcode": Item.barcode == bindparam("barcode"),
+        "location": Item.location == bindparam("location"),
+        "tag": exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
+        "low": _is_low,
+        "enough": ~_is_low,
+        "min_price": Item.price >= bindparam("min_price"),
+        "max_price": Item.price <= bindparam("max_price"),
+        "updated_since": Item.updated_at >= bindparam("updated_since"),
+    },
+)
+
+
 def matching(
     *,
     archived: bool = False,
     q: str | None = None,
     sku: str | None = None,
-    tag: str | None = None,
     low_stock: bool | None = None,
-    min_price: Decimal | None = None,
-    max_price: Decimal | None = None,
-    updated_since: datetime | None = None,
-    **equal: str | None,
-) -> Select[Any]:
+    **others: Any,
+) -> Selection:
     """The items that meet every condition given; `q` wants each of its words somewhere."""
-    conditions = item_search.conditions(folded(q or "").split(), archived=archived)
-    conditions += [getattr(Item, name) == value for name, value in equal.items() if value is not None]
-    if sku is not None:
-        conditions.append(Item.sku_key == folded(sku))
-    if tag is not None:
-        conditions.append(exists().where(ItemTag.item_id == Item.id, ItemTag.tag == tag))
-    if low_stock is not None:
-        is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)
-        conditions.append(is_low if low_stock else ~is_low)
-    if min_price is not None:
-        conditions.append(Item.price >= min_price)
-    if max_price is not None:
-        conditions.append(Item.price <= max_price)
-    if updated_since is not None:
-        conditions.append(Item.updated_at >= updated_since)
-    return _ALL.where(*conditions)
+    return _ITEMS.where(
+        **item_search.values_of(folded(q or "").split(), archived=archived),
+        sku=None if sku is None else folded(sku),
+        low=low_stock or None,
+        enough=low_stock is False or None,
+        **others,
+    )

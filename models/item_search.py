@@ -5,13 +5,28 @@ a search costs and never what it finds. Words of fewer than three characters, wo
 databases without the index are searched for in every item. The migration 0006 makes it; triggers keep it.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any, cast
 from weakref import WeakSet
 
-from sqlalchemy import ARRAY, ColumnElement, Engine, Integer, any_, column, func, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Engine,
+    Integer,
+    Text,
+    any_,
+    bindparam,
+    column,
+    false,
+    func,
+    select,
+    text,
+    true,
+)
 
 from models.base import as_json, db
 from models.item import Item
@@ -20,6 +35,8 @@ from models.reading import AnySelect, Question
 PIECE = 3
 # Of words that more items may have than these, every item is looked at: that begins with a page at once.
 MANY = 2000
+MAX_WORDS = 100  # in the 200 characters that a client may send
+SPECIAL = re.compile("[%_/]")  # to LIKE
 # FTS5 keeps a list of items for each piece, and goes through every list that it is asked to compare. How long one is,
 # is guessed from the id of the first so many items in it. One so many times as long as the shortest is left out first.
 SAMPLE = 256
@@ -60,17 +77,35 @@ _BY_GIN = Question(
         """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
     )
 )
+# In the order of their use: what is rarest, first.
+CONDITIONS: dict[str, ColumnElement[bool]] = {
+    # The items with some ids. On SQLite these are a JSON text: one parameter, so one statement for any number.
+    "few": Item.id == any_(bindparam("few", type_=ARRAY(Integer))),
+    "few_as_json": Item.id.in_(select(func.json_each(bindparam("few_as_json", type_=Text())).table_valued("value"))),
+    # `=` would be what SQLite begins with: without statistics it believes that ten items of all are archived or not.
+    "archived_of_few": Item.archived != false(),
+    "current_of_few": Item.archived != true(),
+    "archived": Item.archived == true(),
+    "current": Item.archived == false(),
+    **{f"word_{number}": Item.search_text.like(bindparam(f"word_{number}"), escape="/") for number in range(MAX_WORDS)},
+}
 _indexed: WeakSet[Engine] = WeakSet()
 
 
-def conditions(words: Sequence[str], *, archived: bool) -> list[ColumnElement[bool]]:
-    """What makes an item archived or not and have each of these folded words somewhere; what is rarest, first."""
-    found = [Item.search_text.contains(word, autoescape=True) for word in words]
+def values_of(words: Sequence[str], *, archived: bool) -> dict[str, Any]:
+    """The values of those of `CONDITIONS` that make an item archived or not and have each of these folded words
+    somewhere: the words as patterns and, if they are few, the items that can have all of them."""
+    values: dict[str, Any] = {f"word_{number}": _pattern(word) for number, word in enumerate(words)}
     few = _candidates(words)
     if few is None:
-        return [Item.archived == archived, *found]
-    # `=` would be what SQLite begins with: without statistics it believes that ten items of all are archived or not.
-    return [_among(few), Item.archived != (not archived), *found]
+        return {**values, "archived" if archived else "current": True}
+    among = "few" if isinstance(few, list) else "few_as_json"
+    return {**values, among: few, "archived_of_few" if archived else "current_of_few": True}
+
+
+def _pattern(word: str) -> str:
+    """What LIKE finds the word by, anywhere."""
+    return "%" + SPECIAL.sub(r"/\g<0>", word) + "%"
 
 
 def _candidates(words: Sequence[str]) -> Any:
@@ -106,13 +141,6 @@ def _pieces(word: str, step: int) -> list[str]:
 def _quoted(piece: str) -> str:
     """A piece as FTS5 takes it literally."""
     return '"' + piece.replace('"', '""') + '"'
-
-
-def _among(ids: Any) -> ColumnElement[bool]:
-    """The items with these ids, a JSON text on SQLite: one parameter, so the statement is the same for any number."""
-    if isinstance(ids, str):
-        return Item.id.in_(select(func.json_each(ids).table_valued("value").c.value))
-    return Item.id == any_(literal(ids, ARRAY(Integer)))
 
 
 def _is_there() -> bool:

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models import reading
 from models.base import LongId, Model, UtcTime, db, exact_text, now, rfc3339, shown, table_of
 from models.event import Event
 from models.item import Item
 from models.item_fields import folded
 from models.principal import Principal
+from models.reading import Collection, Question, Selection
 from models.refusals import NotFound, Refusal
 from models.shapes import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
 from models.stock import Line, RefusedLines, lock_stocks, move_stocks
@@ -132,37 +132,20 @@ class Movement(Model):
     @classmethod
     def get(cls, movement_id: int) -> dict[str, Any]:
         """One movement as clients see it; raises NotFound."""
-        rows = reading.rows(cls.ledger().where(cls.id == movement_id))
-        if not rows:
+        row = _BY_ID.one_or_none(movement_id=movement_id)
+        if row is None:
             raise NotFound(f"There is no movement {movement_id}.")
-        return cls.to_dict(rows[0])
+        return cls.to_dict(row)
 
     @classmethod
-    def ledger(
-        cls,
-        *,
-        sku: str | None = None,
-        user: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        **equal: Any,
-    ) -> Select[Any]:
+    def ledger(cls, *, sku: str | None = None, user: str | None = None, **others: Any) -> Selection:
         """The movements that meet every condition given, with the names that clients see.
 
         `since` and `until` bound when they occurred; `until` itself is no longer in.
         """
-        conditions = [getattr(cls, name) == value for name, value in equal.items() if value is not None]
-        if sku is not None:
-            conditions.append(cls.item_id == select(Item.id).where(Item.sku_key == folded(sku)).scalar_subquery())
-        if user is not None:
-            conditions.append(
-                cls.user_id == select(User.id).where(User.username_key == user.casefold()).scalar_subquery()
-            )
-        if since is not None:
-            conditions.append(cls.occurred_at >= since)
-        if until is not None:
-            conditions.append(cls.occurred_at < until)
-        return _LEDGER.where(*conditions)
+        return _MOVEMENTS.where(
+            sku=None if sku is None else folded(sku), user=None if user is None else user.casefold(), **others
+        )
 
     @classmethod
     def quantity_at(cls, item_id: int, moment: datetime) -> int:
@@ -225,6 +208,19 @@ def _ledger() -> Select[Any]:
 
 
 _LEDGER = _ledger()
+_BY_ID = Question(_LEDGER.where(Movement.id == bindparam("movement_id")))
+_MOVEMENTS = Collection(
+    _LEDGER,
+    {
+        "item_id": Movement.item_id == bindparam("item_id"),
+        "sku": Movement.item_id == select(Item.id).where(Item.sku_key == bindparam("sku")).scalar_subquery(),
+        "user": Movement.user_id == select(User.id).where(User.username_key == bindparam("user")).scalar_subquery(),
+        "kind": Movement.kind == bindparam("kind"),
+        "reference": Movement.reference == bindparam("reference"),
+        "since": Movement.occurred_at >= bindparam("since"),
+        "until": Movement.occurred_at < bindparam("until"),
+    },
+)
 
 
 def _represent(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,19 +7,21 @@ statement. A read that fails is asked again the long way, which knows what to ma
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import starmap
-from typing import Any
+from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, Dialect, Engine, Select
+from sqlalchemy import ColumnElement, Dialect, Engine, Select, event
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.base import db
 
 AnySelect = Select[*tuple[Any, ...]]
 
-# How many shapes of queries are remembered; clients can make ever new ones.
+# How many shapes of questions are remembered; clients can make ever new ones.
 REMEMBERED = 500
 
 
@@ -47,29 +49,55 @@ class Question:
         return rows[0] if rows else None
 
 
-def rows(query: AnySelect) -> list[Any]:
-    """The rows of a select that was built for this request, its values in it."""
-    engine = _engine_for_straight()
-    key = query._generate_cache_key() if engine else None
-    if engine and key:
-        shape = _shapes.get(key.key)
-        if shape is None:
-            if len(_shapes) >= REMEMBERED:
-                _shapes.clear()
-            shape = _shapes[key.key] = _Straight(_compiled(query, engine.dialect), key.bindparams)
-        with suppress(sqlite3.Error):
-            return shape.rows(engine, shape.named(key.bindparams))
-    return list(db.session.connection().execute(query))
+class Selection(NamedTuple):
+    """The rows that a request is about: a select whose values are parameters, and these values.
+
+    Requests of one shape share the select, so that whatever is made of it is made once.
+    """
+
+    query: AnySelect
+    values: Mapping[str, Any]
+
+
+class Collection:
+    """Rows that clients ask for by conditions that have names; what each compares with is a parameter of its name."""
+
+    def __init__(self, query: AnySelect, conditions: Mapping[str, ColumnElement[bool]]) -> None:
+        self._query = query
+        self._conditions = conditions
+        self._of_names = lru_cache(REMEMBERED)(self._select)
+
+    def where(self, **values: Any) -> Selection:
+        """The rows that meet each condition whose value is not None."""
+        given = {name: value for name, value in values.items() if value is not None}
+        return Selection(self._of_names(frozenset(given)), given)
+
+    def _select(self, names: frozenset[str]) -> AnySelect:
+        return self._query.where(*(self._conditions[name] for name in self._conditions if name in names))
+
+
+@lru_cache(REMEMBERED)
+def question(make: Callable[..., AnySelect], *about: Any) -> Question:
+    """The question that `make` makes about a select, and what else there is to say; remembered."""
+    return Question(make(*about))
+
+
+def rows_of(selection: Selection, order_by: Any) -> list[Any]:
+    """All rows of a selection that has few, in order."""
+    return question(_ordered, selection.query, order_by).rows(**selection.values)
+
+
+def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
+    return query.order_by(order_by)
 
 
 class _Straight:
     """The text of a select for SQLite's driver, and what its values are made into and made of."""
 
-    def __init__(self, compiled: SQLCompiler, values: Sequence[BindParameter[Any]] = ()) -> None:
+    def __init__(self, compiled: SQLCompiler) -> None:
         dialect = compiled.dialect
         self._text = str(compiled)
-        self._given = compiled.params  # an OFFSET of 0 is the compiler's own
-        self._names = [compiled.bind_names.get(value) for value in values]
+        self._given = compiled.params  # the values that were known when the select was built
         self._sent = [
             (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
             for name in compiled.positiontup or ()
@@ -79,25 +107,56 @@ class _Straight:
         made = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._made = [(place, make) for place, make in enumerate(made) if make]
 
-    def named(self, values: Sequence[BindParameter[Any]]) -> dict[str, Any]:
-        """The values of another select of the same shape, by the names that they have in this one."""
-        named = {name: value.effective_value for name, value in zip(self._names, values, strict=True) if name}
-        return {**self._given, **named}
-
     def rows(self, engine: Engine, parameters: Mapping[str, Any]) -> list[Any]:
-        sent = [make(parameters[name]) if make else parameters[name] for name, make in self._sent]
-        connection = engine.raw_connection()
-        try:
-            found = connection.cursor().execute(self._text, sent).fetchall()
-        finally:
-            connection.close()
+        values = {**self._given, **parameters}
+        sent = [make(values[name]) if make else values[name] for name, make in self._sent]
+        found = _readers_of(engine).fetch_all(engine, self._text, sent)
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for place, make in self._made if found else ():
             columns[place] = map(make, columns[place])
         return list(starmap(self._row, zip(*columns, strict=True)))
 
 
-_shapes: dict[Any, _Straight] = {}
+class _Readers:
+    """The connections of an SQLite engine that only ever read one statement at a time: as many as read at once so far.
+
+    They come from the pool and never go back to it, as that costs more than the statement.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[sqlite3.Connection] = []
+
+    def fetch_all(self, engine: Engine, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open(engine)
+        try:
+            found = connection.execute(statement, values).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return found
+
+    def _open(self, engine: Engine) -> sqlite3.Connection:
+        event.listen(engine, "engine_disposed", self.close)  # once, however often it is asked for
+        pooled = engine.raw_connection()
+        connection = cast(sqlite3.Connection, pooled.dbapi_connection)
+        pooled.detach()
+        return connection
+
+    def close(self, _: Engine) -> None:
+        """Close those that are idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+_readers: WeakKeyDictionary[Engine, _Readers] = WeakKeyDictionary()
+
+
+def _readers_of(engine: Engine) -> _Readers:
+    return _readers.get(engine) or _readers.setdefault(engine, _Readers())
 
 
 def _engine_for_straight() -> Engine | None:

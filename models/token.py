@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ForeignKey, Select, String, bindparam, or_, select, update
+from sqlalchemy import ForeignKey, String, bindparam, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Json, Model, UtcTime, db, exact_text, now, rfc3339
+from models.base import Json, Model, UtcTime, db, exact_text, now, rfc3339, table_of
 from models.event import ACCESS, Event
 from models.principal import SCOPES, SYSTEM, Principal
-from models.reading import Question
+from models.reading import Collection, Question, Selection
 from models.refusals import NotFound
 from models.secrets import ALPHABET, hashed, random_letters
 from models.shapes import ID, TEXT, TIME, closed, list_of, nullable, one_of
@@ -84,9 +84,9 @@ class ApiToken(Model):
         return IssuedToken(token, secret)
 
     @classmethod
-    def owned(cls, user_id: int) -> Select[Any]:
+    def owned(cls, user_id: int) -> Selection:
         """The tokens of a user that have not been revoked, expired ones included."""
-        return select(cls.__table__).where(cls.user_id == user_id, cls.revoked_at.is_(None))
+        return _TOKENS.where(user_id=user_id)
 
     @classmethod
     def get(cls, token_id: int, user_id: int, *, lock: bool = False) -> Self:
@@ -190,6 +190,10 @@ def checksum(body: str) -> str:
     return letters
 
 
+_TOKENS = Collection(
+    select(table_of(ApiToken)).where(ApiToken.revoked_at.is_(None)),
+    {"user_id": ApiToken.user_id == bindparam("user_id")},
+)
 _SIGN_IN = Question(
     select(
         ApiToken.id,

@@ -4,13 +4,13 @@ import re
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Boolean, CheckConstraint, ColumnElement, Select, String, and_, bindparam, or_, select
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bindparam, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, UtcTime, db, exact_text, now, rfc3339
+from models.base import Model, UtcTime, db, exact_text, now, rfc3339, table_of
 from models.event import ACCESS, Event
 from models.principal import ROLES, SYSTEM, Principal
-from models.reading import Question
+from models.reading import Collection, Question, Selection
 from models.refusals import NotFound, Refusal
 from models.shapes import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
 from models.sign_in import SignIn
@@ -116,14 +116,9 @@ class User(Model):
         return db.session.scalar(select(cls.id).limit(1)) is not None
 
     @classmethod
-    def matching(cls, *, role: str | None = None, active: bool | None = None) -> Select[Any]:
+    def matching(cls, *, role: str | None = None, active: bool | None = None) -> Selection:
         """The users with this role and activity; None asks for all."""
-        users = select(cls.__table__)
-        if role is not None:
-            users = users.where(cls.role == role)
-        if active is not None:
-            users = users.where(cls.active == active)
-        return users
+        return _USERS.where(role=role, active=active)
 
     def change(self, *, by: Principal = SYSTEM, **changes: Any) -> None:
         """Set `email`, `role`, `active` or `password_hash`, the user being locked; what is so already stays untouched.
@@ -193,6 +188,10 @@ def folded(name: str) -> str:
     """The form in which user names and addresses are compared: without case."""
     return name.casefold()
 
+
+_USERS = Collection(
+    select(table_of(User)), {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")}
+)
 
 _CREDENTIALS = Question(
     select(User.id, User.username, User.role, User.active, User.password_hash).where(

@@ -11,8 +11,7 @@ from api.pagination import Paging
 from api.permissions import scope
 from api.resource import ProtectedResource
 from api.types import Integer, Text, Timestamp
-from models import reading
-from models.event import STOCK, Event
+from models.event import Event
 from models.shapes import BOOLEAN, TEXT, Shape, closed, list_of
 
 MAX_ID = 2**63 - 1
@@ -54,7 +53,7 @@ class EventListResource(ProtectedResource):
     def get(self, args: Namespace) -> Any:
         """Read changes of items and stock in the order of their commits; store `next_cursor` and come back with it."""
         since, limit = _position(args["since"]), args["limit"]
-        rows = reading.rows(Event.after(since, STOCK).limit(limit + 1))
+        rows = Event.after(since, limit + 1)
         events = [Event.to_dict(row) for row in rows[:limit]]
         last = events[-1]["id"] if events else since
         return {"data": events, "next_cursor": str(last), "has_more": len(rows) > limit}

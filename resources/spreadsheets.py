@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Request, Response, after_this_request, current_app, request, stream_with_context
 from flask_restful.reqparse import Namespace
-from sqlalchemy import Select
+from sqlalchemy import bindparam
 
 from api.auth import current_principal
 from api.idempotency import idempotent
@@ -19,11 +19,12 @@ from api.resource import ProtectedResource
 from api.spreadsheets import cells, csv_text, read_csv, read_json_lines
 from api.types import Boolean, Choice
 from api.uploads import MULTIPART, Upload, receive
-from models import item_query, reading
+from models import item_query
 from models.base import as_json, db, now
 from models.importing import ON_CONFLICT, Import
 from models.item import Item
 from models.movement import Movement
+from models.reading import AnySelect, Selection, question
 from models.shapes import BOOLEAN, COUNT, closed
 from models.staging import Row
 from resources import items, movements
@@ -147,17 +148,22 @@ class ItemImportResource(ProtectedResource):
 
 
 def rows_by_id(
-    query: Select[Any], id_column: Any, represent: Callable[[Any], dict[str, Any]]
+    selection: Selection, id_column: Any, represent: Callable[[Any], dict[str, Any]]
 ) -> Iterator[list[dict[str, Any]]]:
-    """All rows of a query by id, some at a time; in between, nothing of the database is held."""
+    """All rows of a selection by id, some at a time; in between, nothing of the database is held."""
+    following = question(_following, selection.query, id_column)
     last = 0
     while True:
-        rows = reading.rows(query.where(id_column > last).order_by(id_column).limit(ROWS_AT_A_TIME))
+        rows = following.rows(**selection.values, last=last)
         db.session.rollback()
         if not rows:
             return
         yield [represent(row) for row in rows]
         last = rows[-1].id
+
+
+def _following(query: AnySelect, id_column: Any) -> AnySelect:
+    return query.where(id_column > bindparam("last")).order_by(id_column).limit(ROWS_AT_A_TIME)
 
 
 def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Response:

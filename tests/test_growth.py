@@ -41,16 +41,15 @@ def plans(app, monkeypatch):
     if "sqlite" not in app.extensions["stockroom.settings"].database_url:
         pytest.skip("what the other databases plan depends on what is in them")
     found = []
-    straight = reading._Straight.rows
+    fetch_all = reading._Readers.fetch_all
 
-    def explained(self, engine, parameters):
+    def explained(self, engine, statement, values):
         with engine.connect() as connection:
-            sent = tuple(make(parameters[name]) if make else parameters[name] for name, make in self._sent)
-            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {self._text}", sent)
+            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(values))
             found.append([step.detail for step in steps])
-        return straight(self, engine, parameters)
+        return fetch_all(self, engine, statement, values)
 
-    monkeypatch.setattr(reading._Straight, "rows", explained)
+    monkeypatch.setattr(reading._Readers, "fetch_all", explained)
     return found
 
 
