@@ -1,7 +1,8 @@
 """The application: settings, database, identity, errors and routes put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface
@@ -29,13 +30,13 @@ from models.transactions import end_session
 from settings import ROOT, Settings
 
 MIGRATIONS = ROOT / "migrations"
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+SECURITY_HEADERS = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
 VARY = ("Accept", "Authorization", "X-API-Key")
 # The paths below which answers are of the stock or of the service itself; whatever else there is tells of people.
 KEPT = (*(f"{V1}/{name}" for name in ("items", "movements", "events", "stats", "openapi.json")), "/problems/")
@@ -63,6 +64,16 @@ class _Service(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer, with the security headers that it does not have itself."""
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+            there = {name for name, _ in headers}
+            missing = [header for header in SECURITY_HEADERS if header[0] not in there]
+            return start_response(status, headers + missing, exc_info)
+
+        return super().wsgi_app(environ, start)
 
 
 class _NoSessions(SessionInterface):
@@ -113,10 +124,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _finish(response: Response) -> Response:
-    """What every answer carries, whatever made it."""
+    """What every answer carries besides, whatever made it."""
     headers = response.headers
     there = {name.lower() for name, _ in headers}  # Headers would look through all of them for each
-    headers.extend((name, value) for name, value in SECURITY_HEADERS.items() if name.lower() not in there)
     headers.add("X-Request-ID", request_id())
     if request.is_secure:
         headers.add("Strict-Transport-Security", "max-age=31536000")
