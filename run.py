@@ -1,5 +1,6 @@
 """Serve Stockroom: `python run.py`."""
 
+import gc
 import io
 import sys
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ def main() -> int:
         except SettingsError as error:
             print(error, file=sys.stderr)  # noqa: T201 - the terminal is where this belongs
             return 2
+        gc.freeze()  # what is there now stays till the end: no collection need look through it again
         print(banner(settings, port, first_admin), flush=True)  # noqa: T201
         serve(
             app,
