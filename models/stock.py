@@ -13,6 +13,7 @@ from models.item_fields import MAX_QUANTITY, folded
 from models.principal import Principal
 from models.reading import AnySelect
 from models.refusals import NotFound, Refusal
+from models.writing import execute_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
     if keys:
         found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
     elif len(ids) == 1:
-        found = connection.execute(_LOCK_ONE, {"item": min(ids)})
+        found = execute_one(connection, _LOCK_ONE, {"item": min(ids)})
     else:
         found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
     return Stocks(Stock(*row) for row in found)
@@ -175,8 +176,7 @@ def move_stocks(connection: Connection, stocks: Iterable[Stock], moment: datetim
     deltas = {stock.item_id: stock.delta for stock in stocks}
     if len(deltas) == 1:
         [(item_id, delta)] = deltas.items()
-        values: dict[str, Any] = {"item": item_id, "delta": delta, "moment": moment}
-        moved = connection.execute(_MOVE_ONE, values)
+        moved = execute_one(connection, _MOVE_ONE, {"item": item_id, "delta": delta, "moment": moment})
     else:
         many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id))
         moved = connection.execute(many, {"moment": moment})

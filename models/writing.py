@@ -1,4 +1,4 @@
-"""Writing very many rows with as little ceremony as there can be: a statement becomes the driver's text only once.
+"""Writing with as little ceremony as there can be: a statement becomes the driver's text only once.
 
 SQLAlchemy makes a dictionary and a list of parameters for every row, which costs several times what the row does.
 """
@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Connection,
+    CursorResult,
     Dialect,
     Insert,
+    Select,
     Table,
     Text,
     Update,
@@ -36,11 +38,21 @@ def execute_many(connection: Connection, statement: Insert | Update, rows: Seque
     connection.exec_driver_sql(text, parameters_of(rows))
 
 
+def execute_one(
+    connection: Connection, statement: Insert | Update | Select[Any], values: Mapping[str, Any]
+) -> CursorResult[Any]:
+    """Execute a statement, whose parameters all have names, once; what it reads comes as the driver has it."""
+    text, parameters_of = _prepared(statement, connection.dialect)
+    return connection.exec_driver_sql(text, parameters_of([values])[0])
+
+
 def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert rows into a table with an id, inside a write transaction; their ids, in the order of the rows."""
     table = table_of(model)
     connection: Any = db.session.connection()
     dialect = connection.dialect
+    if len(rows) == 1 and dialect.name != "postgresql":
+        return [execute_one(connection, _insert(table, with_id=False), rows[0]).lastrowid]
     if len(rows) == 1 or not dialect.insert_returning:  # MySQL
         return [connection.execute(insert(table), row).inserted_primary_key[0] for row in rows]
     if dialect.name == "postgresql":
@@ -51,29 +63,35 @@ def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[in
         ids = list(range(first, first + len(rows)))
     else:
         return list(connection.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows))
-    execute_many(connection, _insert(table), [{**row, "id": id_} for id_, row in zip(ids, rows, strict=True)])
+    execute_many(
+        connection, _insert(table, with_id=True), [{**row, "id": id_} for id_, row in zip(ids, rows, strict=True)]
+    )
     return ids
 
 
 @lru_cache
-def _insert(table: Table) -> Insert:
-    return insert(table)
+def _insert(table: Table, *, with_id: bool) -> Insert:
+    return insert(table).values({each.name: bindparam(each.name) for each in table.c if with_id or each.name != "id"})
 
 
 @lru_cache
-def _prepared(statement: Insert | Update, dialect: Dialect) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], Any]]:
+def _prepared(
+    statement: Insert | Update | Select[Any], dialect: Dialect
+) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], Any]]:
     """The text of a statement, and what makes its parameters of rows."""
     compiled = statement.compile(dialect=dialect)
-    names = compiled.positiontup or list(compiled.binds)
-    types = [compiled.binds[name].type for name in names]
-    values_of = _maker(names, types, dialect)
+    type_of = {name: bind.type for bind, name in compiled.bind_names.items()}
+    names = compiled.positiontup or list(type_of)
+    types = [type_of[name] for name in names]
+    known = {name: value for name, value in compiled.params.items() if value is not None}
+    values_of = _maker(names, types, known, dialect)
     if compiled.positiontup:
         return str(compiled), values_of
 
     def named(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [dict(zip(names, values, strict=True)) for values in values_of(rows)]
 
-    if isinstance(statement, Update) or dialect.name != "postgresql":
+    if not isinstance(statement, Insert) or dialect.name != "postgresql":
         return str(compiled), named
     # PostgreSQL reads rows from one JSON text twice as fast as it, and its driver, goes through as many statements.
     given = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON)).table_valued(*map(column, names, types))
@@ -83,10 +101,15 @@ def _prepared(statement: Insert | Update, dialect: Dialect) -> tuple[str, Callab
 
 
 def _maker(
-    names: Sequence[str], types: Sequence[TypeEngine[Any]], dialect: Dialect
+    names: Sequence[str], types: Sequence[TypeEngine[Any]], known: Mapping[str, Any], dialect: Dialect
 ) -> Callable[[Sequence[Mapping[str, Any]]], list[tuple[Any, ...]]]:
-    """What makes of rows the values that the driver takes, column by column."""
-    pick = itemgetter(*names)
+    """What makes of rows the values that the driver takes, column by column; some are known already."""
+    pick: Callable[[Mapping[str, Any]], Any] = itemgetter(*names)
+    if known or len(names) == 1:
+
+        def pick(row: Mapping[str, Any]) -> Any:
+            return [row[name] if name in row else known[name] for name in names]
+
     makers = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
     # Moments and prices come again and again; lists and objects can't be remembered.
     made = [
