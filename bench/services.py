@@ -33,8 +33,7 @@ class Service:
 
     def start(self) -> float:
         """The seconds until it gave its first answer, whatever that was."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = port_of_first_cpu()
         command = [sys.executable, *(str(self.port) if part == "PORT" else str(part) for part in self.command)]
         begin = time.perf_counter()
         log_path = self.folder / f"{self.name}.log"
@@ -77,6 +76,15 @@ class Service:
         """Let its threads, and those they start, run on these processors only (Linux)."""
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             os.sched_setaffinity(int(task.name), cpus)
+
+
+def port_of_first_cpu() -> int:
+    """A free port at which Stockroom keeps to the first processor."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port: int = probe.getsockname()[1]
+        if port % (os.cpu_count() or 1) == 0:
+            return port
 
 
 class Stockroom(Service):
