@@ -69,10 +69,11 @@ class Paging:
 
     def _by_number(self, selection: Selection, sort: str, limit: int, page: int, represent: Represent) -> Answer:
         query, values = selection
-        total = question(self._counted, query).rows(**values)[0].total
+        before = (page - 1) * limit
+        rows = question(self._numbered, query, sort).rows(**values, row_limit=limit, row_offset=before)
+        is_last = 0 < len(rows) < limit  # which tells how many there are
+        total = before + len(rows) if is_last else question(self._counted, query).rows(**values)[0].total
         pages = -(-total // limit)
-        wanted = question(self._numbered, query, sort)
-        rows = wanted.rows(**values, row_limit=limit, row_offset=(page - 1) * limit) if page <= pages else []
         links = {"first": {"page": 1}, "last": {"page": max(pages, 1)}}
         if page > 1:
             links["prev"] = {"page": max(min(page - 1, pages), 1)}
@@ -111,7 +112,7 @@ class Paging:
         return select(number).select_from(self.id_column.table).where(*query._where_criteria)
 
     def _numbered(self, query: AnySelect, sort: str) -> AnySelect:
-        return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=Integer()))
+        return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=BigInteger()))
 
     def _beyond(self, query: AnySelect, sort: str, backward: bool, from_key: bool) -> AnySelect:
         """The rows after (or before) the key of a cursor, `key_value` and `key_id`, or from the first (or last) on."""

@@ -134,7 +134,8 @@ def ask(measured: Measured, work: Work, service: Service, folder: Path) -> None:
     requests.write_text(work.lua(service))
     options = ["-t1", f"-c{work.connections}", f"-d{measured.seconds}s", "--timeout", "20s"]
     # On the last processor: what keeps to one keeps to the first, and would share it with wrk half of the time.
-    command = ["taskset", "-c", str(ALL_CPUS[-1]), "wrk", *options, "-s", BENCH / "wrk.lua", f"http://127.0.0.1:{service.port}", "--", requests]
+    wrk = ["taskset", "-c", str(ALL_CPUS[-1]), "wrk", *options]
+    command = [*wrk, "-s", BENCH / "wrk.lua", f"http://127.0.0.1:{service.port}", "--", requests]
     if not isinstance(service, Stockroom):
         service.run_on({0} if work.pinned else ALL_CPUS)
     try:

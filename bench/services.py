@@ -9,6 +9,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,11 @@ class Service:
 
 def port_of_first_cpu() -> int:
     """A free port at which Stockroom keeps to the first processor."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port: int = probe.getsockname()[1]
-        if port % (os.cpu_count() or 1) == 0:
+    cpus = os.cpu_count() or 1
+    for port in range(20000 - 20000 % cpus, 30000, cpus):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+    raise SystemExit("no port is free")
 
 
 class Stockroom(Service):
