@@ -279,6 +279,8 @@ def plan(query, **parameters):
     compiled = query.compile(db.engine)
     values = {**compiled.params, **parameters}
     with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # which else may not know yet how many there are
+            connection.exec_driver_sql("ANALYZE items")
         if compiled.positional:
             values = tuple(values[name] for name in compiled.positiontup)
         return "\n".join(str(row) for row in connection.exec_driver_sql(explain + str(compiled), values))
