@@ -68,11 +68,13 @@ class Collection:
         self._of_names = lru_cache(REMEMBERED)(self._select)
 
     def where(self, **values: Any) -> Selection:
-        """The rows that meet each condition whose value is not None."""
+        """The rows that meet each condition whose value is not None; raises TypeError for a name that has none."""
         given = {name: value for name, value in values.items() if value is not None}
         return Selection(self._of_names(frozenset(given)), given)
 
     def _select(self, names: frozenset[str]) -> AnySelect:
+        if unknown := names - self._conditions.keys():
+            raise TypeError(f"there is no condition {min(unknown)!r}")
         return self._query.where(*(self._conditions[name] for name in self._conditions if name in names))
 
 
