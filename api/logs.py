@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TextIO
@@ -83,9 +84,11 @@ class AccessLog:
         self._line = self._json_line if log_format == "json" else self._text_line
 
     def write(self, request_id: str, fields: Mapping[str, Any]) -> None:
-        """Write the line of one request."""
-        self._stream.write(_without_tokens(self._line(request_id, fields)) + "\n")
-        self._stream.flush()
+        """Write the line of one request; a log that can't be written fails none."""
+        line = _without_tokens(self._line(request_id, fields)) + "\n"
+        with suppress(OSError, ValueError):  # a full disk, a reader that has gone, a closed stream
+            self._stream.write(line)
+            self._stream.flush()
 
     def _text_line(self, request_id: str, fields: Mapping[str, Any]) -> str:
         second, millisecond = divmod(time.time_ns() // 1_000_000, 1000)
@@ -115,5 +118,5 @@ def init_logs(level: str, log_format: str) -> None:
     if hasattr(sys.stderr, "reconfigure"):
         sys.stderr.reconfigure(errors="backslashreplace")  # a cp1252 console can't show everything
     logging.basicConfig(level=level, handlers=[line_handler(sys.stderr, log_format)], force=True)
-    if logging.getLogger(ACCESS).isEnabledFor(logging.INFO):
+    if sys.stderr and logging.getLogger(ACCESS).isEnabledFor(logging.INFO):  # Windows may start us without a console
         access = AccessLog(sys.stderr, log_format)

@@ -1,13 +1,16 @@
 """The access log: one line a request, as text or as JSON, without secrets, and nobody outside can forge one."""
 
+import errno
 import io
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import with_password
-from program import program
+from program import ROOT, program
 
 from api import logs
 
@@ -170,6 +173,28 @@ def test_an_exception_is_part_of_its_json_line(written):
 
     (entry,) = written.entries
     assert "Traceback" in entry["exc_info"] and "mel\nforged" in entry["exc_info"]
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOSPC, "disk full"), BrokenPipeError(), ValueError("closed")], ids=repr
+)
+def test_a_log_that_cant_be_written_fails_no_request(member, monkeypatch, fault):
+    class Broken(io.StringIO):
+        def write(self, _: str) -> int:
+            raise fault
+
+    monkeypatch.setattr(logs, "access", logs.AccessLog(Broken()))
+
+    assert member.post("/items", json={"sku": "LAMP-1", "name": "Desk lamp"}).status_code == 201
+    assert member.get("/items").json["total_items"] == 1
+
+
+def test_where_there_is_no_stderr_no_request_is_told():
+    start = "import sys; sys.stderr = None; from api import logs; logs.init_logs('INFO', 'text'); print(logs.access)"
+
+    told = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "None"
 
 
 def test_at_level_warning_no_request_is_told(tmp_path: Path) -> None:
