@@ -155,6 +155,8 @@ _AFTER = Question(
     _ALL.where(Event.stream == STOCK, Event.id > bindparam("event_id"))
     .order_by(Event.id)
     .limit(bindparam("row_limit", type_=Integer()))
+    # MariaDB would begin at the first event of the stream and pass over all until this one.
+    .with_hint(table_of(Event), "FORCE INDEX (ix_events_stream_id)", "mysql")
 )
 
 

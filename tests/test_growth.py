@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import reading
+from models import event, reading
 from models.base import db
 
 ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
@@ -122,3 +122,17 @@ def test_statistics_do_not_make_a_planner_begin_at_the_users(app, admin, lamp, p
 
     assert plans[-1][0] == "SCAN movements"
     assert not [step for plan in plans for step in plan if "TEMP B-TREE" in step]
+
+
+def test_on_mariadb_the_feed_is_entered_where_its_reader_stands(app, member):
+    with app.app_context():
+        if db.engine.dialect.name != "mysql":
+            pytest.skip("the others do so by themselves")
+        for number in range(20):
+            member.post("/items", json={"sku": f"S{number}", "name": f"N{number}"})
+        asked = event._AFTER._query.compile(db.engine)
+        with db.engine.connect() as connection:
+            values = {**asked.params, "event_id": 10, "row_limit": 5}
+            [step] = connection.exec_driver_sql(f"EXPLAIN {asked}", values).mappings()
+
+    assert (step["type"], step["key"]) == ("range", "ix_events_stream_id")
