@@ -67,7 +67,8 @@ def main() -> None:
         for name, small in told[0].items():
             print(f"{name:<40}{small:>9.1f}{told[1][name]:>9.1f}{told[1][name] / small:>7.2f}")
         with app.app_context():
-            drop_everything()
+            if len(sys.argv) > 2:  # the file goes with its folder
+                drop_everything()
             db.engine.dispose()
 
 
