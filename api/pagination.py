@@ -114,9 +114,13 @@ class Paging:
     def _numbered(self, query: AnySelect, sort: str) -> AnySelect:
         return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=BigInteger()))
 
+    def _key(self, sort: str, backward: bool = False) -> tuple[ColumnElement[Any], bool]:
+        """The column to sort by, and whether what follows in this direction is less."""
+        return self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
+
     def _beyond(self, query: AnySelect, sort: str, backward: bool, from_key: bool) -> AnySelect:
         """The rows after (or before) the key of a cursor, `key_value` and `key_id`, or from the first (or last) on."""
-        column, less = self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
+        column, less = self._key(sort, backward)
         if from_key:
             value = bindparam("key_value", type_=column.type)
             strictly: ColumnElement[bool] = column < value if less else column > value
@@ -130,7 +134,7 @@ class Paging:
         return self._sorted(query, sort, backward)
 
     def _sorted(self, query: AnySelect, sort: str, backward: bool) -> AnySelect:
-        column, less = self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
+        column, less = self._key(sort, backward)
         first = column.desc() if less else column.asc()
         ties = self.id_column.desc() if backward else self.id_column.asc()
         keys = query.add_columns(column.label("sort_key"), self.id_column.label("sort_id"))
@@ -158,7 +162,7 @@ class Paging:
             raise Unreadable("invalid_cursor", "The cursor is not one of this collection.") from None
         if cursor_sort != sort:
             raise Unreadable("invalid_cursor", f"The cursor belongs to sort={cursor_sort}, not sort={sort}.")
-        return {"key_value": _typed(self.sorts[sort.removeprefix("-")], value), "key_id": row_id}, backward
+        return {"key_value": _typed(self._key(sort)[0], value), "key_id": row_id}, backward
 
 
 def _typed(column: ColumnElement[Any], value: Any) -> Any:
