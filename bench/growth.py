@@ -16,15 +16,15 @@ from typing import Any
 from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from conftest import Client, drop_everything, person, settings_for
 from import_export import lines
 from sqlalchemy import text
 
 from api.app import create_app
 from api.startup import migrate
 from models.base import db
+from tests.support.clients import Client, person
+from tests.support.databases import drop_everything, settings_for
 
 ITEMS = 10_000
 AT_ONCE = 500_000

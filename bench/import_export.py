@@ -15,14 +15,14 @@ from typing import Any
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from conftest import Client, delete_rows, drop_everything, person, settings_for
 from flask import Flask
 
 from api.app import create_app
 from api.startup import migrate
 from models.base import db
+from tests.support.clients import Client, person
+from tests.support.databases import delete_rows, drop_everything, settings_for
 
 CSV = {"Content-Type": "text/csv"}
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import settings_for
 from dotenv import dotenv_values
 from flask import Flask
 
@@ -19,6 +18,7 @@ from api.app import create_app
 from api.problems import CODE_OF_STATUS, PROBLEMS
 from api.resource import ProtectedResource, StrictResource
 from settings import ROOT, Settings
+from tests.support.databases import settings_for
 
 # From the lowest up; a floor is a file beside this list's own, or a folder with all that is in it.
 FLOORS = ("settings", "server", "models", "api", "resources", "pages", "startup", "cli", "app", "run")

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from program import ROOT
 
 from settings import Settings, SettingsError
+from tests.support.program import ROOT
 
 SOURCE = (ROOT / "settings.py").read_text(encoding="utf-8")
 DOTENV = (ROOT / ".env").read_text(encoding="utf-8")

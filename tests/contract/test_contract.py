@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import PASSWORD, ROOT, program
 
-from contract.hooks import TESTER
+from tests.contract.hooks import TESTER
+from tests.support.program import PASSWORD, ROOT, program
 
 EXAMPLES = 20
 SECONDS = 600

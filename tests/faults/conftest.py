@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from faults.harness import Address, Cutter, Finding, Reader, Service, Tally, audit, p99, serving, sqlalchemy_url
+from tests.faults.harness import Address, Cutter, Finding, Reader, Service, Tally, audit, p99, serving, sqlalchemy_url
 
 LOCAL = {
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1/postgres?connect_timeout=1",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from faults.harness import SCALE, Address, Client, Tally, running
+from tests.faults.harness import SCALE, Address, Client, Tally, running
 
 OUT_OF_STOCK = "409 insufficient_stock"
 BUSY = "503 unavailable"

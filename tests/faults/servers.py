@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from faults.harness import STARTED_WITHIN, Client, Service, free_port, sqlalchemy_url
+from tests.faults.harness import STARTED_WITHIN, Client, Service, free_port, sqlalchemy_url
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 DEBIAN = Path("/usr/lib/postgresql")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.conftest import Found
-from faults.harness import Service, Tally, serving
-from faults.load import BUSY, OUT_OF_STOCK, rounds, under_load
 from models.backup import back_up, restore
+from tests.faults.conftest import Found
+from tests.faults.harness import Service, Tally, serving
+from tests.faults.load import BUSY, OUT_OF_STOCK, rounds, under_load
 
 pytestmark = pytest.mark.faults
 

@@ -11,9 +11,9 @@ from itertools import repeat
 import pytest
 from sqlalchemy import text
 
-from faults.conftest import Found
-from faults.harness import Client, Cutter, Reader, Service, Tally, at_once, database, running
-from faults.load import (
+from tests.faults.conftest import Found
+from tests.faults.harness import Client, Cutter, Reader, Service, Tally, at_once, database, running
+from tests.faults.load import (
     BUSY,
     OUT_OF_STOCK,
     RUNNING,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from faults.conftest import Noted
-from faults.harness import Client, Service, Tally, p99, running, serving
-from faults.load import for_seconds
+from tests.faults.conftest import Noted
+from tests.faults.harness import Client, Service, Tally, p99, running, serving
+from tests.faults.load import for_seconds
 
 pytestmark = pytest.mark.faults
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.conftest import Noted
-from faults.harness import Client, Service, Tally, serving
-from faults.load import for_seconds
-from faults.servers import RedisServer, redis_server
+from tests.faults.conftest import Noted
+from tests.faults.harness import Client, Service, Tally, serving
+from tests.faults.load import for_seconds
+from tests.faults.servers import RedisServer, redis_server
 
 pytestmark = pytest.mark.faults
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.conftest import Found
-from faults.harness import Finding, Service, Tally, serving
-from faults.load import BUSY, OUT_OF_STOCK, RUNNING, SCALE, under_load
-from faults.servers import PostgreSQL, postgresql, primary_and_standby
+from tests.faults.conftest import Found
+from tests.faults.harness import Finding, Service, Tally, serving
+from tests.faults.load import BUSY, OUT_OF_STOCK, RUNNING, SCALE, under_load
+from tests.faults.servers import PostgreSQL, postgresql, primary_and_standby
 
 pytestmark = pytest.mark.faults
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from faults.conftest import Found
-from faults.harness import Address, Client, Reader, Service, Tally, at_once, basic, running, serving
-from faults.load import BUSY, OUT_OF_STOCK, RUNNING, SCALE, movement, quantity_of, under_load, until
-from faults.servers import PostgreSQL, RedisServer, nginx, postgresql, redis_server
+from tests.faults.conftest import Found
+from tests.faults.harness import Address, Client, Reader, Service, Tally, at_once, basic, running, serving
+from tests.faults.load import BUSY, OUT_OF_STOCK, RUNNING, SCALE, movement, quantity_of, under_load, until
+from tests.faults.servers import PostgreSQL, RedisServer, nginx, postgresql, redis_server
 
 pytestmark = pytest.mark.faults
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from faults.conftest import Found
-from faults.harness import Finding, Service, Tally, p99, serving
-from faults.load import BUSY, OUT_OF_STOCK, RUNNING, SCALE, under_load
+from tests.faults.conftest import Found
+from tests.faults.harness import Finding, Service, Tally, p99, serving
+from tests.faults.load import BUSY, OUT_OF_STOCK, RUNNING, SCALE, under_load
 
 pytestmark = pytest.mark.faults
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.conftest import PASSWORD, V1, Client, signed_in, with_password
+from tests.support.clients import PASSWORD, V1, Client, signed_in, with_password
 
 PROXY = "127.0.0.1"
 SPOOFED = {

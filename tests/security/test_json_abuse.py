@@ -6,9 +6,9 @@ import socket
 import pytest
 from waitress import buffers
 
-from security.conftest import SOON, Answer, Site, read
 from settings import MIB
-from tests.conftest import Client
+from tests.security.conftest import SOON, Answer, Site, read
+from tests.support.clients import Client
 
 BLOCK = bytes(64 * 1024)
 JSON = "application/json"

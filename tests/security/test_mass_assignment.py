@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from api.inputs import Form
-from tests.conftest import PASSWORD, Client, with_password
+from tests.support.clients import PASSWORD, Client, with_password
 
 # What some table has as a column, or some code as a name, and a value that it could take.
 NOT_TO_BE_SET: dict[str, Any] = {

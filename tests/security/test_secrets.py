@@ -14,11 +14,11 @@ from typing import Any
 
 import jwt
 import pytest
-from program import PASSWORD, Program, program
 
 from api.logs import line_handler
 from models.token import ApiToken
 from models.user import User
+from tests.support.program import PASSWORD, Program, program
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ \[[A-Za-z0-9._-]+\] .*|    .*")
 NEW_PASSWORD = "a grandmother sails by moonlight"

@@ -9,7 +9,7 @@ import pytest
 from api.passwords import hash_password
 from models.base import db
 from models.user import User
-from tests.conftest import PASSWORD, Client, person, with_password
+from tests.support.clients import PASSWORD, Client, person, with_password
 
 # Samples are taken by turns, so that whatever else the machine does falls on all alike; if the medians are not
 # close enough yet, more samples join those that there are.

@@ -6,7 +6,7 @@ import pytest
 
 from models.base import db, now
 from models.token import ApiToken
-from tests.conftest import Client, with_password
+from tests.support.clients import Client, with_password
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 

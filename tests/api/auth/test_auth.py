@@ -1,0 +1,451 @@
+"""Who is asking, and what they may do: credentials, roles, scopes, and what ends them."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from api.app import create_app
+from models.base import db
+from models.principal import SCOPES, SCOPES_OF_ROLE
+from models.token import ApiToken
+from models.user import User
+from tests.support.clients import PASSWORD, PASSWORD_HASH, V1, Client, person, signed_in, with_password
+from tests.support.databases import settings_for
+
+# What each method of each path needs: a scope or several, or one of these words.
+OPEN, ANYONE, PASSWORD_ONLY, TOKEN_ONLY, SIGN_IN_ONLY = "open", "anyone", "password", "token", "sign_in"
+CLOSED = "closed"  # unless the settings open it
+READ, WRITE, STOCK = "items:read", "items:write", "stock:write"
+NEEDS: dict[str, dict[str, str]] = {
+    "/auth/login": {"POST": OPEN},
+    "/auth/refresh": {"POST": OPEN},
+    "/auth/logout": {"POST": SIGN_IN_ONLY},
+    "/auth/register": {"POST": CLOSED},
+    "/auth/oidc/login": {"GET": OPEN},
+    "/auth/oidc/callback": {"GET": OPEN},
+    "/users/me": {"GET": ANYONE},
+    "/users/me/password": {"PUT": PASSWORD_ONLY},
+    "/users": {"GET": "users:read", "POST": "users:write"},
+    "/users/{}": {"GET": "users:read", "PATCH": "users:write", "DELETE": "users:write"},
+    "/tokens": {"GET": PASSWORD_ONLY, "POST": PASSWORD_ONLY},
+    "/tokens/{}": {"GET": PASSWORD_ONLY, "DELETE": PASSWORD_ONLY},
+    "/tokens/{}/rotate": {"POST": PASSWORD_ONLY},
+    "/tokens/current": {"GET": TOKEN_ONLY},
+    "/items": {"GET": READ, "POST": WRITE},
+    "/items/{}": {"GET": READ, "PUT": WRITE, "PATCH": WRITE, "DELETE": WRITE},
+    "/items/{}/restore": {"POST": WRITE},
+    "/items/by-sku/{}": {"GET": READ, "PUT": WRITE},
+    "/items/{}/quantity": {"GET": READ},
+    "/items/{}/movements": {"GET": READ, "POST": STOCK},
+    "/movements": {"GET": READ, "POST": STOCK},
+    "/movements/{}": {"GET": READ},
+    "/movements/{}/reversal": {"POST": STOCK},
+    "/items/export": {"GET": READ},
+    "/movements/export": {"GET": READ},
+    "/items/import": {"POST": f"{WRITE} {STOCK}"},
+    "/events": {"GET": READ},
+    "/audit": {"GET": "audit:read"},
+    "/stats": {"GET": READ},
+    "/openapi.json": {"GET": OPEN},
+    "//problems/{}": {"GET": OPEN},
+    "//livez": {"GET": OPEN},
+    "//readyz": {"GET": OPEN},
+    "//metrics": {"GET": OPEN},
+    "//docs": {"GET": OPEN},
+    "//docs/{}": {"GET": OPEN},
+}
+ADMITTED = "admitted"
+
+
+def encoded(credentials: str | bytes) -> str:
+    """Credentials as HTTP Basic sends them."""
+    return b64encode(credentials.encode() if isinstance(credentials, str) else credentials).decode()
+
+
+def routes(app: Flask) -> dict[str, set[str]]:
+    """Every path, as Client takes it, and its methods."""
+    found: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        path = re.sub("<[^>]*>", "{}", rule.rule)
+        path = path.removeprefix(V1) if path.startswith(V1) else f"/{path}"
+        found.setdefault(path, set()).update((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    return found
+
+
+def outcome(client: Client, method: str, path: str) -> str:
+    """Whether a request without input gets past the door; nothing has the id it asks for, so nothing changes."""
+    answer = client.open(method, path.format("2147483647"))
+    if answer.status_code in (401, 403):
+        return f"{answer.status_code} {answer.json['code']}"
+    return ADMITTED
+
+
+@pytest.fixture
+def other_app(database_url: str, app: Flask, tmp_path: Path) -> Iterator[Flask]:
+    """Another process on the same database, as far as the service can tell."""
+    other = create_app(settings_for(database_url, tmp_path))
+    yield other
+    with other.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def mel(app: Flask, member: Client) -> Client:
+    """The member, with a password."""
+    return with_password(app, "mel")
+
+
+# --- credentials ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "bAsIc"])
+def test_the_scheme_basic_is_known_in_any_case(app, mel, scheme):
+    answer = Client(app, {"Authorization": f"{scheme} {encoded(f'mel:{PASSWORD}')}"}).get("/users/me")
+
+    assert (answer.status_code, answer.json["username"]) == (200, "mel")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_bearer_is_known_in_any_case(app, member, scheme):
+    secret = member.headers["Authorization"].split()[1]
+
+    answer = Client(app, {"Authorization": f"{scheme} {secret}"}).get("/users/me")
+
+    assert (answer.status_code, answer.json["username"]) == (200, "mel")
+
+
+def test_an_api_token_may_come_as_an_api_key(app, member):
+    secret = member.headers["Authorization"].split()[1]
+
+    assert Client(app, {"X-API-Key": secret}).get("/users/me").json["username"] == "mel"
+
+
+def test_a_user_name_is_found_whatever_its_case(app, mel):
+    assert with_password(app, "MEL").get("/users/me").json["username"] == "mel"
+
+
+@pytest.mark.parametrize(
+    "password", ["with:colons:in it", "ein Paßwort für Süßes", "密码是十二个字以上的中文", "😀😃😄😁😆😅🤣😂🙂🙃😉😊"]
+)
+def test_a_password_may_have_any_printable_character(admin, app, password):
+    created = admin.post("/users", json={"username": "pat", "password": password})
+
+    assert created.status_code == 201, created.json
+    assert with_password(app, "pat", password).get("/users/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Basic",
+        "Basic ",
+        f"Basic {encoded('mel')}",
+        f"Basic {encoded('mel:')}",
+        f"Basic {encoded(':')}",
+        f"Basic {encoded(f':{PASSWORD}')}",
+        f"Basic {encoded(f'mel:{PASSWORD} ')}",
+        f"Basic {encoded(f'mel :{PASSWORD}')}",
+        f"Basic {encoded(f'mel{chr(0)}:{PASSWORD}')}",
+        f"Basic {encoded(f'mel:{PASSWORD}{chr(0)}')}",
+        f"Basic {encoded(f'mel:{PASSWORD}').rstrip('=')}=====",
+        f"Basic !{encoded(f'mel:{PASSWORD}')}",
+        f"Basic {encoded(f'mel:{PASSWORD}')}, Basic {encoded(f'mel:{PASSWORD}')}",
+        "Basic not base64 at all",
+        f"Basic {encoded('mel:' + 'x' * 5000)}",
+        f"Basic {encoded('mel:süß süß süß süß'.encode('latin-1'))}",
+        f"Basic {encoded(b'mel:' + bytes(range(128, 256)))}",
+        f"Bearer {encoded(f'mel:{PASSWORD}')}",
+        f"Nonsense {encoded(f'mel:{PASSWORD}')}",
+        f"Digest {encoded(f'mel:{PASSWORD}')}",
+        'Digest username="mel", realm="Stockroom API", nonce="0", uri="/", response="0"',
+        f"mel:{PASSWORD}",
+        encoded(f"mel:{PASSWORD}"),
+        "Bearer",
+        "Bearer ",
+        'Bearer token="mel"',
+        "Bearer stk_",
+        "Bearer stk_" + "0" * 49,
+        "Bearer süß",
+        "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZWwifQ.",
+    ],
+)
+def test_a_credential_that_opens_nothing_is_401_with_both_challenges(app, mel, header):
+    refused = Client(app, {"Authorization": header}).get("/users/me")
+
+    assert refused.status_code == 401
+    assert refused.json["code"] == "invalid_credentials"
+    basic, bearer = refused.headers.getlist("WWW-Authenticate")
+    assert basic == 'Basic realm="Stockroom API", charset="UTF-8"'
+    error = ', error="invalid_token"' if header.startswith("Bearer") else ""
+    assert bearer == f'Bearer realm="Stockroom API"{error}'
+
+
+@pytest.mark.parametrize("key", ["", " ", "stk_", PASSWORD, "Bearer {}", "{}x", "x{}", "{},{}"])
+def test_an_api_key_that_opens_nothing_is_401(app, member, key):
+    secret = member.headers["Authorization"].split()[1]
+
+    refused = Client(app, {"X-API-Key": key.format(secret, secret)}).get("/users/me")
+
+    assert (refused.status_code, refused.json["code"]) == (401, "invalid_credentials")
+    assert len(refused.headers.getlist("WWW-Authenticate")) == 2
+
+
+def test_no_credential_is_401_with_both_challenges(nobody):
+    refused = nobody.get("/users/me")
+
+    assert (refused.status_code, refused.json["code"]) == (401, "unauthorized")
+    assert refused.headers.getlist("WWW-Authenticate") == [
+        'Basic realm="Stockroom API", charset="UTF-8"',
+        'Bearer realm="Stockroom API"',
+    ]
+
+
+def test_two_credentials_at_once_are_refused_even_if_both_are_good(app, member):
+    secret = member.headers["Authorization"].split()[1]
+
+    refused = member.get("/users/me", headers={"X-API-Key": secret})
+
+    assert (refused.status_code, refused.json["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": "Bearer stk_no"}, {"X-API-Key": "no"}, {"Authorization": ""}])
+def test_a_wrong_credential_is_refused_where_none_is_needed(nobody, headers):
+    assert nobody.get("//problems/not_found").status_code == 200
+    assert nobody.get("//problems/not_found", headers=headers).status_code == 401
+
+
+def test_a_right_credential_is_welcome_where_none_is_needed(mel):
+    assert mel.get("//problems/not_found").status_code == 200
+
+
+# --- passwords ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mel", "ina", "nadim"], ids=["known", "inactive", "unknown"])
+def test_every_wrong_password_costs_one_check_whoever_it_is_for(app, admin, mel, monkeypatch, name):
+    ina = person(app, "ina", "guest")
+    assert admin.delete(f"/users/{ina.user_id}").status_code == 204
+    checks = []
+    monkeypatch.setattr("api.passwords.check_password_hash", lambda *_: checks.append(1) or False)
+
+    answers = [with_password(app, name, "a wrong password").get("/users/me") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[0].json["detail"] == answers[1].json["detail"]
+    assert len(checks) == 1
+
+
+def test_when_too_many_passwords_are_checked_a_new_one_waits_and_tokens_do_not(app, member, mel):
+    passwords = app.extensions["stockroom.authority"].passwords
+    taken = 0
+    while passwords._room.acquire(blocking=False):
+        taken += 1
+    try:
+        busy, with_token = with_password(app, "mel", "some new password").get("/users/me"), member.get("/users/me")
+        changing = mel.put("/users/me/password", json={"current_password": PASSWORD, "new_password": "twelve chars"})
+    finally:
+        for _ in range(taken):
+            passwords._room.release()
+
+    assert (busy.status_code, busy.json["code"], busy.headers["Retry-After"]) == (429, "too_many_requests", "1")
+    assert changing.status_code == 429
+    assert with_token.status_code == 200
+    assert mel.get("/users/me").status_code == 200
+
+
+# --- who may do what ------------------------------------------------------------------------------------------------
+
+
+def test_every_route_says_what_it_needs(app):
+    silent = {
+        f"{method} {path}"
+        for path, methods in routes(app).items()
+        for method in methods
+        if method not in NEEDS.get(path, {})
+    }
+
+    assert silent == set(), "add these to NEEDS"
+
+
+def expected(needs: str, role: str | None, scopes: frozenset[str], method: str) -> str:
+    """What the table of the contract says."""
+    if needs == OPEN:
+        return ADMITTED
+    if needs == CLOSED:
+        return "403 registration_closed"
+    if role is None:
+        return "401 unauthorized"
+    if needs in (PASSWORD_ONLY, TOKEN_ONLY, SIGN_IN_ONLY):
+        is_met = needs == method or (needs == PASSWORD_ONLY and method == SIGN_IN_ONLY)
+        return ADMITTED if is_met else f"403 {needs}_required"
+    if needs == ANYONE or scopes.issuperset(needs.split()):
+        return ADMITTED
+    return "403 insufficient_scope" if method == TOKEN_ONLY else "403 forbidden"
+
+
+CASTS = [
+    (None, None, "nobody"),
+    *((role, None, PASSWORD_ONLY) for role in SCOPES_OF_ROLE),
+    *((role, None, SIGN_IN_ONLY) for role in SCOPES_OF_ROLE),
+    *((role, sorted(scopes), TOKEN_ONLY) for role, scopes in SCOPES_OF_ROLE.items()),
+    *(("admin", [scope], TOKEN_ONLY) for scope in SCOPES),
+    ("guest", list(SCOPES), TOKEN_ONLY),  # a token made when its owner was an admin
+    ("member", ["users:read"], TOKEN_ONLY),
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "scopes", "method"), CASTS, ids=[f"{role} {method} {scopes or ''}" for role, scopes, method in CASTS]
+)
+def test_each_route_admits_exactly_those_it_should(app, nobody, role, scopes, method):
+    client = nobody
+    if role is not None:
+        with_token = person(app, "pat", role, scopes)
+        client = {TOKEN_ONLY: with_token, PASSWORD_ONLY: with_password(app, "pat")}.get(method) or signed_in(app, "pat")
+    may = SCOPES_OF_ROLE.get(role, frozenset()).intersection(SCOPES if scopes is None else scopes)
+
+    found, wanted = {}, {}
+    for path, methods in sorted(routes(app).items(), key=lambda route: route[0] == "/auth/logout"):  # the last
+        for verb in methods:
+            found[verb, path] = outcome(client, verb, path)
+            wanted[verb, path] = expected(NEEDS[path][verb], role, may, method)
+
+    assert found == wanted
+
+
+def test_head_asks_for_what_get_asks(app, nobody, guest):
+    for client in (nobody, guest):
+        for path in (path.format("2147483647") for path, methods in routes(app).items() if "GET" in methods):
+            assert client.head(path).status_code == client.get(path).status_code, path
+
+
+def test_options_needs_no_credential_and_tells_the_methods(app, nobody):
+    for path, methods in routes(app).items():
+        for headers in ({}, {"Authorization": "Bearer stk_no"}):
+            answer = nobody.open("OPTIONS", path.format("2147483647"), headers=headers)
+
+            assert answer.status_code == 200, path
+            assert set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == methods
+            assert answer.data == b""
+
+
+def test_too_little_scope_is_told_as_rfc_6750_says(app):
+    reader = person(app, "mel", "member", ["items:read"])
+
+    refused = reader.post("/items", json={"sku": "LAMP-1", "name": "Desk lamp"})
+
+    assert (refused.status_code, refused.json["code"]) == (403, "insufficient_scope")
+    assert refused.headers.getlist("WWW-Authenticate") == [
+        'Bearer error="insufficient_scope", scope="items:write", realm="Stockroom API"'
+    ]
+    assert reader.get("/items").json["data"] == []
+
+
+def test_too_low_a_role_is_told_by_its_name(app):
+    person(app, "gus", "guest")
+
+    refused = with_password(app, "gus").post("/items", json={"sku": "LAMP-1", "name": "Desk lamp"})
+
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    assert "WWW-Authenticate" not in refused.headers
+    assert "member or admin" in refused.json["detail"]
+
+
+def test_an_opening_stock_needs_the_scope_to_move_stock_too(app):
+    writer = person(app, "mel", "member", ["items:read", "items:write"])
+
+    refused = writer.post("/items", json={"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5})
+
+    assert refused.status_code == 403
+    assert 'scope="stock:write"' in refused.headers["WWW-Authenticate"]
+    assert writer.get("/items").json["data"] == []
+
+
+# --- what ends a credential, from the next request on, in every process ----------------------------------------------
+
+
+@pytest.fixture
+def everywhere(app, other_app, member):
+    """Answers the statuses of a request, by token and by password, in both processes; called once, all caches know."""
+
+    def statuses(method="GET", path="/users/me", password=PASSWORD):
+        token, basic = member.headers, with_password(app, "mel", password).headers
+        return [
+            Client(each, headers).open(method, path, json={} if method == "POST" else None).status_code
+            for each in (app, other_app)
+            for headers in (token, basic)
+        ]
+
+    assert statuses() == [200, 200, 200, 200]
+    return statuses
+
+
+def test_a_lowered_role_counts_at_once_and_narrows_the_tokens(admin, member, everywhere):
+    assert everywhere("POST", "/items") == [422] * 4
+
+    assert admin.patch(f"/users/{member.user_id}", json={"role": "guest"}).status_code == 200
+
+    assert everywhere("POST", "/items") == [403] * 4
+    assert everywhere("GET", "/items") == [200] * 4
+
+
+def test_a_raised_role_counts_at_once_but_widens_no_token(admin, member, everywhere):
+    assert admin.patch(f"/users/{member.user_id}", json={"role": "admin"}).status_code == 200
+
+    assert everywhere("GET", "/users") == [403, 200, 403, 200]
+
+
+@pytest.mark.parametrize("how", ["DELETE", "PATCH"])
+def test_a_deactivated_user_is_out_at_once_and_in_again_when_reactivated(admin, member, everywhere, how):
+    path = f"/users/{member.user_id}"
+    assert admin.open(how, path, json={"active": False} if how == "PATCH" else None).status_code in (200, 204)
+
+    assert everywhere() == [401] * 4
+
+    assert admin.patch(path, json={"active": True}).json["active"] is True
+    assert everywhere() == [200] * 4
+
+
+@pytest.mark.parametrize("who", ["mel", "admin"])
+def test_a_changed_password_ends_the_old_one_at_once_and_no_token(admin, member, mel, everywhere, who):
+    new = "another battery staple"
+    if who == "mel":
+        body = {"current_password": PASSWORD, "new_password": new}
+        assert mel.put("/users/me/password", json=body).status_code == 204
+    else:
+        assert admin.patch(f"/users/{member.user_id}", json={"password": new}).status_code == 200
+
+    assert everywhere() == [200, 401, 200, 401]
+    assert everywhere(password=new) == [200, 200, 200, 200]
+
+
+def test_a_revoked_token_is_out_at_once(mel, everywhere):
+    token = mel.get("/tokens").json["data"][0]
+
+    assert mel.delete(f"/tokens/{token['id']}").status_code == 204
+
+    assert everywhere() == [401, 200, 401, 200]
+
+
+def test_an_expired_token_is_out_at_once(app, mel, everywhere):
+    with app.app_context():
+        token = db.session.query(ApiToken).one()
+        token.expires_at = token.created_at
+        db.session.commit()
+
+    assert everywhere() == [401, 200, 401, 200]
+
+
+def test_a_name_given_anew_does_not_inherit_a_verdict(app, mel):
+    assert mel.get("/users/me").status_code == 200
+    with app.app_context():
+        user = User.by_name("mel")
+        user.password_hash = PASSWORD_HASH[:-1] + ("0" if PASSWORD_HASH[-1] != "0" else "1")
+        db.session.commit()
+
+    assert mel.get("/users/me").status_code == 401

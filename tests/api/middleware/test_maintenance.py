@@ -1,0 +1,136 @@
+"""Maintenance: while it is on, the API answers 503 and says why; everything else stays."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from api.app import create_app
+from api.maintenance import LOOK_EVERY, Sign, sign
+from models.base import db
+from tests.support.clients import Client, person
+from tests.support.databases import settings_for
+
+WORDS = "Counting the shelves until noon"
+
+
+@pytest.fixture
+def closed(app: Flask):
+    """The service under maintenance."""
+    with app.app_context():
+        board = sign()
+    board.put_up(WORDS)
+    board._next_look = 0
+    yield app
+    board.take_down()
+    board._next_look = 0
+
+
+@pytest.mark.parametrize("path", ["/items", "/users/me", "/openapi.json", "/nowhere"])
+def test_while_it_is_on_every_request_is_told_why_and_when_to_come_again(member, closed, path):
+    refused = member.get(path)
+
+    assert (refused.status_code, refused.json["code"]) == (503, "maintenance")
+    assert refused.json["detail"] == WORDS
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_while_it_is_on_nothing_changes(member, lamp, app):
+    with app.app_context():
+        board = sign()
+    board.put_up("")
+    board._next_look = 0
+    refused = member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 1, "reason": "order 7"})
+    board.take_down()
+    board._next_look = 0
+
+    assert refused.status_code == 503
+    assert member.get(lamp).json["quantity"] == 5
+
+
+def test_while_it_is_on_health_metrics_and_explanations_stay(nobody, closed):
+    assert nobody.get("//livez").status_code == 200
+    assert nobody.get("//metrics").status_code == 200
+    assert nobody.get("//problems/maintenance").status_code == 200
+    assert nobody.get("//docs").status_code == 200
+
+
+def test_while_it_is_on_the_service_is_not_ready(nobody, closed):
+    answer = nobody.get("//readyz")
+
+    assert answer.status_code == 503
+    assert answer.json["checks"] == {"database": "ok", "migrations": "ok", "maintenance": WORDS}
+
+
+def test_a_browser_may_still_ask_whether_it_may_ask(nobody, closed):
+    assert nobody.open("OPTIONS", "/items").status_code == 200
+
+
+class Clock:
+    """A clock that goes when told to."""
+
+    time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_it_takes_effect_within_a_second_in_every_process(tmp_path: Path):
+    clock = Clock()
+    ours, theirs = (Sign(tmp_path / "maintenance", clock) for _ in range(2))
+    before = theirs.message()
+
+    ours.put_up(WORDS)
+    clock.time += LOOK_EVERY
+    during = theirs.message()
+    ours.take_down()
+    clock.time += LOOK_EVERY
+
+    assert (before, during, theirs.message()) == (None, WORDS, None)
+    assert LOOK_EVERY <= 1
+
+
+def test_between_two_looks_a_request_does_not_touch_the_disk(tmp_path: Path, monkeypatch):
+    clock = Clock()
+    board = Sign(tmp_path / "maintenance", clock)
+    board.message()
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it looked"))
+    clock.time += LOOK_EVERY * 0.99
+
+    assert board.message() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"Back at noon\r\n", "Back at noon"),
+        ("Zurück um zwölf\r\n".encode("utf-8-sig"), "Zurück um zwölf"),
+        ("Zurück um zwölf\r\n".encode("utf-16"), "Zurück um zwölf"),
+        ("Zurück".encode("cp1252"), "Zur\ufffdck"),
+        (b"two\nlines", "two lines"),
+        (b"x" * 10_000, "x" * 500),
+    ],
+)
+def test_the_file_may_be_written_by_any_editor(tmp_path: Path, content: bytes, told: str):
+    (tmp_path / "maintenance").write_bytes(content)
+
+    assert Sign(tmp_path / "maintenance").message() == told
+
+
+@pytest.mark.parametrize("content", [b"", b" \r\n"])
+def test_an_empty_file_has_words_of_its_own(tmp_path: Path, content: bytes):
+    (tmp_path / "maintenance").write_bytes(content)
+
+    assert "maintained" in Sign(tmp_path / "maintenance").message()
+
+
+def test_it_is_the_file_of_the_instance(database_url, tmp_path: Path, app):
+    other = create_app(settings_for(database_url, tmp_path))
+    (tmp_path / "maintenance").write_text(WORDS, encoding="utf-8")
+    refused = person(other, "mel", "member").get("/items")
+    with other.app_context():
+        db.engine.dispose()
+
+    assert refused.json["detail"] == WORDS
+    assert person(app, "mel", "member").get("/items").status_code == 200
+    assert isinstance(Client(app), Client)

@@ -1,0 +1,129 @@
+"""The audit: who did what, who tried to, from where, and in which request."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import update
+
+from api.app import create_app
+from models.base import db
+from models.event import Event
+from tests.support.clients import PASSWORD, Client, signed_in, with_password
+from tests.support.databases import settings_for
+
+
+def told(admin, **filters):
+    """What the audit tells, oldest first."""
+    return admin.get("/audit", query_string={"sort": "id", **filters}).json["data"]
+
+
+def types(admin, **filters):
+    return [event["type"] for event in told(admin, **filters)]
+
+
+def test_the_newest_event_comes_first_and_a_cursor_walks_back(admin, member, lamp):
+    newest = admin.get("/audit?limit=1").json
+    walked = admin.get("/audit?cursor=&limit=2").json
+    older = admin.get(f"/audit?limit=2&cursor={walked['next_cursor']}").json
+
+    assert newest["data"][0]["type"] == "movement.created"
+    assert [event["type"] for event in walked["data"]] == ["movement.created", "item.created"]
+    assert older["data"][0]["id"] < walked["data"][1]["id"]
+
+
+def test_only_who_may_read_the_audit_reads_it(member, guest):
+    for client in (member, guest):
+        assert client.get("/audit").status_code == 403
+
+
+def test_changes_of_users_are_told_without_any_secret(admin):
+    user = admin.post("/users", json={"username": "eve", "password": "a long enough one"}).json
+    admin.patch(f"/users/{user['id']}", json={"role": "member", "password": "another long one"})
+    admin.delete(f"/users/{user['id']}")
+
+    created, changed, ended = told(admin, actor="ada")
+
+    assert [created["type"], changed["type"], ended["type"]] == ["user.created", "user.updated", "user.updated"]
+    assert created["data"] == user
+    assert changed["data"]["changed"] == ["password", "role"]
+    assert ended["data"]["active"] is False
+    assert "scrypt" not in repr((created, changed, ended))
+
+
+def test_the_life_of_a_token_is_told_without_its_secret(app, admin, member):
+    mel = with_password(app, "mel")
+    made = mel.post("/tokens", json={"name": "script", "scopes": ["items:read"]}).json
+    successor = mel.post(f"/tokens/{made['id']}/rotate").json
+    mel.delete(f"/tokens/{successor['id']}")
+
+    events = told(admin, actor="mel")
+
+    assert [event["type"] for event in events] == ["token.created", "token.created", "token.revoked"]
+    assert made["token"] not in repr(events)
+    assert successor["token"] not in repr(events)
+
+
+def test_a_sign_in_and_its_end_are_told_with_address_and_request(app, admin, member):
+    nobody = Client(app, {"X-Request-ID": "morning-7"})
+    pair = nobody.post("/auth/login", json={"username": "mel", "password": PASSWORD}).json
+    Client(app, {"Authorization": f"Bearer {pair['access_token']}"}).post("/auth/logout")
+
+    begun, ended = told(admin, actor="mel")
+
+    assert (begun["type"], ended["type"]) == ("sign_in.begun", "sign_in.ended")
+    assert (begun["request_id"], begun["address"]) == ("morning-7", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("mel", "mel"), ("nobody", "nobody"), ("x" * 500, "x" * 64 + "…"), ("a\tb", "a\N{REPLACEMENT CHARACTER}b")],
+)
+def test_a_failed_sign_in_is_told_its_name_cut_and_cleaned(app, admin, member, name, shown):
+    with_password(app, name, "wrong password").get("/items")
+
+    (failed,) = told(admin, type="sign_in.failed")
+
+    assert failed["data"] == {"username": shown}
+    assert failed["actor"] is None
+    assert "wrong password" not in repr(failed)
+
+
+def test_a_refusal_is_told_once_a_minute_for_each_door(app, admin, guest):
+    for _ in range(3):
+        guest.post("/items", json={"sku": "A", "name": "B"})
+    guest.get("/users")
+
+    first, second = told(admin, type="access.refused")
+
+    assert (first["actor"], first["data"]["code"]) == ("gus", "insufficient_scope")
+    assert (first["data"]["method"], first["data"]["path"]) == ("POST", "/api/v1/items")
+    assert second["data"]["path"] == "/api/v1/users"
+
+
+def test_it_can_be_filtered_by_item_and_time(admin, member, lamp):
+    item_id = member.get(lamp).json["id"]
+    moment = told(admin, type="item.created")[0]["at"]
+
+    assert types(admin, item_id=item_id) == ["item.created", "movement.created"]
+    assert types(admin, since=moment, until=moment) == []
+    assert "item.created" in types(admin, since=moment)
+    assert "item.created" not in types(admin, until=moment)
+
+
+def test_the_feed_of_the_stock_says_nothing_of_people(app, member, lamp):
+    signed_in(app, "mel")
+
+    assert {event["type"] for event in member.get("/events").json["data"]} == {"item.created", "movement.created"}
+
+
+def test_old_entries_of_access_go_when_a_limit_is_set_and_those_of_stock_stay(app, admin, member, lamp, tmp_path):
+    with app.app_context():
+        db.session.execute(update(Event).values(at=datetime(2020, 1, 1, tzinfo=UTC)))
+        db.session.commit()
+    short = create_app(settings_for(app.extensions["stockroom.settings"].database_url, tmp_path, AUDIT_DAYS="30"))
+
+    with_password(short, "mel", "wrong password").get("/items")
+
+    assert types(admin) == ["item.created", "movement.created", "sign_in.failed"]
+    with short.app_context():
+        db.engine.dispose()

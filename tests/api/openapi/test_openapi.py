@@ -1,0 +1,147 @@
+"""The OpenAPI document: whole, valid, and true; every other test holds its answers against it."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from api.openapi import openapi
+from api.operations import operations, path_of
+from api.problems import PROBLEMS
+from settings import VERSION
+from tests.support.documented import document
+
+# What watches the service is no operation of the API.
+BESIDE = {"livez", "readyz", "metrics"}
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def every_operation(app: Flask) -> list[tuple[str, dict[str, Any]]]:
+    """Each operation of the document, with its name for messages."""
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, item in document(app)["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    ]
+
+
+def test_the_document_is_served_to_everybody_with_a_tag_and_valid(nobody):
+    answered = nobody.get("/openapi.json")
+
+    assert answered.status_code == 200
+    assert answered.json["openapi"].startswith("3.1.")
+    assert answered.json["info"]["version"] == VERSION
+    OpenAPIV31SpecValidator(answered.json).validate()
+    again = nobody.get("/openapi.json", headers={"If-None-Match": answered.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_the_document_is_made_once(app):
+    assert openapi(app) is openapi(app)
+
+
+def test_every_route_and_method_is_in_the_document(app):
+    paths = document(app)["paths"]
+
+    missing = [
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if rule.endpoint not in BESIDE and method.lower() not in paths.get(path_of(rule), {})
+    ]
+
+    assert missing == []
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary(app):
+    found = every_operation(app)
+
+    names = [operation["operationId"] for _, operation in found]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
+    assert [name for name, operation in found if not operation["summary"]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "method"),
+    [
+        ("list_items", "/api/v1/items", "get"),
+        ("create_item", "/api/v1/items", "post"),
+        ("get_item", "/api/v1/items/{item_id}", "get"),
+        ("replace_item", "/api/v1/items/{item_id}", "put"),
+        ("update_item", "/api/v1/items/{item_id}", "patch"),
+        ("delete_item", "/api/v1/items/{item_id}", "delete"),
+        ("restore_item", "/api/v1/items/{item_id}/restore", "post"),
+        ("get_item_by_sku", "/api/v1/items/by-sku/{sku}", "get"),
+        ("create_movements", "/api/v1/movements", "post"),
+        ("create_reversal", "/api/v1/movements/{movement_id}/reversal", "post"),
+    ],
+)
+def test_names_that_clients_are_generated_with_stay(app, name, path, method):
+    assert document(app)["paths"][path][method]["operationId"] == name
+
+
+def test_every_method_declares_what_it_answers(app):
+    undeclared = [
+        f"{each.method} {each.rule.rule}"
+        for each in operations(app)
+        if not hasattr(each.function, "output") and each.method != "DELETE"
+    ]
+
+    assert undeclared == []
+
+
+def test_every_body_has_an_example_that_its_form_takes(app):
+    examples = {}
+    for each in operations(app):
+        if each.form.fields:
+            examples[f"{each.method} {each.rule.rule}"] = each.form.example
+            assert each.form.example is None or each.form.read(each.form.example)
+
+    assert [name for name, example in examples.items() if example is None] == []
+
+
+def test_examples_fit_their_schemas(app):
+    components = document(app)["components"]
+
+    for name, operation in every_operation(app):
+        for media in operation.get("requestBody", {"content": {}})["content"].values():
+            check = Draft202012Validator({**media["schema"], "components": components})
+            for example in media["examples"].values():
+                assert list(check.iter_errors(example["value"])) == [], name
+
+
+def test_a_closed_operation_says_which_credentials_and_scope_it_needs(app):
+    items = document(app)["paths"]["/api/v1/items"]
+
+    assert items["post"]["x-required-scope"] == "items:write"
+    assert items["post"]["security"] == [{scheme: ["items:write"]} for scheme in ("basic", "bearer", "apiKey")]
+    assert {"401", "403"} <= items["post"]["responses"].keys()
+
+
+def test_a_patch_takes_merge_patches(app):
+    body = document(app)["paths"]["/api/v1/items/{item_id}"]["patch"]["requestBody"]
+
+    assert list(body["content"]) == ["application/merge-patch+json", "application/json"]
+
+
+def test_conditional_and_keyed_writes_name_their_headers(app):
+    item = document(app)["paths"]["/api/v1/items/{item_id}"]
+
+    assert {"$ref": "#/components/parameters/IfMatch"} in item["patch"]["parameters"]
+    assert {"$ref": "#/components/parameters/IdempotencyKey"} in item["patch"]["parameters"]
+    assert {"412", "428"} <= item["patch"]["responses"].keys()
+    assert {"$ref": "#/components/parameters/IfNoneMatch"} in item["get"]["parameters"]
+
+
+def test_every_problem_of_an_operation_is_one_of_its_status(app):
+    for name, operation in every_operation(app):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                schema = response["content"]["application/problem+json"]["schema"]
+                codes = schema["allOf"][1]["properties"]["code"]["enum"]
+                assert {PROBLEMS[code].status for code in codes} == {int(status)}, name

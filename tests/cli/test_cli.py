@@ -1,0 +1,458 @@
+"""The command line: what an administrator or a script may count on of `flask …`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from flask import Flask
+
+from api.app import create_app
+from models.event import Event
+from models.item import Item
+from models.movement import Movement
+from models.token import ApiToken
+from models.user import User
+from tests.support.clients import PASSWORD, Client, with_password
+from tests.support.databases import settings_for
+from tests.support.program import ROOT, environment
+
+NEW = "quite another sentence"
+CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\nBULB-1,Bulb,40\r\n"
+
+
+class Ran(NamedTuple):
+    """How a command ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(app: Flask):
+    """Run a command in this process."""
+
+    def run_command(*args: object, stdin: str = "") -> Ran:
+        result = app.test_cli_runner().invoke(args=[str(arg) for arg in args], input=stdin)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return run_command
+
+
+def flask(*args: str, **settings: str) -> Ran:
+    """Run a command as people do: a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "flask", *args],
+        cwd=ROOT,
+        env=environment(**{"PYTHONIOENCODING": "utf-8", **settings}),
+        capture_output=True,
+        check=False,
+        encoding=settings.get("PYTHONIOENCODING", "utf-8"),
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def audited(admin: Client) -> list[tuple[str, str]]:
+    """What the audit has of the command line: the types of its events and their data's name."""
+    events = admin.get("/audit?limit=200").json["data"]
+    return [(event["type"], event["data"].get("username")) for event in events if event["actor"] == "cli"]
+
+
+# --- users ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_user_gets_a_random_password_alone_on_stdout_and_it_opens(run, app):
+    made = run("user", "create", "mia", "--role", "member", "--email", "mia@example.com")
+
+    assert made.status == 0
+    assert len(made.out.strip()) == 24
+    assert made.out.strip() not in made.err
+    me = with_password(app, "mia", made.out.strip()).get("/users/me").json
+    assert (me["role"], me["email"]) == ("member", "mia@example.com")
+
+
+def test_a_new_user_is_a_guest_unless_said_otherwise(run):
+    assert run("user", "create", "mia", "--json").json["role"] == "guest"
+
+
+def test_as_json_the_password_is_a_member(run, app):
+    made = run("user", "create", "mia", "--json")
+
+    assert with_password(app, "mia", made.json["password"]).get("/users/me").status_code == 200
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_password_is_read_from_stdin_and_not_shown(run, app, end):
+    made = run("user", "create", "mia", "--password-stdin", stdin=f"{NEW}{end}")
+
+    assert made.status == 0
+    assert NEW not in made.out + made.err
+    assert with_password(app, "mia", NEW).get("/users/me").status_code == 200
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(run, app):
+    made = run("user", "create", "mia", "--prompt", stdin=f"{NEW}\n{NEW}\n")
+
+    assert made.status == 0
+    assert NEW not in made.out + made.err
+    assert with_password(app, "mia", NEW).get("/users/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("args", "stdin", "status", "words"),
+    [
+        (["mia", "--password-stdin"], "short\n", 1, "password"),
+        (["mia", "--password-stdin"], "", 1, "password"),
+        (["mia", "--password-stdin", "--prompt"], "", 2, "either"),
+        (["mia@example-example", "--password-stdin"], "mia@example-example\n", 1, "password"),
+        (["a b"], "", 2, "letters"),
+        (["mia", "--role", "boss"], "", 2, "boss"),
+        (["mia", "--email", "nonsense"], "", 2, "email"),
+        (["ADA"], "", 1, "already"),
+        ([], "", 2, "USERNAME"),
+    ],
+)
+def test_a_user_that_makes_no_sense_is_refused_and_not_made(run, admin, args, stdin, status, words):
+    refused = run("user", "create", *args, stdin=stdin)
+
+    assert (refused.status, refused.out) == (status, "")
+    assert words in refused.err
+    assert admin.get("/users").json["total_items"] == 1
+
+
+def test_users_are_listed_for_people_and_for_scripts(run, admin, member):
+    table = run("user", "list").out.splitlines()
+    rows = run("user", "list", "--json").json
+
+    assert table[0].split() == ["id", "username", "role", "active", "email"]
+    assert [line.split()[1:4] for line in table[1:]] == [["ada", "admin", "yes"], ["mel", "member", "yes"]]
+    assert rows == admin.get("/users?sort=created_at").json["data"]
+    assert [row["username"] for row in run("user", "list", "--role", "member", "--json").json] == ["mel"]
+
+
+def test_another_role_counts_from_the_next_request_on(run, member):
+    before = member.post("/items", json={"sku": "A", "name": "A"}).status_code
+    changed = run("user", "set-role", "MEL", "guest")
+    after = member.post("/items", json={"sku": "B", "name": "B"}).status_code
+
+    assert (before, changed.status, after) == (201, 0, 403)
+
+
+def test_another_password_ends_the_old_one(run, app, member):
+    reset = run("user", "reset-password", "mel")
+
+    assert with_password(app, "mel", PASSWORD).get("/users/me").status_code == 401
+    assert with_password(app, "mel", reset.out.strip()).get("/users/me").status_code == 200
+
+
+def test_a_deactivated_user_is_let_in_no_more(run, member):
+    assert run("user", "deactivate", "mel").status == 0
+
+    assert member.get("/users/me").status_code == 401
+
+
+@pytest.mark.parametrize("args", [["set-role", "ada", "guest"], ["deactivate", "ada"]])
+def test_the_last_admin_stays(run, admin, args):
+    refused = run("user", *args)
+
+    assert refused.status == 1
+    assert "last active admin" in refused.err
+    assert admin.get("/users/me").json["role"] == "admin"
+
+
+@pytest.mark.parametrize("args", [["set-role", "x", "guest"], ["deactivate", "x"], ["reset-password", "x"]])
+def test_who_is_not_there_can_not_be_changed(run, app, args):
+    refused = run("user", *args)
+
+    assert (refused.status, refused.out, refused.err) == (1, "", "Error: There is no user 'x'.\n")
+
+
+def test_what_the_command_line_does_is_audited_as_done_by_cli(run, admin):
+    run("user", "create", "mia")
+    run("user", "set-role", "mia", "member")
+    run("token", "create", "mia", "--name", "till", "--scope", "items:read")
+
+    assert [each[0] for each in audited(admin)] == ["token.created", "user.updated", "user.created"]
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_token_stands_alone_on_stdout_and_opens_what_it_should(run, app, member):
+    made = run("token", "create", "mel", "--name", "till", "--scope", "items:read", "--expires-in-days", "1")
+    till = Client(app, {"Authorization": f"Bearer {made.out.strip()}"})
+
+    assert made.status == 0
+    assert till.get("/items").status_code == 200
+    assert till.post("/items", json={"sku": "A", "name": "A"}).status_code == 403
+    assert till.get("/tokens/current").json["expires_at"] is not None
+
+
+def test_tokens_are_listed_without_their_secret(run, member):
+    secret = run("token", "create", "mel", "--name", "till", "--scope", "items:read", "--json").json["token"]
+
+    rows = run("token", "list", "mel", "--json").json
+    table = run("token", "list").out
+
+    assert [row["name"] for row in rows] == ["tests", "till"]
+    assert {row["username"] for row in rows} == {"mel"}
+    assert secret not in json.dumps(rows) + table
+    assert secret[:12] in table
+
+
+def test_a_revoked_token_opens_nothing(run, app, member):
+    made = run("token", "create", "mel", "--name", "till", "--scope", "items:read", "--json").json
+
+    assert run("token", "revoke", "mel", made["id"]).status == 0
+
+    assert Client(app, {"X-API-Key": made["token"]}).get("/items").status_code == 401
+    assert run("token", "revoke", "mel", made["id"]).status == 1
+    assert member.get("/items").status_code == 200
+
+
+def test_somebody_elses_token_is_not_revoked(run, member, guest):
+    token_id = run("token", "list", "mel", "--json").json[0]["id"]
+
+    assert run("token", "revoke", "gus", token_id).status == 1
+
+    assert member.get("/items").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["gus", "--name", "x", "--scope", "stock:write"], 1),
+        (["gus", "--name", "x"], 2),
+        (["gus", "--scope", "items:read"], 2),
+        (["gus", "--name", "x", "--scope", "everything"], 2),
+        (["gus", "--name", "x", "--scope", "items:read", "--expires-in-days", "0"], 2),
+        (["nobody", "--name", "x", "--scope", "items:read"], 1),
+    ],
+)
+def test_a_token_that_makes_no_sense_is_refused_and_not_made(run, guest, args, status):
+    refused = run("token", "create", *args)
+
+    assert (refused.status, refused.out) == (status, "")
+    assert len(run("token", "list", "--json").json) == 1
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "Artikel Süd.csv"
+    path.write_bytes(CSV.encode())
+    return path
+
+
+def test_an_import_creates_and_counts_in_the_name_of_the_first_admin(run, admin, file):
+    imported = run("import", file, "--json")
+
+    assert imported.status == 0
+    assert (imported.json["created"], imported.json["updated"]) == (2, 0)
+    assert imported.err == ""
+    movements = admin.get("/movements").json["data"]
+    assert sorted((each["sku"], each["delta"], each["user"]) for each in movements) == [
+        ("BULB-1", 40, "ada"),
+        ("LAMP-1", 5, "ada"),
+    ]
+
+
+def test_an_import_names_the_user_it_was_given(run, admin, member, file):
+    assert run("import", file, "--user", "mel").out == "created: 2, updated: 0, unchanged: 0\n"
+
+    assert {each["user"] for each in admin.get("/movements").json["data"]} == {"mel"}
+    assert {each["actor"] for each in admin.get("/events").json["data"]} == {"mel"}
+    assert all(each["request_id"].startswith("cli-") for each in admin.get("/events").json["data"])
+
+
+def test_a_dry_run_changes_nothing(run, admin, file):
+    assert run("import", file, "--dry-run").out == "nothing changed, created: 2, updated: 0, unchanged: 0\n"
+
+    assert admin.get("/items").json["total_items"] == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_an_import_reads_what_programs_write(run, admin, file, encoding):
+    file.write_bytes("sku;name\r\nA;Größe\r\n".encode(encoding))
+
+    assert run("import", file).status == 0
+
+    assert admin.get("/items/by-sku/a").json["name"] == "Größe"
+
+
+def test_a_faulty_file_is_refused_with_every_fault_and_nothing_is_changed(run, admin, file):
+    file.write_text("sku,name,price\nA,A,1\nB,,x\n", encoding="utf-8")
+
+    refused = run("import", file)
+    as_json = run("import", file, "--json")
+
+    assert (refused.status, refused.out) == (1, "")
+    assert [line.split(":")[0] for line in refused.err.splitlines()] == ["line 3", "line 3", "Error"]
+    assert {error["column"] for error in as_json.json["errors"]} == {"name", "price"}
+    assert admin.get("/items").json["total_items"] == 0
+
+
+@pytest.mark.parametrize("user", ["gus", "nobody"])
+def test_who_may_not_import_or_is_not_there_does_not(run, admin, guest, file, user):
+    assert run("import", file, "--user", user).status == 1
+
+    assert admin.get("/items").json["total_items"] == 0
+
+
+def test_without_an_admin_an_import_asks_for_a_user(run, member, file):
+    refused = run("import", file)
+
+    assert refused.status == 1
+    assert "--user" in refused.err
+    assert member.get("/items").json["total_items"] == 0
+
+
+@pytest.mark.parametrize("name", ["items.csv", "items.ndjson"])
+def test_what_was_exported_is_unchanged_when_it_is_imported_again(run, admin, file, tmp_path, name):
+    run("import", file)
+    exported = run("export", tmp_path / name)
+
+    again = run("import", tmp_path / name, "--json")
+
+    assert (exported.status, exported.out) == (0, "")
+    assert again.json["unchanged"] == 2
+    assert [path.name for path in tmp_path.glob("items*")] == [name]
+
+
+def test_an_export_goes_to_stdout_as_the_api_gives_it(run, admin, file):
+    run("import", file)
+
+    assert run("export", "-").out.replace("\r\n", "\n") == admin.get("/items/export").text.replace("\r\n", "\n")
+
+
+def test_an_export_replaces_a_file_as_a_whole(run, admin, file, tmp_path):
+    run("import", file)
+    target = tmp_path / "items.csv"
+    target.write_text("x" * 100_000, encoding="utf-8")
+
+    run("export", target, "--bom")
+
+    assert target.read_bytes().startswith(b"\xef\xbb\xbfsku,name")
+    assert b"xxx" not in target.read_bytes()
+
+
+def test_an_export_to_nowhere_is_refused_in_one_sentence(run, admin, tmp_path):
+    refused = run("export", tmp_path / "nowhere" / "items.csv")
+
+    assert (refused.status, refused.out, refused.err.count("\n")) == (1, "", 1)
+
+
+# --- the rest -------------------------------------------------------------------------------------------------------
+
+
+def test_stats_are_those_of_the_api(run, member, lamp):
+    told = run("stats", "--json").json
+    asked = member.get("/stats").json
+
+    assert {**told, "generated_at": ""} == {**asked, "generated_at": ""}
+    assert "62.50" in run("stats").out
+
+
+def test_verify_tells_scripts_too(run, lamp):
+    assert run("verify", "--json").json == {"movements": 1, "faults": []}
+
+
+def test_maintenance_goes_on_and_off(run, app, nobody):
+    on = run("maintenance", "on", "back", "at noon")
+    app.extensions["stockroom.maintenance"]._next_look = 0
+    told = nobody.get("/items").json
+    off = run("maintenance", "off")
+    app.extensions["stockroom.maintenance"]._next_look = 0
+
+    assert (on.status, off.status) == (0, 0)
+    assert (told["code"], told["detail"]) == ("maintenance", "back at noon")
+    assert nobody.get("/items").status_code == 401
+
+
+def test_the_shell_has_the_database_and_the_models_at_hand(app):
+    with app.app_context():
+        at_hand = app.make_shell_context()
+
+    assert {each.__name__ for each in (ApiToken, Event, Item, Movement, User)} | {"db"} <= at_hand.keys()
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+COMMANDS = [
+    ["user", "list"],
+    ["token", "list"],
+    ["stats"],
+    ["verify"],
+    ["export", "-"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_outdated_database_is_told_and_not_touched(tmp_path, command):
+    app = create_app(settings_for("sqlite:///empty.sqlite3", tmp_path))
+    result = app.test_cli_runner().invoke(args=command)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "flask db upgrade" in result.stderr
+    assert (tmp_path / "empty.sqlite3").stat().st_size < 10_000
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("url", ["postgresql://u:geheim@127.0.0.1:1/stock", "mysql://u:geheim@127.0.0.1:1/stock"])
+def test_a_database_that_does_not_answer_is_one_sentence_without_its_password(tmp_path, command, url):
+    app = create_app(settings_for(url, tmp_path))
+    result = app.test_cli_runner().invoke(args=command)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: DATABASE_URL names ")
+    assert result.stderr.count("\n") == 1
+    assert "geheim" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["stats"], ["db", "upgrade"], ["maintenance", "on"]], ids=" ".join)
+def test_a_setting_that_makes_no_sense_is_one_sentence(tmp_path, command):
+    ran = flask(*command, INSTANCE_PATH=str(tmp_path / "instance"), PORT="eighty")
+
+    assert ran == (2, "", "Error: PORT is 'eighty'; it must be a whole number from 0 to 65535.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands_are_listed_even_where_a_setting_makes_no_sense(tmp_path):
+    ran = flask("--help", INSTANCE_PATH=str(tmp_path / "instance"), PORT="eighty")
+
+    assert ran.status == 0
+    assert "\n  shell " in ran.out
+    assert ran.err.strip() == "Error: PORT is 'eighty'; it must be a whole number from 0 to 65535."
+
+
+def test_an_old_console_is_told_any_letters(tmp_path):
+    settings = {"INSTANCE_PATH": str(tmp_path), "PYTHONIOENCODING": "cp1252"}
+    file = tmp_path / "東京.csv"
+    file.write_text("sku,name\n東京,A\n", encoding="utf-8")
+    flask("db", "upgrade", **settings)
+    flask("user", "create", "ada", "--role", "admin", **settings)
+
+    imported = flask("import", str(file), **settings)
+    refused = flask("import", str(file), "--on-conflict", "fail", **settings)
+
+    assert imported.out == "created: 1, updated: 0, unchanged: 0\n"
+    assert refused.status == 1
+    assert "Traceback" not in refused.err
+    assert r"\u6771\u4eac" in refused.err
+
+
+def test_help_lists_every_command():
+    listed = flask("--help").out
+
+    for command in ("backup", "export", "import", "maintenance", "restore", "stats", "token", "user", "verify", "db"):
+        assert f"\n  {command} " in listed

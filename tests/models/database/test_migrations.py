@@ -1,0 +1,111 @@
+"""Migrations: one editor of the schema, and it agrees with the models on every database."""
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from api.app import create_app
+from api.schema import alembic_config, is_modelled
+from api.startup import migrate
+from models.base import db
+from tests.support.clients import person
+from tests.support.databases import settings_for
+from tests.support.shelf import add
+
+# Everything in a database that has to do with the index of the search, but what SQLite makes of it by itself.
+INDEX = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE name LIKE 'items_search%' AND name NOT LIKE '%_autoindex_%'"
+    " AND (type <> 'table' OR sql LIKE 'CREATE VIRTUAL%' OR name LIKE '%_due')",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'items'::regclass AND NOT tgisinternal"
+    " UNION SELECT relname FROM pg_class WHERE relname LIKE '%items_search%'"
+    " UNION SELECT proname FROM pg_proc WHERE proname LIKE 'stockroom%'",
+    "mysql": "SELECT table_name FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND table_name LIKE 'items_search%'",
+}
+PARTS = {
+    "sqlite": {
+        "items_search",
+        "items_search_due",
+        "items_search_insert",
+        "items_search_update",
+        "items_search_delete",
+        "items_search_catch_up",
+    },
+    "postgresql": {
+        "items_search",
+        "items_search_pkey",
+        "ix_items_search_pieces",
+        "items_search_follows",
+        "items_search_empties",
+        "stockroom_pieces",
+        "stockroom_follow_items",
+    },
+    "mysql": set(),
+}
+
+
+def test_the_newest_migration_is_what_the_models_say(app):
+    with app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
+
+        assert compare_metadata(context, db.metadata) == []
+
+
+def test_migrating_again_changes_nothing(app, admin):
+    with app.app_context():
+        migrate()
+
+    assert admin.get("/users/me").json["username"] == "ada"
+
+
+# The index of the search, which the models do not know
+
+
+def parts_of_index():
+    """What there is of the index of the search, and what there has to be."""
+    with db.engine.connect() as connection:
+        name = connection.dialect.name
+        return set(connection.scalars(text(INDEX[name]))), PARTS[name]
+
+
+def test_after_all_migrations_the_search_has_its_index_and_the_triggers_that_keep_it(app):
+    """Fails when a migration has made the table `items` anew and not its triggers: see 0006."""
+    with app.app_context():
+        there, needed = parts_of_index()
+
+    assert there == needed
+
+
+def test_the_index_of_the_search_can_be_taken_away_and_is_made_of_the_items_that_are_there(app, member):
+    add(member, "LAMP-1", name="Desk lamp")
+    with app.app_context():
+        command.downgrade(alembic_config(), "0005")
+        try:
+            assert parts_of_index()[0] == set()
+            add(member, "LAMP-2", name="Floor lamp")
+        finally:
+            migrate()
+        there, needed = parts_of_index()
+
+    assert there == needed
+    assert [item["sku"] for item in member.get("/items?q=lamp").json["data"]] == ["LAMP-1", "LAMP-2"]
+    assert [item["sku"] for item in member.get("/items?q=floor").json["data"]] == ["LAMP-2"]
+
+
+def test_where_sqlite_has_no_trigrams_a_search_does_without(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("models.item_search.can_index", lambda: False)
+    app = create_app(settings_for("sqlite:///old.sqlite3", tmp_path))
+    with app.app_context():
+        migrate()
+        there = parts_of_index()[0]
+    member = person(app, "mel", "member")
+    add(member, "LAMP-1")
+
+    assert there == set()
+    assert "This SQLite lacks FTS5 with trigrams" in caplog.text
+    assert [item["sku"] for item in member.get("/items?q=lam").json["data"]] == ["LAMP-1"]
+    assert member.get("/items?q=lamps").json["data"] == []
+    with app.app_context():
+        command.downgrade(alembic_config(), "0005")
+        db.engine.dispose()

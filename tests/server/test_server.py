@@ -1,0 +1,859 @@
+"""The HTTP server, over real sockets: refusals, deadlines, crowds and the stop."""
+
+import _thread
+import errno
+import gc
+import json
+import logging
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import connections, server, sockets
+from api.server import PATIENCE, Server, serve
+from api.sockets import listening_sockets
+from settings import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 1024 * 1024
+SOON = 10.0  # what takes longer has failed
+HELLO = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+class App:
+    """A WSGI application that remembers its requests, and holds those for /wait until released."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        self.asked.append(environ["PATH_INFO"])
+        status, body = "200 OK", b"hello"
+        match environ["PATH_INFO"]:
+            case "/wait":
+                self.entered.set()
+                assert self.release.wait(SOON)
+            case "/length":
+                body = str(len(environ["wsgi.input"].read())).encode()
+            case "/address":
+                body = f"{environ['REMOTE_ADDR']} {environ.get('HTTP_X_FORWARDED_FOR')}".encode()
+            case "/huge":
+                body = bytes(64 * LIMIT)
+            case "/nothing":
+                start_response("204 No Content", [])
+                return []
+            case "/unchanged":
+                start_response("304 Not Modified", [("ETag", '"1"')])
+                return []
+            case "/failure":
+                raise LookupError("a secret of the house")
+        start_response(status, [("Content-Length", str(len(body)))])
+        return [body]
+
+
+class Running:
+    """A Server that runs in a thread of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self.app = App()
+        self.sockets = listening_sockets("127.0.0.1", 0)
+        self.port: int = self.sockets[0].getsockname()[1]
+        self.server = Server(self.app, self.sockets, **{"threads": 2, "max_body_bytes": LIMIT, **options})
+        self.thread = threading.Thread(target=self.server.run)
+
+    def connect(self, sending: bytes = b"") -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self.port), SOON)
+        if sending:
+            client.sendall(sending)
+        return client
+
+    def http(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=SOON)
+
+    def ended(self) -> bool:
+        self.thread.join(SOON)
+        return not self.thread.is_alive()
+
+    def refuses_connections(self) -> bool:
+        return refuses_connections(self.port)
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[Running]:
+    service = Running(**options)
+    service.thread.start()
+    try:
+        yield service
+    finally:
+        service.app.release.set()
+        service.server.stop()
+        assert service.ended()
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.05)
+
+
+@pytest.fixture
+def service() -> Iterator[Running]:
+    with running() as service:
+        yield service
+
+
+def patience(**stages: float) -> dict[str, float]:
+    return {**PATIENCE, **stages}
+
+
+def answer(client: socket.socket, method: str = "GET") -> tuple[HTTPResponse, bytes]:
+    response = HTTPResponse(client, method=method)
+    response.begin()
+    return response, response.read()
+
+
+def everything(client: socket.socket) -> bytes:
+    """All that comes until the server closes; a reset counts as closing."""
+    received = b""
+    try:
+        while data := client.recv(65536):
+            received += data
+    except ConnectionError:
+        pass
+    return received
+
+
+def refuses_connections(port: int) -> bool:
+    """Wait until nobody listens there, which shows that a stop has begun."""
+    deadline = time.monotonic() + SOON
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), SOON).close()
+        except OSError:
+            return True
+    return False
+
+
+def drips_until_cut_off(client: socket.socket) -> bool:
+    """Send byte after byte until a reset says that the server has closed."""
+    deadline = time.monotonic() + SOON
+    try:
+        while time.monotonic() < deadline:
+            client.sendall(b"x")
+            time.sleep(0.02)
+    except ConnectionError:
+        return True
+    return False
+
+
+def is_open(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+    finally:
+        client.settimeout(SOON)
+
+
+# The sockets
+
+
+def test_port_0_gives_every_address_of_the_host_the_same_free_port() -> None:
+    sockets = listening_sockets("localhost", 0)
+
+    with ExitStack() as closes:
+        for each in sockets:
+            closes.enter_context(each)
+            with socket.create_connection(each.getsockname()[:2], SOON):
+                pass
+        ports = {each.getsockname()[1] for each in sockets}
+        assert len(ports) == 1 and ports != {0}
+
+
+def test_ipv4_and_ipv6_listen_on_the_same_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    v4 = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", 0))
+    v6 = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", 0, 0, 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [v4, v6])
+
+    sockets = listening_sockets("localhost", 0)
+
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    if len(sockets) == 1:
+        pytest.skip("IPv6 is turned off here")
+    assert ports[0] == ports[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such wait")
+def test_a_service_may_start_again_right_after_its_stop() -> None:
+    with running() as service, service.connect(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as client:
+        assert everything(client)
+        client.close()
+        service.server.stop()
+        assert service.ended()
+
+        for each in listening_sockets("127.0.0.1", service.port):
+            each.close()
+
+
+def test_a_port_is_refused_to_a_second_service_even_before_the_first_serves() -> None:
+    with closing(listening_sockets("127.0.0.1", 0)[0]) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"^PORT is {port}, .*; stop that one or set another port\.$"):
+            listening_sockets("127.0.0.1", port)
+
+
+def test_a_port_stays_refused_while_the_first_service_runs(service: Running) -> None:
+    with pytest.raises(SettingsError, match=rf"^PORT is {service.port}, "):
+        listening_sockets("127.0.0.1", service.port)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="SO_REUSEADDR takes a port over on Windows only")
+def test_a_program_that_reuses_addresses_can_not_take_the_port_over(service: Running) -> None:
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError):
+            thief.bind(("127.0.0.1", service.port))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "x" * 64])
+def test_a_host_that_is_not_this_machine_is_refused(host: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^HOST is '{host}', .*; set 127\.0\.0\.1 .*\.$"):
+        listening_sockets(host, 0)
+
+
+def test_a_host_without_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(SettingsError, match=r"^HOST is 'stockroom\.invalid', "):
+        listening_sockets("stockroom.invalid", 0)
+
+
+def test_a_forbidden_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(sockets, "_listening_socket", forbidden)
+    with pytest.raises(SettingsError, match=r"^PORT is 80, .*above 1023"):
+        listening_sockets("127.0.0.1", 80)
+
+
+def test_an_address_that_is_turned_off_does_not_keep_the_others_from_serving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tcp = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    both = [(*tcp, ("192.0.2.1", 0)), (*tcp, ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+
+    (only,) = listening_sockets("localhost", 0)
+
+    with only:
+        assert only.getsockname()[0] == "127.0.0.1"
+
+
+def test_several_sockets_share_one_server() -> None:
+    app = App()
+    sockets = [*listening_sockets("127.0.0.1", 0), *listening_sockets("127.0.0.1", 0)]
+    ports = [each.getsockname()[1] for each in sockets]
+    both = Server(app, sockets, threads=1, max_body_bytes=LIMIT)
+    thread = threading.Thread(target=both.run)
+    thread.start()
+    try:
+        for port in ports:
+            with closing(HTTPConnection("127.0.0.1", port, timeout=SOON)) as client:
+                client.request("GET", "/hello")
+                assert client.getresponse().read() == b"hello"
+    finally:
+        both.stop()
+        thread.join(SOON)
+    assert not thread.is_alive()
+
+
+# Connections that live on
+
+
+@pytest.mark.parametrize("path", ["/hello", "/nothing", "/unchanged"])
+def test_a_connection_lives_on_after_an_answer_with_or_without_a_body(service: Running, path: str) -> None:
+    with service.connect() as client:
+        for _ in range(2):
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            response, _body = answer(client)
+            assert response.getheader("Connection") is None
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1\r\nConnection: close", "HTTP/1.0", "HTTP/1.0\r\nConnection: keep-alive"])
+def test_a_204_ends_the_connection_of_a_client_that_asks_or_can_not_tell(service: Running, version: str) -> None:
+    with service.connect(f"GET /nothing {version}\r\nHost: test\r\n\r\n".encode()) as client:
+        received = everything(client)
+
+    assert received.count(b"204 No Content") == 1
+    assert b"Connection: close\r\n" in received
+
+
+def test_a_connection_in_use_outlives_the_patience_with_idle_ones() -> None:
+    with running(patience=patience(idle=0.3)) as service, service.connect() as client:
+        for _ in range(8):
+            client.sendall(HELLO)
+            answer(client)
+            time.sleep(0.1)
+
+
+def test_a_client_sees_the_end_although_the_server_still_listens_to_it() -> None:
+    with running(patience=patience(lingering=60)) as service:
+        with service.connect(b"GET /hello HTTP/1.0\r\n\r\n") as client:
+            assert everything(client).endswith(b"hello")
+
+
+def test_the_server_does_not_say_what_it_is_made_of(service: Running) -> None:
+    with service.connect(HELLO) as client:
+        response, _ = answer(client)
+
+    assert response.getheader("Server") is None and response.getheader("Via") is None
+
+
+# Refusals in the one error shape
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "bad_request"),
+        (b"get / HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        (b"GET http://[ HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\nAuthorization: Bearer secret\rsecret\r\n\r\n", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\n Authorization: secret\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
+        (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n", 431, "headers_too_large"),
+        (b"GET / HTTP/1.1\r\nCookie: " + b"secret" * 6000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", 413, "content_too_large"),
+        (b"GET /failure HTTP/1.1\r\nHost: test\r\n\r\n", 500, "internal_error"),
+    ],
+)
+def test_what_never_reaches_the_application_is_refused_in_the_one_shape(
+    service: Running, request_bytes: bytes, status: int, code: str
+) -> None:
+    with service.connect(request_bytes) as client:
+        response, body = answer(client)
+
+    problem = json.loads(body)
+    assert response.status == problem["status"] == status
+    assert problem["code"] == code
+    assert set(problem) == {"type", "title", "status", "detail", "code", "request_id"}
+    assert re.fullmatch("[0-9a-f]{32}", problem["request_id"])
+    assert response.getheader("X-Request-ID") == problem["request_id"]
+    assert response.getheader("Content-Type") == "application/problem+json"
+    assert response.getheader("X-Content-Type-Options") == "nosniff"
+    assert response.getheader("Connection") == "close"
+    assert len(body) < 500 and b"secret" not in body
+
+
+@pytest.mark.parametrize(
+    ("sent", "honoured"),
+    [("order-7.retry_2", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False)],
+)
+@pytest.mark.parametrize("start", ["GET /failure HTTP/1.1", "POST / HTTP/1.1\r\nContent-Length: 9999999"])
+def test_a_refusal_carries_the_clients_request_id_if_it_is_sane(
+    service: Running, start: str, sent: str, honoured: bool
+) -> None:
+    with service.connect(f"{start}\r\nX-Request-ID: {sent}\r\n\r\n".encode()) as client:
+        response, body = answer(client)
+
+    assert (response.getheader("X-Request-ID") == sent) is honoured
+    assert json.loads(body)["request_id"] == response.getheader("X-Request-ID")
+
+
+def test_a_refused_head_has_no_body(service: Running) -> None:
+    with service.connect(b"HEAD /failure HTTP/1.1\r\nHost: test\r\n\r\n") as client:
+        received = everything(client)
+
+    assert received.startswith(b"HTTP/1.1 500 ") and received.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+        "HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 5",
+        "HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding:",
+        "HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5",
+        "HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "HTTP/1.0\r\nTransfer-Encoding: chunked",
+    ],
+)
+def test_a_body_whose_end_two_servers_may_see_in_two_places_smuggles_nothing_in(service: Running, framing: str) -> None:
+    request = f"POST /length {framing}\r\nHost: test\r\n\r\n0\r\n\r\n".encode() + HELLO
+    with service.connect(request) as client:
+        received = everything(client)
+
+    assert received.count(b"HTTP/1.") == 1
+    assert b" 400 Bad Request\r\n" in received
+    assert service.app.asked == []
+
+
+# The size of bodies
+
+
+def test_a_body_of_exactly_the_limit_is_taken(service: Running) -> None:
+    with closing(service.http()) as client:
+        client.request("POST", "/length", bytes(LIMIT))
+        assert client.getresponse().read() == str(LIMIT).encode()
+
+
+def test_a_client_that_sends_too_much_gets_to_read_why(service: Running) -> None:
+    with closing(service.http()) as client:
+        client.request("POST", "/length", bytes(16 * LIMIT))
+        response = client.getresponse()
+
+        assert response.status == 413
+        assert json.loads(response.read())["detail"] == f"The body may have {LIMIT} bytes at most."
+    assert service.app.asked == []
+
+
+def test_a_client_that_never_stops_sending_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_BYTES", LIMIT)
+    with running() as service, service.connect(b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n") as client:
+        answer(client)
+        with pytest.raises(ConnectionError):
+            for _ in range(1000):
+                client.sendall(bytes(LIMIT))
+
+
+def test_a_client_that_lingers_in_silence_is_cut_off() -> None:
+    with running(patience=patience(lingering=0.1)) as service, service.connect(b"nonsense\r\n\r\n") as client:
+        answer(client)
+        assert drips_until_cut_off(client)
+
+
+def test_a_chunked_body_above_the_limit_is_refused_before_its_end(service: Running) -> None:
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    with service.connect(b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + 17 * chunk) as client:
+        response, _ = answer(client)
+
+    assert response.status == 413
+    assert service.app.asked == []
+
+
+def test_a_chunked_body_below_the_limit_is_taken(service: Running) -> None:
+    body = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+    with service.connect(b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body) as client:
+        assert answer(client)[1] == b"11"
+
+
+def test_one_path_may_have_larger_bodies_than_the_others() -> None:
+    with running(larger_bodies={"/length": 3 * LIMIT}) as service, closing(service.http()) as client:
+        client.request("POST", "/length?dry_run=true", bytes(3 * LIMIT))
+        assert client.getresponse().read() == str(3 * LIMIT).encode()
+        for path, size in (("/length", 3 * LIMIT + 1), ("/length/", LIMIT + 1), ("/other", LIMIT + 1)):
+            with closing(service.http()) as other:
+                other.request("POST", path, headers={"Content-Length": str(size)})
+                assert other.getresponse().status == 413, path
+
+
+def test_a_large_body_may_take_its_time_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEADWAY_BYTES", 1000)
+    began = time.monotonic()
+    with running(patience=patience(receiving=0.3)) as service:
+        with service.connect(b"POST /length HTTP/1.1\r\nContent-Length: 8000\r\nConnection: close\r\n\r\n") as client:
+            for _ in range(8):
+                time.sleep(0.1)
+                client.sendall(bytes(1000))
+            assert b"8000" in everything(client)
+    assert time.monotonic() - began > 0.8
+
+
+def test_a_client_that_asks_first_is_told_413_and_not_to_continue(service: Running) -> None:
+    head = b"POST /length HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n"
+    with service.connect(head) as client:
+        assert everything(client).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_asks_first_is_told_to_continue(service: Running) -> None:
+    with service.connect(b"POST /length HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n") as client:
+        assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"hello")
+        assert answer(client)[1] == b"5"
+
+
+def test_a_client_that_asks_first_and_has_no_body_is_answered(service: Running) -> None:
+    with service.connect(b"GET /hello HTTP/1.1\r\nExpect: 100-continue\r\n\r\n") as client:
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+# Deadlines and crowds
+
+
+@pytest.mark.parametrize("start", [b"GET /", b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n"])
+def test_a_request_that_comes_in_drips_is_cut_off(start: bytes) -> None:
+    with running(patience=patience(receiving=0.2)) as service, service.connect(start) as client:
+        assert drips_until_cut_off(client)
+
+
+def test_half_a_body_leaves_no_file_open() -> None:
+    half = b"POST / HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n" + bytes(LIMIT * 3 // 4)
+    with running(patience=patience(receiving=0.2)) as service, service.connect(half) as client:
+        assert drips_until_cut_off(client)
+    gc.collect()  # an open file would warn
+
+
+def test_a_request_that_comes_in_time_is_answered_even_on_an_old_connection() -> None:
+    with running(patience=patience(receiving=1.0)) as service, service.connect(HELLO) as client:
+        for _ in range(4):
+            answer(client)
+            client.sendall(HELLO[:9])
+            time.sleep(0.4)
+            client.sendall(HELLO[9:])
+        answer(client)
+        assert is_open(client)
+
+
+def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
+    with running(patience=patience(idle=0.1)) as service:
+        with service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as busy, service.connect() as idle:
+            assert idle.recv(1) == b""
+            service.app.release.set()
+            assert answer(busy)[1] == b"hello"
+
+
+def test_a_client_that_does_not_read_gives_its_thread_back() -> None:
+    with running(threads=1, patience=patience(sending=0.2)) as service:
+        with service.connect(b"GET /huge HTTP/1.1\r\n\r\n" * 2), closing(service.http()) as other:
+            other.request("GET", "/hello")
+            assert other.getresponse().read() == b"hello"
+
+
+def test_a_client_that_reads_slowly_gets_everything() -> None:
+    began = time.monotonic()
+    with running(patience=patience(sending=0.8)) as service:
+        with service.connect(b"GET /huge HTTP/1.1\r\nConnection: close\r\n\r\n") as client:
+            received = 0
+            while data := client.recv(LIMIT // 4):
+                received += len(data)
+                if time.monotonic() < began + 1.6:
+                    time.sleep(0.02)
+    assert received > 64 * LIMIT
+
+
+def test_at_the_limit_the_longest_idle_make_room_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "CROWDED_PATIENCE", {"idle": 0.1, "receiving": 0.1})
+    with running(connection_limit=20) as service, ExitStack() as closes:
+        busy = closes.enter_context(service.connect(b"GET /wait HTTP/1.1\r\n\r\n"))
+        drip = closes.enter_context(service.connect(b"GET /"))
+        crowd = [closes.enter_context(service.connect()) for _ in range(10)]
+        time.sleep(0.3)
+        crowd += [closes.enter_context(service.connect(HELLO)) for _ in range(12)]
+        for client in crowd[10:]:
+            answer(client)
+
+        still_open = [is_open(client) for client in crowd]
+        assert still_open == sorted(still_open) and not still_open[0] and all(still_open[10:])
+        assert is_open(drip)
+        service.app.release.set()
+        assert answer(busy)[1] == b"hello"
+
+
+def test_a_queue_of_newcomers_is_let_in_at_once_if_others_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.5)
+    monkeypatch.setitem(server.CROWDED_PATIENCE, "idle", 0.0)
+    with running(connection_limit=20) as service, ExitStack() as closes:
+        for _ in range(60):
+            closes.enter_context(service.connect(HELLO))
+
+        with closing(service.http()) as client:
+            client.request("GET", "/hello")
+            assert client.getresponse().read() == b"hello"
+
+
+def test_a_crowd_of_drips_does_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(server.CROWDED_PATIENCE, "receiving", 0.05)
+    with running(connection_limit=20) as service, ExitStack() as closes:
+        for _ in range(40):
+            closes.enter_context(service.connect(b"GET /"))
+
+        with closing(service.http()) as client:
+            client.request("GET", "/hello")
+            assert client.getresponse().read() == b"hello"
+
+
+def test_three_hundred_idle_connections_do_not_keep_another_client_waiting(service: Running) -> None:
+    with ExitStack() as closes:
+        for _ in range(300):
+            closes.enter_context(service.connect())
+        client = closes.enter_context(closing(service.http()))
+        began = time.monotonic()
+        for _ in range(20):
+            client.request("GET", "/hello")
+            client.getresponse().read()
+        assert time.monotonic() - began < 20 * 0.1
+
+
+# Behind a proxy
+
+
+def test_a_forwarded_address_counts_from_the_trusted_proxy_alone() -> None:
+    told = []
+    for proxy in ("127.0.0.1", "192.0.2.1", None):
+        with running(trusted_proxy=proxy) as service, closing(service.http()) as client:
+            client.request("GET", "/address", headers={"X-Forwarded-For": "203.0.113.9"})
+            told.append(client.getresponse().read())
+
+    assert told == [b"203.0.113.9 203.0.113.9", b"127.0.0.1 None", b"127.0.0.1 None"]
+
+
+@pytest.mark.parametrize("header", ['X-Forwarded-For: "', "X-Forwarded-Proto: ws", 'X-Forwarded-Host: a"'])
+def test_a_malformed_forwarded_header_is_refused_in_the_one_shape(header: str) -> None:
+    with running(trusted_proxy="127.0.0.1") as service:
+        with service.connect(f"GET /address HTTP/1.1\r\n{header}\r\n\r\n".encode()) as client:
+            response, body = answer(client)
+
+    assert response.status == 400
+    assert json.loads(body)["detail"] == f"{header.partition(':')[0]} is malformed."
+
+
+# The stop
+
+
+def test_a_stop_answers_the_request_under_way_and_takes_no_new_connection() -> None:
+    with running() as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as client:
+        assert service.app.entered.wait(SOON)
+        service.server.stop()
+        assert service.refuses_connections()
+        service.app.release.set()
+
+        response, body = answer(client)
+
+        assert (response.status, body) == (200, b"hello")
+        assert response.getheader("Connection") == "close"
+        assert client.recv(1) == b""
+        client.close()
+        assert service.ended()
+
+
+def test_a_stop_answers_the_request_that_has_begun_to_arrive() -> None:
+    with running() as service, service.connect(HELLO) as client:
+        answer(client)
+        client.sendall(b"GET /nothing HT")
+        service.server.stop()
+        assert service.refuses_connections()
+        time.sleep(2 * server.DRAIN_IDLE_SECONDS)
+        client.sendall(b"TP/1.1\r\nHost: test\r\n\r\n")
+
+        response, _ = answer(client)
+
+        assert response.status == 204
+        assert response.getheader("Connection") == "close"
+
+
+@pytest.mark.parametrize("begun", [b"", HELLO[:9]])
+def test_a_stop_answers_every_request_of_a_pipeline(begun: bytes) -> None:
+    with running() as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n" + 3 * HELLO + begun) as client:
+        assert service.app.entered.wait(SOON)
+        service.server.stop()
+        assert service.refuses_connections()
+        service.app.release.set()
+        client.sendall(HELLO[9:] if begun else b"")
+
+        received = everything(client)
+
+    assert received.count(b"200 OK") == (5 if begun else 4)
+    assert received.count(b"Connection: close") == 1
+    assert received.rindex(b"200 OK") < received.index(b"Connection: close")
+
+
+def test_a_stop_answers_what_has_arrived_unread_on_an_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(server, "DRAIN_IDLE_SECONDS", 0.0)
+    service = Running()
+    with service.connect() as client:
+        service.server._turn(0)
+        client.sendall(HELLO)
+        service.server.stop()
+        service.thread.start()
+
+        assert answer(client)[1] == b"hello"
+        client.close()
+        assert service.ended()
+
+
+def test_a_stop_answers_those_who_are_connected_but_not_accepted_yet() -> None:
+    service = Running()
+    with service.connect(HELLO) as client:
+        service.server.stop()
+        service.thread.start()
+
+        response, _ = answer(client)
+
+        assert response.status == 200
+        client.close()
+        assert service.ended()
+
+
+def test_a_stop_does_not_wait_for_idle_connections() -> None:
+    with running() as service, service.connect(HELLO) as client, service.connect() as silent:
+        answer(client)
+        began = time.monotonic()
+        service.server.stop()
+        assert service.ended()
+        assert time.monotonic() - began < 4 * server.DRAIN_IDLE_SECONDS
+        assert client.recv(1) == silent.recv(1) == b""
+
+
+def test_a_stop_still_answers_the_next_request_of_a_client_in_full_swing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "DRAIN_IDLE_SECONDS", SOON)
+    with running() as service, service.connect(HELLO) as client:
+        answer(client)
+        service.server.stop()
+        assert service.refuses_connections()
+        client.sendall(HELLO)
+
+        response, _ = answer(client)
+
+        assert response.getheader("Connection") == "close"
+        client.close()
+        assert service.ended()
+
+
+def test_a_stop_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    with running() as service, closing(service.http()) as client:
+        client.request("GET", "/hello")
+        client.getresponse().read()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(1)
+        assert not thread.is_alive()
+
+
+def test_a_stop_gives_up_what_takes_too_long() -> None:
+    with running(drain_seconds=0.2) as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as client:
+        assert service.app.entered.wait(SOON)
+        service.server.stop()
+        assert service.ended()
+        assert everything(client) == b""
+
+
+def test_a_second_stop_ends_at_once() -> None:
+    with running() as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n"):
+        assert service.app.entered.wait(SOON)
+        service.server.stop()
+        assert service.refuses_connections()
+        began = time.monotonic()
+        service.server.stop()
+        assert service.ended()
+        assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGBREAK"])
+def test_serve_returns_after_a_signal_and_leaves_the_handlers_as_they_were(name: str) -> None:
+    if not hasattr(signal, name):
+        pytest.skip(f"there is no {name} here")
+    signum = getattr(signal, name)
+    before = signal.getsignal(signum)
+    logging.getLogger("waitress.queue").setLevel(logging.NOTSET)
+    sockets = listening_sockets("127.0.0.1", 0)
+    port = sockets[0].getsockname()[1]
+    answers = []
+
+    def ask_and_interrupt() -> None:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=SOON)) as client:
+            client.request("GET", "/hello")
+            answers.append(client.getresponse().read())
+        _thread.interrupt_main(signum)
+
+    thread = threading.Thread(target=ask_and_interrupt)
+    thread.start()
+    serve(App(), sockets, threads=1, max_body_bytes=LIMIT)
+    thread.join(SOON)
+
+    assert answers == [b"hello"]
+    assert not logging.getLogger("waitress.queue").isEnabledFor(logging.WARNING)
+    assert signal.getsignal(signum) is before
+
+
+# A process of its own
+
+PROGRAM = """
+import sys
+from api.server import serve
+from api.sockets import listening_sockets
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/wait":
+        print("entered", flush=True)
+        sys.stdin.readline()
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+
+sockets = listening_sockets("127.0.0.1", 0)
+print(sockets[0].getsockname()[1], flush=True)
+serve(app, sockets, threads=2, max_body_bytes=1024)
+"""
+needs_sigterm = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM; see the test above")
+
+
+@contextmanager
+def waiting_process() -> Iterator[tuple[subprocess.Popen[str], int, socket.socket]]:
+    """A service that is at a request until it reads a line; its port, and the client that asked."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        try:
+            assert child.stdout is not None
+            port = int(child.stdout.readline())
+            with socket.create_connection(("127.0.0.1", port), SOON) as client:
+                client.sendall(b"GET /wait HTTP/1.1\r\n\r\n")
+                assert child.stdout.readline() == "entered\n"
+                yield child, port, client
+        finally:
+            child.kill()
+
+
+@needs_sigterm
+def test_a_stopped_process_answers_what_is_under_way_and_exits_with_0() -> None:
+    with waiting_process() as (child, port, client):
+        child.terminate()
+        assert refuses_connections(port)
+        assert child.stdin is not None
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+
+        response, body = answer(client)
+
+        assert body == b"hello" and response.getheader("Connection") == "close"
+        client.close()
+        assert child.wait(SOON) == 0
+
+
+@needs_sigterm
+def test_a_process_that_is_told_twice_exits_at_once() -> None:
+    with waiting_process() as (child, port, _client):
+        child.terminate()
+        assert refuses_connections(port)
+        began = time.monotonic()
+        child.terminate()
+
+        assert child.wait(SOON) == 0
+        assert time.monotonic() - began < SOON / 2

@@ -1,0 +1,88 @@
+"""Those who speak HTTP with the service: with a token, a password, a sign-in or nothing."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.datastructures import Authorization
+from werkzeug.security import generate_password_hash
+from werkzeug.test import TestResponse
+
+from models.base import db
+from models.principal import SCOPES_OF_ROLE
+from models.token import ApiToken
+from models.user import User
+from tests.support.documented import assert_documented
+
+V1 = "/api/v1"
+PASSWORD = "correct horse battery staple"
+# A cheap hash: what is tested here is the service, not the patience of scrypt.
+PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
+
+
+class Client:
+    """Somebody who speaks HTTP with the service; paths are below /api/v1 unless they begin with //.
+
+    Whatever is answered must be what the OpenAPI document says of that operation, unless a test makes an
+    operation answer what none would.
+    """
+
+    documented = True
+
+    def __init__(self, app: Flask, headers: dict[str, str] | None = None, user_id: int = 0) -> None:
+        self.app = app
+        self.headers = headers or {}
+        self.user_id = user_id
+        self.pair: dict[str, Any] = {}
+
+    def open(self, method: str, path: str, *, headers: dict[str, str] | None = None, **kwargs: Any) -> TestResponse:
+        below = "" if path.startswith((V1, "//")) else V1
+        url = below + (path[1:] if path.startswith("//") else path)
+        response = self.app.test_client().open(
+            url, method=method, headers={**self.headers, **(headers or {})}, **kwargs
+        )
+        if self.documented:
+            assert_documented(self.app, response)
+        return response
+
+    def get(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.open("GET", path, **kwargs)
+
+    def head(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.open("HEAD", path, **kwargs)
+
+    def post(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.open("POST", path, **kwargs)
+
+    def put(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.open("PUT", path, **kwargs)
+
+    def patch(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.open("PATCH", path, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.open("DELETE", path, **kwargs)
+
+
+def person(app: Flask, name: str, role: str, scopes: list[str] | None = None) -> Client:
+    """A user with this role, who speaks with an API token of these scopes (all of the role's, if none are named)."""
+    with app.app_context():
+        user = User.by_name(name) or User.create(username=name, password_hash=PASSWORD_HASH, role=role)
+        granted = sorted(SCOPES_OF_ROLE[role]) if scopes is None else scopes
+        token = ApiToken.issue(user_id=user.id, name="tests", scopes=granted, expires_in_days=None)
+        user_id, secret = user.id, token.secret
+        db.session.commit()
+    return Client(app, {"Authorization": f"Bearer {secret}"}, user_id)
+
+
+def with_password(app: Flask, name: str, password: str = PASSWORD) -> Client:
+    """Somebody who speaks with HTTP Basic."""
+    return Client(app, {"Authorization": Authorization("basic", {"username": name, "password": password}).to_header()})
+
+
+def signed_in(app: Flask, name: str, password: str = PASSWORD) -> Client:
+    """Somebody who speaks with the access token of a sign-in; `pair` is what the sign-in was answered."""
+    pair = Client(app).post("/auth/login", json={"username": name, "password": password})
+    assert pair.status_code == 200, pair.json
+    client = Client(app, {"Authorization": f"Bearer {pair.json['access_token']}"})
+    client.pair = pair.json
+    return client

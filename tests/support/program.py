@@ -1,0 +1,162 @@
+"""The service as its users start it: `python run.py`, a process of its own with settings of its own."""
+
+import base64
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery staple"
+LAST_LINE = "Ctrl+C stops it."
+SOON = 30.0
+# What a stop is: Ctrl+Break on Windows, where SIGTERM can't be caught.
+STOP = signal.SIGTERM if sys.platform != "win32" else signal.CTRL_BREAK_EVENT
+
+
+class Reply(NamedTuple):
+    """One answer, its body read as JSON."""
+
+    status: int
+    json: Any
+
+
+class Program:
+    """A running service: where it listens, what it said when it started, and how to stop it."""
+
+    def __init__(self, folder: Path, cwd: Path, settings: dict[str, str], read_errors: bool) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(folder / "run.py")],
+            cwd=cwd,
+            env=environment(**settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if read_errors else subprocess.DEVNULL,
+            encoding=settings.get("PYTHONIOENCODING", "utf-8"),
+            errors="replace",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._deadline = threading.Timer(SOON, self.process.kill)
+        self._deadline.start()
+
+    @functools.cached_property
+    def said(self) -> list[str]:
+        """The lines it began with; it serves once they are there. Nothing, if it ended before."""
+        lines: list[str] = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            lines.append(line.rstrip("\n"))
+            if lines[-1] == LAST_LINE:
+                break
+        self._deadline.cancel()
+        return lines
+
+    @property
+    def address(self) -> str:
+        """`http://host:port`, as the first line tells it."""
+        found = re.search(r"listens on (http://\S+:[1-9][0-9]*) ", self.said[0]) if self.said else None
+        assert found, f"it did not start: {self.said}"
+        return found[1]
+
+    @property
+    def password(self) -> str:
+        """The password that was told, as it is on the first start alone."""
+        return self.said[1].rpartition(" ")[2]
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, user: str = f"admin:{PASSWORD}", token: str = ""
+    ) -> Reply:
+        """One request below /api/v1 with HTTP Basic, or with an API token."""
+        basic = f"Basic {base64.b64encode(user.encode()).decode()}"
+        request = urllib.request.Request(  # noqa: S310 - it is our own service
+            f"{self.address}/api/v1{path}",
+            None if body is None else json.dumps(body).encode(),
+            {
+                "Authorization": f"Bearer {token}" if token else basic,
+                "Content-Type": "application/json",
+            },
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=SOON) as response:  # noqa: S310
+                return Reply(response.status, json.loads(response.read() or b"null"))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, json.loads(error.read()))
+
+    def wait(self) -> int:
+        """The exit status, once it has ended by itself or by a stop."""
+        return self.process.wait(SOON)
+
+    def stop(self) -> int:
+        """Ask it to stop; the exit status."""
+        self.send(STOP)
+        return self.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; on Windows, Ctrl+Break goes through a console, and under Wine there is none."""
+        try:
+            self.process.send_signal(number)
+        except OSError:
+            pytest.skip("there is no console to press Ctrl+Break in")
+
+    def errors(self) -> str:
+        """What it wrote to stderr, once it has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        self._deadline.cancel()
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextmanager
+def program(
+    *, folder: Path = ROOT, cwd: Path | None = None, read_errors: bool = False, **settings: str
+) -> Iterator[Program]:
+    """`python run.py`, and for its end a kill; `settings` are all of its environment."""
+    running = Program(folder, cwd or folder, settings, read_errors)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """An environment in which a program can run, and nothing else but `settings`."""
+    kept = ("PATH", "SYSTEMROOT", "PATHEXT", "TEMP")
+    return {name: os.environ[name] for name in kept if name in os.environ} | settings
+
+
+def fresh_copy(to: Path) -> Path:
+    """The project as a fresh checkout has it, in the folder `to`."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no git checkout, so nobody knows which files belong to it")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "bench/")):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, to / name)
+    return to

@@ -1,0 +1,41 @@
+"""Small deeds that several tests share: put items on the shelf, find them by SKU, act at the same moment."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+from urllib.parse import quote
+
+from werkzeug.test import TestResponse
+
+from tests.support.clients import Client
+
+
+def add(client: Client, sku: str, **fields: Any) -> dict[str, Any]:
+    """An item, created; its name is its SKU unless given."""
+    created = client.post("/items", **body({"sku": sku, "name": sku, **fields}))
+    assert created.status_code == 201, created.json
+    return dict(created.json)
+
+
+def body(value: dict[str, Any]) -> dict[str, str]:
+    """How to send a JSON body whose names keep their order; the test client's `json=` sorts them."""
+    return {"data": json.dumps(value), "content_type": "application/json"}
+
+
+def path_of(sku: str) -> str:
+    """The path of an item by its SKU, percent-encoded as a careful client does."""
+    return f"/items/by-sku/{quote(sku, safe='')}"
+
+
+def together(*deeds: Callable[[], TestResponse]) -> list[TestResponse]:
+    """The answers to deeds done in as many threads, which start at the same moment."""
+    start = Barrier(len(deeds))
+
+    def run(deed: Callable[[], TestResponse]) -> TestResponse:
+        start.wait()
+        return deed()
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return list(pool.map(run, deeds))
