@@ -8,14 +8,15 @@ from contextlib import ExitStack
 from dotenv import load_dotenv
 from flask import Flask
 
-from api.affinity import home
 from api.app import create_app
+from api.errors import error_answer
 from api.logs import init_logs
 from api.routes import V1
-from api.server import serve
-from api.sockets import listening_sockets
 from api.startup import banner, prepare
 from models.base import db
+from server.affinity import home
+from server.server import serve
+from server.sockets import listening_sockets
 from settings import ROOT, Settings, SettingsError
 
 
@@ -43,6 +44,7 @@ def main() -> int:
             sockets,
             threads=settings.threads,
             max_body_bytes=settings.max_body_bytes,
+            error_answer=error_answer,
             larger_bodies={f"{V1}/items/import": settings.max_import_bytes},
             trusted_proxy=settings.trusted_proxy,
             cpu=cpu,

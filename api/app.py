@@ -13,13 +13,14 @@ from api.audit import init_audit
 from api.auth import init_auth
 from api.cli import app_of_environment, init_cli
 from api.cors import init_cors
-from api.errors import Api, init_errors, request_id
+from api.errors import Api, init_errors
 from api.health import init_health
 from api.idempotency import init_idempotency
 from api.limits import init_limits
 from api.maintenance import init_maintenance
 from api.metrics import init_metrics
 from api.observing import init_observing
+from api.request_id import request_id
 from api.routes import V1, add_routes
 from api.startup import secret_key
 from api.types import Sku

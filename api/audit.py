@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, current_app, request
 
 from api.asides import Seldom, aside
-from api.errors import request_id
+from api.request_id import request_id
 from api.types import shown
 from models.base import now
 from models.event import ACCESS, Event

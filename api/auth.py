@@ -12,10 +12,10 @@ from api import access_tokens, oidc
 from api.addresses import comes_from
 from api.asides import Seldom, aside
 from api.audit import record_failed_sign_in, record_refusal
-from api.errors import request_id
 from api.limits import check_sign_in, count_failed_sign_in
 from api.passwords import PasswordVerifier
 from api.problems import PROBLEMS
+from api.request_id import request_id
 from models.base import now
 from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
 from models.refusals import Refusal

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import uuid
 from typing import Any
 
 import flask_restful
@@ -13,8 +12,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from api.problems import CODE_OF_STATUS, MEDIA_TYPE, PROBLEMS, SANE_REQUEST_ID, document
+from api.problems import CODE_OF_STATUS, MEDIA_TYPE, PROBLEMS, document
+from api.request_id import request_id, sane_or_new
 from models.refusals import Refusal
+from server.connections import ErrorAnswer
 
 log = logging.getLogger("stockroom")
 
@@ -67,15 +68,6 @@ def fault(field: str, code: str, words: str) -> dict[str, Any]:
     return entry
 
 
-def request_id() -> str:
-    """The id of this request: the client's, if it sent a sane one, or a new one."""
-    found: str | None = g.get("request_id")
-    if found is None:
-        sent = request.headers.get("X-Request-ID", "")
-        found = g.request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
-    return found
-
-
 def init_errors(app: Flask) -> None:
     """Send every exception of `app` through this door."""
     app.register_error_handler(Refusal, _refused)
@@ -95,6 +87,13 @@ def problem(code: str, detail: str, headers: Any = (), **extra: Any) -> Response
     if code in RETRIED_LATER:
         response.headers.setdefault("Retry-After", RETRY_SECONDS)
     return response
+
+
+def error_answer(status: int, detail: str, sent_request_id: str) -> ErrorAnswer:
+    """Make the answer of the server to a request that the application never saw, in the same shape."""
+    request_id = sane_or_new(sent_request_id)
+    body = document(CODE_OF_STATUS[status], detail, request_id)
+    return ErrorAnswer(request_id, MEDIA_TYPE, json.dumps(body).encode())
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from flask import has_request_context
 from pythonjsonlogger.json import JsonFormatter
 
-from api.errors import request_id
+from api.request_id import request_id
 from api.types import UNPRINTABLE
 from models.base import rfc3339
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 
 from api import logs
-from api.errors import request_id
 from api.metrics import Metrics, metrics
+from api.request_id import request_id
 
 PATH_SHOWN = 200
 

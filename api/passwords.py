@@ -16,8 +16,8 @@ from typing import NamedTuple
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from api.affinity import away_from_home
 from api.easy_passwords import why_too_easy
+from server.affinity import away_from_home
 
 MIN_LENGTH = 12
 MAX_LENGTH = 128

@@ -3,12 +3,9 @@
 The error shape is RFC 9457; `GET /problems/<code>` serves the explanation that `type` points to.
 """
 
-import re
 from typing import Any, NamedTuple
 
 MEDIA_TYPE = "application/problem+json"
-# The ids of requests that are taken from clients; any other is replaced.
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class Problem(NamedTuple):

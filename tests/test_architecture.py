@@ -107,6 +107,11 @@ def test_settings_know_the_standard_library_only():
     assert packages("settings") == set()
 
 
+@pytest.mark.parametrize("module", on("server"))
+def test_the_server_knows_waitress_and_the_settings_and_nothing_of_the_api(module):
+    assert packages(module) <= {"waitress", "server", "settings"}
+
+
 @pytest.mark.parametrize("module", on("models"))
 def test_models_know_no_http_and_nothing_above_them(module):
     handle = {"flask_sqlalchemy", "orjson"} if module == "models.base" else set()

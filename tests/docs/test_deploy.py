@@ -15,7 +15,7 @@ import yaml
 from tree_sitter import Language, Node, Parser
 
 from api.app import create_app
-from api.server import DRAIN_SECONDS, PATIENCE
+from server.server import DRAIN_SECONDS, PATIENCE
 from settings import MIB, Settings
 from tests.support.program import ROOT, environment, program
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from flask import Flask
 
-from api import server
-from api.server import Server
-from api.sockets import listening_sockets
+from api.errors import error_answer
+from server import server
+from server.server import Server
+from server.sockets import listening_sockets
 from settings import MIB
 
 SOON = 20.0
@@ -71,6 +72,7 @@ def serving(app: Flask) -> Iterator[Site]:
         sockets,
         threads=4,
         max_body_bytes=settings.max_body_bytes,
+        error_answer=error_answer,
         larger_bodies={"/api/v1/items/import": settings.max_import_bytes},
         trusted_proxy=settings.trusted_proxy,
     )

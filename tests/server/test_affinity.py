@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from api import affinity
-from api.affinity import EVERYWHERE, away_from_home, home, stay_at
 from api.passwords import PasswordVerifier, hash_password
+from server import affinity
+from server.affinity import EVERYWHERE, away_from_home, home, stay_at
 from settings import Settings, SettingsError
 from tests.support.program import program
 

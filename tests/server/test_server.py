@@ -20,13 +20,15 @@ from typing import Any
 
 import pytest
 
-from api import connections, server, sockets
-from api.server import PATIENCE, Server, serve
-from api.sockets import listening_sockets
+from api.errors import error_answer
+from server import connections, server, sockets
+from server.server import PATIENCE, Server, serve
+from server.sockets import listening_sockets
 from settings import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 1024 * 1024
+DEFAULTS = {"threads": 2, "max_body_bytes": LIMIT, "error_answer": error_answer}
 SOON = 10.0  # what takes longer has failed
 HELLO = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -71,7 +73,7 @@ class Running:
         self.app = App()
         self.sockets = listening_sockets("127.0.0.1", 0)
         self.port: int = self.sockets[0].getsockname()[1]
-        self.server = Server(self.app, self.sockets, **{"threads": 2, "max_body_bytes": LIMIT, **options})
+        self.server = Server(self.app, self.sockets, **{**DEFAULTS, **options})
         self.thread = threading.Thread(target=self.server.run)
 
     def connect(self, sending: bytes = b"") -> socket.socket:
@@ -273,7 +275,7 @@ def test_several_sockets_share_one_server() -> None:
     app = App()
     sockets = [*listening_sockets("127.0.0.1", 0), *listening_sockets("127.0.0.1", 0)]
     ports = [each.getsockname()[1] for each in sockets]
-    both = Server(app, sockets, threads=1, max_body_bytes=LIMIT)
+    both = Server(app, sockets, threads=1, max_body_bytes=LIMIT, error_answer=error_answer)
     thread = threading.Thread(target=both.run)
     thread.start()
     try:
@@ -781,7 +783,7 @@ def test_serve_returns_after_a_signal_and_leaves_the_handlers_as_they_were(name:
 
     thread = threading.Thread(target=ask_and_interrupt)
     thread.start()
-    serve(App(), sockets, threads=1, max_body_bytes=LIMIT)
+    serve(App(), sockets, threads=1, max_body_bytes=LIMIT, error_answer=error_answer)
     thread.join(SOON)
 
     assert answers == [b"hello"]
@@ -793,8 +795,9 @@ def test_serve_returns_after_a_signal_and_leaves_the_handlers_as_they_were(name:
 
 PROGRAM = """
 import sys
-from api.server import serve
-from api.sockets import listening_sockets
+from api.errors import error_answer
+from server.server import serve
+from server.sockets import listening_sockets
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/wait":
@@ -805,7 +808,7 @@ def app(environ, start_response):
 
 sockets = listening_sockets("127.0.0.1", 0)
 print(sockets[0].getsockname()[1], flush=True)
-serve(app, sockets, threads=2, max_body_bytes=1024)
+serve(app, sockets, threads=2, max_body_bytes=1024, error_answer=error_answer)
 """
 needs_sigterm = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM; see the test above")
 

@@ -1,19 +1,16 @@
 """One connection of the server: how its requests are read, answered and let go; waitress made strict."""
 
-import json
 import logging
 import re
 import socket
-import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from waitress import task, wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
 from waitress.server import TcpWSGIServer
-
-from api.problems import CODE_OF_STATUS, MEDIA_TYPE, SANE_REQUEST_ID, document
 
 log = logging.getLogger("stockroom")
 
@@ -22,6 +19,18 @@ HEADER_BYTES = 32 * 1024
 HEADWAY_BYTES = 1024 * 1024
 LINGER_BYTES = 64 * 1024 * 1024
 FRAMING_HEADER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
+
+
+class ErrorAnswer(NamedTuple):
+    """The answer to a request that the application never saw: its id, and a body with its media type."""
+
+    request_id: str
+    content_type: str
+    body: bytes
+
+
+# Makes that answer from the status, a sentence for the client and the X-Request-ID that was sent (or an empty text).
+MakeErrorAnswer = Callable[[int, str, str], ErrorAnswer]
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
@@ -62,13 +71,11 @@ class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
 
 
 class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
-    """The answer to a request that the application never saw or failed to answer, in the one error shape."""
+    """The answer to a request that the application never saw or failed to answer."""
 
     def execute(self) -> None:
         error = self.request.error
         request = next(iter(self.channel.requests), self.request)
-        sent_id = request.headers.get("X_REQUEST_ID", "")
-        request_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
         details = {
             413: f"The body may have {request.adj.max_request_body_size - 1} bytes at most.",
             431: f"The request line and the headers together may have {HEADER_BYTES} bytes at most.",
@@ -76,11 +83,12 @@ class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
         }
         # What waitress says ends where it begins to quote the client, perhaps a secret and at length.
         detail = details.get(error.code) or error.body.partition(' "')[0].rstrip(".") + "."
+        sent_id = request.headers.get("X_REQUEST_ID", "")
+        request_id, content_type, body = self.request.adj.error_answer(error.code, detail, sent_id)
         log.info("answered %d to %s, request id %s: %s", error.code, self.channel.addr[0], request_id, detail)
-        body = json.dumps(document(CODE_OF_STATUS[error.code], detail, request_id)).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers += [
-            ("Content-Type", MEDIA_TYPE),
+            ("Content-Type", content_type),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-ID", request_id),
         ]

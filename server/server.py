@@ -16,9 +16,9 @@ from wsgiref.types import WSGIApplication
 from waitress import task, wasyncore
 from waitress.adjustments import Adjustments
 
-from api.affinity import stay_at
-from api.connections import HEADER_BYTES, Channel, Listener
-from api.sockets import BACKLOG
+from server.affinity import stay_at
+from server.connections import HEADER_BYTES, Channel, Listener, MakeErrorAnswer
+from server.sockets import BACKLOG
 
 log = logging.getLogger("stockroom")
 
@@ -40,6 +40,7 @@ def serve(
     *,
     threads: int,
     max_body_bytes: int,
+    error_answer: MakeErrorAnswer,
     larger_bodies: Mapping[str, int] | None = None,
     trusted_proxy: str | None = None,
     cpu: int | None = None,
@@ -55,6 +56,7 @@ def serve(
         sockets,
         threads=threads,
         max_body_bytes=max_body_bytes,
+        error_answer=error_answer,
         larger_bodies=larger_bodies,
         trusted_proxy=trusted_proxy,
         cpu=cpu,
@@ -94,9 +96,9 @@ class Server:
     """Serves `app` on sockets that it will close: `run` it in one thread, `stop` it from any.
 
     A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path;
-    what is longer is refused before it is read, and never spooled. The headers X-Forwarded-For, -Proto and
-    -Host count if they come from the address `trusted_proxy`. `patience` and `drain_seconds` are in seconds. All of
-    it happens on one `cpu`, if one is named.
+    what is longer is refused before it is read, and never spooled. `error_answer` makes the answer to a request that
+    the application never sees. The headers X-Forwarded-For, -Proto and -Host count if they come from the address
+    `trusted_proxy`. `patience` and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is named.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Server:
         *,
         threads: int,
         max_body_bytes: int,
+        error_answer: MakeErrorAnswer,
         larger_bodies: Mapping[str, int] | None = None,
         trusted_proxy: str | None = None,
         cpu: int | None = None,
@@ -124,6 +127,7 @@ class Server:
             ident=None,
             **proxy,
         )
+        adjustments.error_answer = error_answer
         adjustments.of_path = {}
         for path, limit in (larger_bodies or {}).items():
             adjustments.of_path[path] = copy.copy(adjustments)

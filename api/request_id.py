@@ -1,0 +1,22 @@
+"""The id of a request: in its answer, in the log, in the events."""
+
+import re
+import uuid
+
+from flask import g, request
+
+# The ids that are taken from clients; any other is replaced.
+SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def request_id() -> str:
+    """Return the id of this request: the client's, if it sent a sane one, or a new one."""
+    found: str | None = g.get("request_id")
+    if found is None:
+        found = g.request_id = sane_or_new(request.headers.get("X-Request-ID", ""))
+    return found
+
+
+def sane_or_new(sent: str) -> str:
+    """Return the id that was sent, or a new one (32 hexadecimal digits) if it is none that can be taken."""
+    return sent if SANE.fullmatch(sent) else uuid.uuid4().hex
