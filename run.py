@@ -8,16 +8,16 @@ from contextlib import ExitStack
 from dotenv import load_dotenv
 from flask import Flask
 
-from api.app import create_app
 from api.errors import error_answer
 from api.logs import init_logs
-from api.routes import V1
-from api.startup import banner, prepare
+from app import create_app
 from models.base import db
+from resources.routes import V1
 from server.affinity import home
 from server.server import serve
 from server.sockets import listening_sockets
 from settings import ROOT, Settings, SettingsError
+from startup import banner, prepare
 
 
 def main() -> int:

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
 
-from api.app import create_app
-from api.startup import migrate
+from app import create_app
 from models.base import db
+from startup import migrate
 from tests.support.clients import Client, person
 from tests.support.databases import delete_rows, drop_everything, settings_for
 

@@ -23,9 +23,9 @@ from services import PASSWORD
 from stock import items
 from werkzeug.test import EnvironBuilder
 
-from api.app import create_app
-from api.startup import prepare
+from app import create_app
 from settings import ROOT, Settings
+from startup import prepare
 
 ITEMS = 1000
 SECONDS = 5.0

@@ -3,8 +3,8 @@
 from alembic import context
 
 from api.schema import is_modelled
-from api.startup import changing_schema
 from models.base import db
+from startup import changing_schema
 
 
 def run() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.app import create_app
 from api.audit import init_audit
-from api.startup import migrate
+from app import create_app
 from models.base import db
+from startup import migrate
 from tests.support.clients import Client, person
 from tests.support.databases import delete_rows, drop_everything, settings_for
 

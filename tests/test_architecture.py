@@ -14,9 +14,9 @@ import pytest
 from dotenv import dotenv_values
 from flask import Flask
 
-from api.app import create_app
 from api.problems import CODE_OF_STATUS, PROBLEMS
 from api.resource import ProtectedResource, StrictResource
+from app import create_app
 from settings import ROOT, Settings
 from tests.support.databases import settings_for
 
@@ -36,10 +36,6 @@ MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
     for floor in FLOORS
     for path in files_of(floor)
-}
-# The modules of api/ that put the service together, and so may know every floor.
-ASSEMBLY = {"api.app", "api.routes", "api.startup", "api.cli"} | {
-    f"api.cli_{name}" for name in ("common", "users", "tokens", "files", "instance")
 }
 # The resources that ask for no credential; everything else is a ProtectedResource.
 OPEN = {
@@ -119,28 +115,25 @@ def test_models_know_no_http_and_nothing_above_them(module):
     assert packages(module) <= {"sqlalchemy", "models"} | handle
 
 
-@pytest.mark.parametrize("module", sorted(set(on("api")) - ASSEMBLY))
-def test_the_services_of_the_api_know_no_resource(module):
-    known = {name for name in imports(module) if name.startswith("resources")}
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module):
+    below = FLOORS[: FLOORS.index(module.partition(".")[0]) + 1]
+    ours = {name for name in imports(module) if name.partition(".")[0] in FLOORS}
 
-    assert not known or module in OF_FILES
-    assert not imports(module) & ASSEMBLY
+    assert {name for name in ours if name.partition(".")[0] not in below} == set()
 
 
 @pytest.mark.parametrize("module", on("resources"))
-def test_a_resource_knows_no_other_and_nothing_of_the_assembly(module):
+def test_a_resource_knows_no_other(module):
     known = {name for name in imports(module) if name.startswith("resources")}
 
-    assert not known or module in OF_FILES
-    assert not imports(module) & ASSEMBLY
+    assert not known or module in {"resources.routes", *OF_FILES}
 
 
-def test_only_the_routes_know_the_resources():
-    assert {m for m in MODULES if any(name.startswith("resources") for name in imports(m))} == {
-        "api.routes",
-        "api.cli_files",
-        *OF_FILES,
-    }
+def test_only_the_routes_and_the_commands_for_files_know_the_resources():
+    knowing = {m for m in MODULES if any(name.startswith("resources") for name in imports(m))}
+
+    assert knowing == {"app", "resources.routes", "cli.files", *OF_FILES, "run"}
 
 
 def test_no_import_goes_in_a_circle():

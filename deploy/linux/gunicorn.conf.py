@@ -1,4 +1,4 @@
-"""gunicorn in place of run.py: `gunicorn -c deploy/linux/gunicorn.conf.py 'api.app:create_app()'`.
+"""gunicorn in place of run.py: `gunicorn -c deploy/linux/gunicorn.conf.py 'app:create_app()'`.
 
 docs/linux.md says what differs.
 """

@@ -19,15 +19,15 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import TooManyRequests
 
-from api.app import create_app
 from api.logs import line_handler
 from api.problems import CODE_OF_STATUS, PROBLEMS
-from api.startup import migrate
+from app import create_app
 from models import transactions
 from models.base import db
 from models.engine import WRITE, WRITE_WAIT
 from models.token import new_secret
 from resources.users import CurrentUserResource
+from startup import migrate
 from tests.support.clients import V1, Client, person, with_password
 from tests.support.databases import settings_for
 from tests.support.problems import MEMBERS, assert_problem

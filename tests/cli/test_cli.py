@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from flask import Flask
 
-from api.app import create_app
+from app import create_app
 from models.event import Event
 from models.item import Item
 from models.movement import Movement

@@ -14,7 +14,7 @@ import tree_sitter_powershell
 import yaml
 from tree_sitter import Language, Node, Parser
 
-from api.app import create_app
+from app import create_app
 from server.server import DRAIN_SECONDS, PATIENCE
 from settings import MIB, Settings
 from tests.support.program import ROOT, environment, program

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
+from app import create_app
 from settings import Settings
 from tests.support.documents import assert_closed, looks_like, powershell_tokens
 from tests.support.program import PASSWORD, ROOT, environment, program

@@ -6,7 +6,7 @@ import json
 import pytest
 from sqlalchemy import text
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from models.verify import verify
 from tests.support.clients import Client, person

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from models.sign_in import SignIn
 from tests.support.clients import PASSWORD, Client, signed_in, with_password

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import create_engine, event, select, text
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from models.principal import SCOPES
 from models.token import ALPHABET, ApiToken, is_well_formed, new_secret

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from models.principal import SCOPES, SCOPES_OF_ROLE
 from models.token import ApiToken

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from tests.support.clients import Client
 from tests.support.databases import settings_for

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.app import create_app
 from api.maintenance import LOOK_EVERY, Sign, sign
+from app import create_app
 from models.base import db
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for

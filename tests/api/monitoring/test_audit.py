@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from models.event import Event
 from tests.support.clients import PASSWORD, Client, signed_in, with_password

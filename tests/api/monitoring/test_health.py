@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from api import health
-from api.app import create_app
 from api.health import SharedLook
+from app import create_app
 from models.base import db
 from tests.support.clients import Client
 from tests.support.databases import settings_for

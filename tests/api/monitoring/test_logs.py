@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from api.app import create_app
 from api.logs import line_handler
+from app import create_app
 from tests.support.databases import settings_for
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ (WARNING|ERROR) stockroom \[(?P<id>[^\]]+)\] (?P<message>.*)")

@@ -5,7 +5,7 @@ import threading
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.app import create_app
+from app import create_app
 from tests.support.clients import Client, with_password
 from tests.support.databases import settings_for
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for

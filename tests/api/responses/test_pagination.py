@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from api.app import create_app
+from app import create_app
 from models.base import db
 from tests.support.clients import Client
 from tests.support.databases import settings_for

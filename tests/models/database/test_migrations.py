@@ -5,10 +5,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from api.app import create_app
 from api.schema import alembic_config, is_modelled
-from api.startup import migrate
+from app import create_app
 from models.base import db
+from startup import migrate
 from tests.support.clients import person
 from tests.support.databases import settings_for
 from tests.support.shelf import add

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
-from api.startup import migrate
+from app import create_app
 from models.base import db
+from startup import migrate
 from tests.support.clients import person
 from tests.support.databases import settings_for
 from tests.support.program import PASSWORD, ROOT, Program, environment, program

@@ -7,23 +7,14 @@ from typing import Any, TypeVar
 import click
 
 from api.accounts import email_type, new_hash, password_type, username_type
-from api.cli_common import (
-    Fault,
-    StockCommand,
-    Typed,
-    command_line,
-    json_option,
-    print_json,
-    print_rows,
-    user_named,
-)
-from api.startup import PASSWORD_LENGTH
 from api.types import InvalidValue
+from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from models.principal import ROLES
 from models.reading import rows_of
 from models.secrets import random_letters
 from models.transactions import transactional
 from models.user import User
+from startup import PASSWORD_LENGTH
 
 COLUMNS = ("id", "username", "role", "active", "email")
 

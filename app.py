@@ -11,7 +11,6 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from api.audit import init_audit
 from api.auth import init_auth
-from api.cli import app_of_environment, init_cli
 from api.cors import init_cors
 from api.errors import Api, init_errors
 from api.health import init_health
@@ -21,14 +20,15 @@ from api.maintenance import init_maintenance
 from api.metrics import init_metrics
 from api.observing import init_observing
 from api.request_id import request_id
-from api.routes import V1, add_routes
-from api.startup import secret_key
 from api.types import Sku
+from cli.commands import app_of_environment, init_cli
 from models.base import db
 from models.engine import engine_options, prepare_engine
 from models.item_fields import SKU_LENGTH
 from models.transactions import end_session
+from resources.routes import V1, add_routes
 from settings import ROOT, Settings
+from startup import secret_key
 
 MIGRATIONS = ROOT / "migrations"
 SECURITY_HEADERS = (

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from api.cli_common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from api.types import Text
+from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from models.base import db
 from models.principal import SCOPES, SCOPES_OF_ROLE
 from models.reading import rows_of

@@ -18,12 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.errors import is_unavailable
 from api.schema import is_current
-from api.startup import unusable_database
 from api.types import InvalidValue
 from models.principal import SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from models.user import User
 from settings import Settings, SettingsError
+from startup import unusable_database
 
 
 class Fault(click.ClickException):

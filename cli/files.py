@@ -10,9 +10,9 @@ from typing import Any
 import click
 from sqlalchemy import func, select
 
-from api.cli_common import Fault, StockCommand, command_line, json_option, print_json, progress, user_named
 from api.negotiation import CSV, NDJSON
 from api.uploads import Source, keep
+from cli.common import Fault, StockCommand, command_line, json_option, print_json, progress, user_named
 from models import item_query
 from models.base import db
 from models.importing import ON_CONFLICT, Import, RefusedRows

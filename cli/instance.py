@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import make_url
 
-from api.cli_common import Command, Fault, settings
 from api.maintenance import sign
 from api.schema import known, newest
+from cli.common import Command, Fault, settings
 from models.backup import InUse, Unfit, back_up, restore
 from models.base import db
 

@@ -1,0 +1,37 @@
+"""`flask stats` and `flask verify`: the stock as a whole."""
+
+import click
+
+from cli.common import StockCommand, json_option, print_json, progress
+from models.stats import stats
+from models.verify import movements_to_verify, verify
+
+
+@click.command("stats", cls=StockCommand)
+@json_option
+def stats_command(as_json: bool) -> None:
+    """Show the stock in a few numbers."""
+    numbers = stats()
+    if as_json:
+        print_json(numbers)
+        return
+    width = max(map(len, numbers))
+    for name, number in numbers.items():
+        click.echo(f"{name.replace('_', ' ').ljust(width)}  {number}")
+
+
+@click.command("verify", cls=StockCommand)
+@json_option
+def verify_command(as_json: bool) -> None:
+    """Check that every quantity equals its ledger; the exit status is 1, with the list, where one does not."""
+    with progress("Verifying", movements_to_verify()) as bar:
+        faults = list(verify(bar.update))
+    if as_json:
+        print_json({"movements": bar.length, "faults": faults})
+    elif faults:
+        for fault in faults:
+            click.echo(fault)
+    else:
+        click.echo(f"All is well: {bar.length} movements verified.")
+    if faults:
+        raise SystemExit(1)
