@@ -22,10 +22,10 @@ from api.observing import init_observing
 from api.request_id import request_id
 from api.types import Sku
 from cli.commands import app_of_environment, init_cli
-from models.base import db
-from models.engine import engine_options, prepare_engine
-from models.item_fields import SKU_LENGTH
-from models.transactions import end_session
+from models.database.base import db
+from models.database.engine import engine_options, prepare_engine
+from models.database.transactions import end_session
+from models.stock.item_fields import SKU_LENGTH
 from resources.routes import V1, add_routes
 from settings import ROOT, Settings
 from startup import secret_key

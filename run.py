@@ -11,7 +11,7 @@ from flask import Flask
 from api.errors import error_answer
 from api.logs import init_logs
 from app import create_app
-from models.base import db
+from models.database.base import db
 from resources.routes import V1
 from server.affinity import home
 from server.server import serve

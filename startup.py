@@ -1,37 +1,27 @@
 """The start: instance folder and secret key, the schema brought up to date, the first admin, the first words."""
 
-import logging
 import os
 import secrets
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from alembic import command
 from alembic.util import CommandError
 from flask import Flask
-from sqlalchemy import Connection, column, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from api.passwords import hash_password, weakness
-from api.schema import alembic_config, is_current
-from models.base import db
-from models.engine import WRITE
+from models.database.base import db
+from models.database.schema import migrate
+from models.people.secrets import random_letters
+from models.people.user import User
 from models.refusals import Busy
-from models.secrets import random_letters
-from models.transactions import transactional
-from models.user import User
 from settings import VERSION, Settings, SettingsError
 
 PASSWORD_LENGTH = 24
 SECRET_KEY_BYTES = 32
-# How long a start waits for another one that is changing the schema of the same database, in seconds.
-SCHEMA_WAIT = 60
-SCHEMA_LOCK = 0x53746F636B  # "Stock": PostgreSQL names such locks by number
 
 
 class FirstAdmin(NamedTuple):
@@ -116,52 +106,13 @@ def _reach() -> None:
         raise SettingsError(f"DATABASE_URL has an option that the driver does not know: {error}.") from error
 
 
-def migrate() -> None:
-    """Run the migrations that the database lacks; without any, nothing is written.
-
-    Raises CommandError for a database that a newer version has changed.
-    """
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every step of the way
-    if not is_current():
-        command.upgrade(alembic_config(), "head")
-
-
-@contextmanager
-def changing_schema() -> Iterator[Connection]:
-    """A write transaction during which no other process changes the schema of this database.
-
-    SQLite has one writer anyway, PostgreSQL lets the lock go with the transaction, and MariaDB, whose
-    DDL commits by itself, with the connection. Raises Busy or DBAPIError after `SCHEMA_WAIT` seconds.
-    """
-    with db.engine.connect().execution_options(**{WRITE: SCHEMA_WAIT}) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{SCHEMA_WAIT}s'")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
-        elif connection.dialect.name in ("mysql", "mariadb"):
-            connection.detach()
-            lock = f"SELECT GET_LOCK(CONCAT('stockroom ', MD5(DATABASE())), {SCHEMA_WAIT})"
-            if connection.exec_driver_sql(lock).scalar() != 1:
-                raise Busy
-        yield connection
-
-
 def _make_admin(settings: Settings) -> FirstAdmin | None:
     password = settings.admin_password
     if password and (words := weakness(password, settings.admin_username)):
         raise SettingsError(f"ADMIN_PASSWORD {words}.")
     told = None if password else random_letters(PASSWORD_LENGTH)
-    made = _add_first_user(settings.admin_username, hash_password(password or told or ""))
+    made = User.create_first(settings.admin_username, hash_password(password or told or ""))
     return FirstAdmin(settings.admin_username, told) if made else None
-
-
-@transactional
-def _add_first_user(username: str, password_hash: str) -> bool:
-    """Add the admin, if there still is no user; starts at the same moment queue for one row, on SQLite for the file."""
-    db.session.execute(select(column("version_num")).select_from(table("alembic_version")).with_for_update())
-    if User.exists():
-        return False
-    User.create(username=username, password_hash=password_hash, role="admin")
-    return True
 
 
 def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jwt
 from flask import current_app
 
-from models.base import now
+from models.values import now
 
 ALGORITHM = "HS256"
 ID = re.compile("[1-9][0-9]{0,8}")

@@ -8,7 +8,7 @@ from api.auth import authority
 from api.errors import InvalidInput, fault
 from api.passwords import MAX_LENGTH, MIN_LENGTH, is_outdated, weakness
 from api.types import InvalidValue, Text
-from models.user import EMAIL_LENGTH, USERNAME, folded
+from models.people.user import EMAIL_LENGTH, USERNAME, folded
 
 
 class Email(Text):

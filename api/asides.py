@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.base import db
+from models.database.base import db
+from models.database.transactions import begin_write
 from models.refusals import Refusal
-from models.transactions import begin_write
 
 log = logging.getLogger("stockroom")
 

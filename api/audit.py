@@ -9,9 +9,9 @@ from flask import Flask, current_app, request
 from api.asides import Seldom, aside
 from api.request_id import request_id
 from api.types import shown
-from models.base import now
 from models.event import ACCESS, Event
 from models.principal import Principal
+from models.values import now
 from settings import Settings
 
 # How long a record may wait for the writer's place, and how seldom the same refusal is told, in seconds.

@@ -16,11 +16,11 @@ from api.limits import check_sign_in, count_failed_sign_in
 from api.passwords import PasswordVerifier
 from api.problems import PROBLEMS
 from api.request_id import request_id
-from models.base import now
+from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
+from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
 from models.refusals import Refusal
-from models.token import LAST_USE_EVERY, PREFIX, ApiToken
-from models.user import User
+from models.values import now
 from settings import Settings
 
 REALM = "Stockroom API"

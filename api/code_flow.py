@@ -21,8 +21,8 @@ from api import oidc
 from api.auth import unauthorized, wrong_credentials
 from api.errors import Unreadable
 from api.issuer import FAILURES, PATIENCE, Issuer, IssuerUnreachable, Provider, fetch
+from models.people.secrets import random_letters
 from models.refusals import NotFound
-from models.secrets import random_letters
 
 log = logging.getLogger("stockroom")
 

@@ -8,12 +8,11 @@ from typing import Any
 import flask_restful
 import orjson
 from flask import Flask, Response, g, request
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from api.problems import CODE_OF_STATUS, MEDIA_TYPE, PROBLEMS, document
 from api.request_id import request_id, sane_or_new
+from models.database.errors import is_unavailable
 from models.refusals import Refusal
 from server.connections import ErrorAnswer
 
@@ -21,11 +20,6 @@ log = logging.getLogger("stockroom")
 
 RETRY_SECONDS = "2"
 RETRIED_LATER = ("unavailable", "idempotency_in_progress")
-# What drivers call operational although no retry will help, because the statement is at fault: in SQLite
-# any mistake (1), in MariaDB and MySQL an ambiguous (1052) or unknown (1054) column, collations that don't
-# go together (1267), an unknown function (1305), a value left out (1364), a broken CHECK (3819, 4025).
-MISTAKES = {1, 1052, 1054, 1267, 1305, 1364, 3819, 4025}
-READ_ONLY = "25006"  # PostgreSQL: a standby, or a database set read-only
 
 
 class Unreadable(Refusal):
@@ -118,19 +112,3 @@ def _failed(error: Exception) -> Response:
         return problem("unavailable", "The database can't take the request now; nothing was changed.")
     log.error("unexpected failure: %s %s", request.method, request.path, exc_info=error)
     return problem("internal_error", "Something went wrong here; the log has it under this request_id.")
-
-
-def is_unavailable(error: Exception) -> bool:
-    """Whether the database could not be reached, or could not write just now: locked, full, read-only."""
-    if isinstance(error, PoolTimeout | InterfaceError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == READ_ONLY:
-        return True
-    return isinstance(error, OperationalError) and _number(error.orig) not in MISTAKES
-
-
-def _number(error: BaseException | None) -> Any:
-    """The number that SQLite or PyMySQL gives an error; PostgreSQL has none."""
-    return getattr(error, "sqlite_errorcode", None) or next(iter(error.args if error else ()), None)

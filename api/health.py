@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.errors import problem
 from api.maintenance import maintenance
-from api.schema import is_current
+from models.database.schema import is_current
 
 # How long the database may take to answer, in seconds: whoever asks is told within two.
 PATIENCE = 1.5

@@ -17,10 +17,10 @@ from flask_restful.utils import unpack
 from api.auth import current_principal
 from api.errors import Unreadable
 from api.problems import PROBLEMS
-from models.base import db
+from models.database.base import db
+from models.database.transactions import transactional
 from models.idempotency import IdempotencyKey, in_progress
 from models.refusals import Refusal
-from models.transactions import transactional
 from settings import Settings
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -13,8 +13,8 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.addresses import client_address
 from api.counters import MemoryCounter, RedisCounter, redis_of
+from models.people.secrets import hashed
 from models.principal import Principal
-from models.secrets import hashed
 from settings import Settings, SettingsError
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}

@@ -16,7 +16,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from api.request_id import request_id
 from api.types import UNPRINTABLE
-from models.base import rfc3339
+from models.values import rfc3339
 
 # What looks like a token, wherever somebody put it: an API token, or an access token (RFC 7519).
 TOKEN = re.compile(r"(stk_|eyJ)[\w-]{20,}(?:\.[\w-]+)*")

@@ -17,9 +17,9 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from models.base import db
+from models.database.base import db
 from models.event import RECORDED
-from models.movement import ALL_KINDS
+from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

@@ -9,10 +9,10 @@ import jwt
 from flask import Flask, current_app
 
 from api.issuer import Issuer
-from models.identity import SUBJECT_LENGTH, Identity, Told
+from models.database.transactions import transactional
+from models.people.identity import SUBJECT_LENGTH, Identity, Told
+from models.people.user import USERNAME_LENGTH
 from models.principal import ROLES, Principal
-from models.transactions import transactional
-from models.user import USERNAME_LENGTH
 from settings import Settings
 
 Claims = dict[str, Any]

@@ -19,8 +19,8 @@ from api import types
 from api.errors import InvalidInput, Unreadable, fault
 from api.inputs import QueryField
 from api.types import Choice
-from models.base import rfc3339
-from models.reading import AnySelect, Selection, question
+from models.database.reading import AnySelect, Selection, question
+from models.values import rfc3339
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50

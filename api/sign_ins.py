@@ -6,11 +6,11 @@ from typing import Any
 from flask import current_app
 
 from api import access_tokens
+from models.database.transactions import transactional
 from models.event import ACCESS, Event
+from models.people.session import Refreshed, SignIn
 from models.principal import Principal
 from models.shapes import COUNT, TEXT, closed, one_of
-from models.sign_in import Refreshed, SignIn
-from models.transactions import transactional
 from settings import Settings
 
 PAIR = closed(

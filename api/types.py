@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from models.base import MONEY_PLACES, MONEY_SCALE
+from models.values import MONEY_PLACES, MONEY_SCALE
 
 Json = dict[str, Any]
 

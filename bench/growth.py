@@ -21,8 +21,8 @@ from import_export import lines
 from sqlalchemy import text
 
 from app import create_app
-from models.base import db
-from startup import migrate
+from models.database.base import db
+from models.database.schema import migrate
 from tests.support.clients import Client, person
 from tests.support.databases import drop_everything, settings_for
 

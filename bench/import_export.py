@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from flask import Flask
 
 from app import create_app
-from models.base import db
-from startup import migrate
+from models.database.base import db
+from models.database.schema import migrate
 from tests.support.clients import Client, person
 from tests.support.databases import delete_rows, drop_everything, settings_for
 

@@ -13,12 +13,12 @@ from cli.instance import backup_command, maintenance_group, restore_command
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
 from cli.users import user_group
-from models.base import db
+from models.database.base import db
 from models.event import Event
-from models.item import Item
-from models.movement import Movement
-from models.token import ApiToken
-from models.user import User
+from models.people.token import ApiToken
+from models.people.user import User
+from models.stock.item import Item
+from models.stock.movement import Movement
 from settings import Settings, SettingsError
 
 

@@ -16,12 +16,12 @@ from flask import current_app
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.errors import is_unavailable
-from api.schema import is_current
 from api.types import InvalidValue
+from models.database.errors import is_unavailable
+from models.database.schema import is_current
+from models.people.user import User
 from models.principal import SYSTEM, Principal
 from models.refusals import NotFound, Refusal
-from models.user import User
 from settings import Settings, SettingsError
 from startup import unusable_database
 

@@ -13,14 +13,14 @@ from sqlalchemy import func, select
 from api.negotiation import CSV, NDJSON
 from api.uploads import Source, keep
 from cli.common import Fault, StockCommand, command_line, json_option, print_json, progress, user_named
-from models import item_query
-from models.base import db
-from models.importing import ON_CONFLICT, Import, RefusedRows
-from models.item import Item
+from models.database.base import db
+from models.database.reading import rows_of
+from models.files.importing import ON_CONFLICT, Import, RefusedRows
+from models.files.staging import Row
+from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
-from models.reading import rows_of
-from models.staging import Row
-from models.user import User
+from models.stock import item_query
+from models.stock.item import Item
 from resources.item_rows import COLUMNS
 from resources.spreadsheets import csv_chunks, json_chunks, rows_by_id, stage
 

@@ -7,10 +7,10 @@ import click
 from sqlalchemy.engine import make_url
 
 from api.maintenance import sign
-from api.schema import known, newest
 from cli.common import Command, Fault, settings
-from models.backup import InUse, Unfit, back_up, restore
-from models.base import db
+from models.database.base import db
+from models.database.schema import known, newest
+from models.files.backup import InUse, Unfit, back_up, restore
 
 TOOLS = {"postgresql": ("pg_dump", "pg_restore"), "mysql": ("mariadb-dump", "mariadb")}
 

@@ -3,8 +3,8 @@
 import click
 
 from cli.common import StockCommand, json_option, print_json, progress
-from models.stats import stats
-from models.verify import movements_to_verify, verify
+from models.stock.stats import stats
+from models.stock.verify import movements_to_verify, verify
 
 
 @click.command("stats", cls=StockCommand)

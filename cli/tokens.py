@@ -6,12 +6,12 @@ import click
 
 from api.types import Text
 from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
-from models.base import db
+from models.database.base import db
+from models.database.reading import rows_of
+from models.database.transactions import transactional
+from models.people.token import ApiToken
+from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
-from models.reading import rows_of
-from models.token import ApiToken
-from models.transactions import transactional
-from models.user import User
 
 COLUMNS = ("id", "username", "prefix", "name", "scopes", "expires_at", "last_used_at")
 

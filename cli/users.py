@@ -9,11 +9,11 @@ import click
 from api.accounts import email_type, new_hash, password_type, username_type
 from api.types import InvalidValue
 from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from models.database.reading import rows_of
+from models.database.transactions import transactional
+from models.people.secrets import random_letters
+from models.people.user import User
 from models.principal import ROLES
-from models.reading import rows_of
-from models.secrets import random_letters
-from models.transactions import transactional
-from models.user import User
 from startup import PASSWORD_LENGTH
 
 COLUMNS = ("id", "username", "role", "active", "email")

@@ -2,9 +2,8 @@
 
 from alembic import context
 
-from api.schema import is_modelled
-from models.base import db
-from startup import changing_schema
+from models.database.base import db
+from models.database.schema import changing_schema, is_modelled
 
 
 def run() -> None:

@@ -11,11 +11,13 @@ from typing import IO, Any
 from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.base import Json, LongId, Model, UtcTime, as_json, db, exact_text, long_text, now, shown, table_of
+from models.database.base import Model, db, table_of
+from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text, shown
+from models.database.reading import Collection, Question, Selection
+from models.database.writing import execute_many
 from models.principal import Principal
-from models.reading import Collection, Question, Selection
 from models.shapes import ID, OBJECT, TEXT, TIME, closed, nullable
-from models.writing import execute_many
+from models.values import as_json, now
 
 # The two streams: the change feed tells of stock; the audit tells of both.
 STOCK = "stock"

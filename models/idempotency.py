@@ -7,9 +7,12 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, selec
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Json, LongId, Model, UtcTime, db, exact_text, now
+from models.database.base import Model, db
+from models.database.column_types import Json, LongId, UtcTime, exact_text
+from models.database.errors import fault_codes
+from models.database.transactions import Overtaken
 from models.refusals import Refusal
-from models.transactions import Overtaken, fault_codes
+from models.values import now
 
 # Every so many keys, so many that have expired are swept away: the table stays small, and nobody waits for it.
 SWEEP_EVERY = 64

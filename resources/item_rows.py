@@ -9,11 +9,11 @@ from api.bodies import NotJson, parse_json
 from api.inputs import unknown
 from api.spreadsheets import Record, RecordFault, Records
 from api.types import InvalidValue, InvalidValues, shown
-from models.base import money
-from models.bulk import BLANK
-from models.importing import MAX_FAULTS, SHOWN, RowFault
-from models.item_fields import folded
-from models.staging import Row
+from models.files.bulk import BLANK
+from models.files.importing import MAX_FAULTS, SHOWN, RowFault
+from models.files.staging import Row
+from models.stock.item_fields import folded
+from models.values import money
 from resources.items import create_form
 
 # The columns of the import are those of the export, so that what went out can come back.

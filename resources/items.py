@@ -17,12 +17,12 @@ from api.pagination import Paging
 from api.permissions import require_scope, scope
 from api.resource import ProtectedResource
 from api.types import Amount, Boolean, Choice, Integer, InvalidValue, Sku, Text, Timestamp
-from models import item_query
-from models.item import Item
-from models.item_fields import MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS, folded
-from models.movement import Movement
+from models.database.transactions import Overtaken, transactional
 from models.refusals import NotFound, Refusal
-from models.transactions import Overtaken, transactional
+from models.stock import item_query
+from models.stock.item import Item
+from models.stock.item_fields import MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS, folded
+from models.stock.movement import Movement
 
 SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
 READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; leave it out"))

@@ -18,13 +18,13 @@ from api.pagination import Paging
 from api.permissions import scope
 from api.resource import ProtectedResource
 from api.types import Choice, Integer, InvalidValue, Text, Timestamp
-from models import item_query
-from models.base import now, rfc3339
-from models.item_fields import MAX_QUANTITY, SKU_LENGTH
-from models.movement import ALL_KINDS, KINDS, Movement
+from models.database.transactions import transactional
 from models.shapes import ID, INTEGER, TEXT, TIME, closed, list_of
-from models.stock import Line
-from models.transactions import transactional
+from models.stock import item_query
+from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
+from models.stock.movement import ALL_KINDS, KINDS, Movement
+from models.stock.stock_levels import Line
+from models.values import now, rfc3339
 
 # Clocks differ a little; what lies further ahead is a mistake.
 AHEAD = timedelta(minutes=5)

@@ -14,12 +14,12 @@ from api.outputs import gives, gives_one
 from api.resource import OpenResource, ProtectedResource
 from api.sign_ins import PAIR, begin_sign_in, pair_of
 from api.types import Text
+from models.database.transactions import transactional
 from models.event import ACCESS, Event
+from models.people.session import Refreshed, SignIn
+from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
-from models.sign_in import Refreshed, SignIn
-from models.transactions import transactional
-from models.user import User
 from settings import Settings
 
 credential_type = Text(512, lines=True)

@@ -19,14 +19,15 @@ from api.resource import ProtectedResource
 from api.spreadsheets import cells, csv_text, read_csv, read_json_lines
 from api.types import Boolean, Choice
 from api.uploads import MULTIPART, Upload, receive
-from models import item_query
-from models.base import as_json, db, now
-from models.importing import ON_CONFLICT, Import
-from models.item import Item
-from models.movement import Movement
-from models.reading import AnySelect, Selection, question
+from models.database.base import db
+from models.database.reading import AnySelect, Selection, question
+from models.files.importing import ON_CONFLICT, Import
+from models.files.staging import Row
 from models.shapes import BOOLEAN, COUNT, closed
-from models.staging import Row
+from models.stock import item_query
+from models.stock.item import Item
+from models.stock.movement import Movement
+from models.values import as_json, now
 from resources import items, movements
 from resources.item_rows import CELLS, COLUMNS, MEMBERS, REQUIRED, rows_of
 from settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 from api.outputs import gives
 from api.permissions import scope
 from api.resource import ProtectedResource
-from models.stats import SHAPE, stats
+from models.stock.stats import SHAPE, stats
 
 
 class StatsResource(ProtectedResource):

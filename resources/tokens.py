@@ -16,11 +16,11 @@ from api.outputs import gives, gives_one, gives_page
 from api.pagination import Paging
 from api.resource import ProtectedResource
 from api.types import Choice, Integer, Text
-from models.base import rfc3339
+from models.database.transactions import transactional
+from models.people.token import ApiToken, IssuedToken
 from models.principal import SCOPES
 from models.shapes import ID, TEXT, TIME, Shape, closed
-from models.token import ApiToken, IssuedToken
-from models.transactions import transactional
+from models.values import rfc3339
 
 token_form = Form(
     Field("name", Text(100, 1), required=True, help="What it is for."),

@@ -17,9 +17,9 @@ from api.passwords import MAX_LENGTH
 from api.permissions import scope
 from api.resource import ProtectedResource
 from api.types import Boolean, Choice, Text
+from models.database.transactions import transactional
+from models.people.user import User
 from models.principal import ROLES
-from models.transactions import transactional
-from models.user import User
 
 role_type = Choice(*ROLES)
 

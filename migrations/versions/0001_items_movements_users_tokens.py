@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Json, LongId, Money, UtcTime, exact_text, long_text
+from models.database.column_types import Json, LongId, Money, UtcTime, exact_text, long_text
 
 revision = "0001"
 down_revision = None

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Json, LongId, UtcTime, exact_text
+from models.database.column_types import Json, LongId, UtcTime, exact_text
 
 revision = "0002"
 down_revision = "0001"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Json
+from models.database.column_types import Json
 
 revision = "0004"
 down_revision = "0003"

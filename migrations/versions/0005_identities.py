@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import UtcTime, exact_text
+from models.database.column_types import UtcTime, exact_text
 
 revision = "0005"
 down_revision = "0004"

@@ -9,7 +9,7 @@ import logging
 
 from alembic import op
 
-from models.item_search import can_index
+from models.stock.item_search import can_index
 
 revision = "0006"
 down_revision = "0005"

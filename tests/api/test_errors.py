@@ -22,12 +22,12 @@ from werkzeug.exceptions import TooManyRequests
 from api.logs import line_handler
 from api.problems import CODE_OF_STATUS, PROBLEMS
 from app import create_app
-from models import transactions
-from models.base import db
-from models.engine import WRITE, WRITE_WAIT
-from models.token import new_secret
+from models.database import transactions
+from models.database.base import db
+from models.database.engine import WRITE, WRITE_WAIT
+from models.database.schema import migrate
+from models.people.token import new_secret
 from resources.users import CurrentUserResource
-from startup import migrate
 from tests.support.clients import V1, Client, person, with_password
 from tests.support.databases import settings_for
 from tests.support.problems import MEMBERS, assert_problem
@@ -483,7 +483,7 @@ def test_an_insane_request_id_is_replaced(member, insane):
     ],
 )
 def test_every_answer_has_the_security_headers(member, monkeypatch, method, path, status):
-    monkeypatch.setattr("models.item_query.read", lambda item_id: 1 / 0)
+    monkeypatch.setattr("models.stock.item_query.read", lambda item_id: 1 / 0)
 
     answer = member.open(method, path)
 

@@ -11,10 +11,10 @@ from flask import Flask
 
 from app import create_app
 from models.event import Event
-from models.item import Item
-from models.movement import Movement
-from models.token import ApiToken
-from models.user import User
+from models.people.token import ApiToken
+from models.people.user import User
+from models.stock.item import Item
+from models.stock.movement import Movement
 from tests.support.clients import PASSWORD, Client, with_password
 from tests.support.databases import settings_for
 from tests.support.program import ROOT, environment

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.backup import back_up, restore
+from models.files.backup import back_up, restore
 from tests.faults.conftest import Found
 from tests.faults.harness import Service, Tally, serving
 from tests.faults.load import BUSY, OUT_OF_STOCK, rounds, under_load

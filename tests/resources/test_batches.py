@@ -2,9 +2,9 @@
 
 import pytest
 
-from models.base import db
-from models.item import Item
+from models.database.base import db
 from models.principal import Principal
+from models.stock.item import Item
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from models import item_query
+from models.stock import item_query
 from tests.support.clients import person
 from tests.support.files import HEADER, NDJSON, imported, items
 from tests.support.shelf import add

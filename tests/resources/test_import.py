@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from app import create_app
-from models.base import db
-from models.verify import verify
+from models.database.base import db
+from models.stock.verify import verify
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for
 from tests.support.files import HEADER, NDJSON, faults, imported, items, send

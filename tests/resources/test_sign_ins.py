@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from app import create_app
-from models.base import db
-from models.sign_in import SignIn
+from models.database.base import db
+from models.people.session import SignIn
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
 from tests.support.databases import settings_for
 

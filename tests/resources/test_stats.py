@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
-from models.base import db, table_of
-from models.item import Item
-from models.movement import Movement
-from models.stats import stats
+from models.database.base import db, table_of
+from models.stock.item import Item
+from models.stock.movement import Movement
+from models.stock.stats import stats
 
 MOST = {"price": "999999999.9999", "quantity": 1_000_000_000}
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import create_engine, event, select, text
 
 from app import create_app
-from models.base import db
+from models.database.base import db
+from models.people.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from models.principal import SCOPES
-from models.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from tests.support.clients import PASSWORD, Client, person, with_password
 from tests.support.databases import settings_for
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import transactions
+from models.database import transactions
 from models.principal import SCOPES_OF_ROLE
 from tests.support.clients import PASSWORD, person, with_password
 

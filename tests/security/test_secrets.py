@@ -16,8 +16,8 @@ import jwt
 import pytest
 
 from api.logs import line_handler
-from models.token import ApiToken
-from models.user import User
+from models.people.token import ApiToken
+from models.people.user import User
 from tests.support.program import PASSWORD, Program, program
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ \[[A-Za-z0-9._-]+\] .*|    .*")

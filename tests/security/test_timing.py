@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from api.passwords import hash_password
-from models.base import db
-from models.user import User
+from models.database.base import db
+from models.people.user import User
 from tests.support.clients import PASSWORD, Client, person, with_password
 
 # Samples are taken by turns, so that whatever else the machine does falls on all alike; if the medians are not

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from models.base import db, now
-from models.token import ApiToken
+from models.database.base import db
+from models.people.token import ApiToken
+from models.values import now
 from tests.support.clients import Client, with_password
 
 BODY = {"name": "till", "scopes": ["items:read"]}

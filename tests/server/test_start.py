@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 import run
-from models.base import db
+from models.database.base import db
 from tests.support.databases import settings_for
 from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program
 

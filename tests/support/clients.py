@@ -7,10 +7,10 @@ from werkzeug.datastructures import Authorization
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from models.base import db
+from models.database.base import db
+from models.people.token import ApiToken
+from models.people.user import User
 from models.principal import SCOPES_OF_ROLE
-from models.token import ApiToken
-from models.user import User
 from tests.support.documented import assert_documented
 
 V1 = "/api/v1"

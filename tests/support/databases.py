@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import MetaData, text
 
-from models.base import db
+from models.database.base import db
 from settings import Settings
 
 # Tests send more than people do; those of the limits set their own.

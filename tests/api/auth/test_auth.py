@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from models.base import db
+from models.database.base import db
+from models.people.token import ApiToken
+from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
-from models.token import ApiToken
-from models.user import User
 from tests.support.clients import PASSWORD, PASSWORD_HASH, V1, Client, person, signed_in, with_password
 from tests.support.databases import settings_for
 

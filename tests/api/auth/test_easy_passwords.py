@@ -9,8 +9,8 @@ from werkzeug.security import generate_password_hash
 
 from api.easy_passwords import COMMON, why_too_easy
 from api.passwords import METHOD, MIN_LENGTH
-from models.base import db
-from models.user import User
+from models.database.base import db
+from models.people.user import User
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
 
 REPEAT = "must not repeat one character or a short pattern"

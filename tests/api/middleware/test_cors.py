@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from models.base import db
+from models.database.base import db
 from tests.support.clients import Client
 from tests.support.databases import settings_for
 
@@ -169,7 +169,7 @@ def test_a_page_may_read_refusals_too(opened, guest, nobody, method, path, body,
 
 def test_a_page_may_read_a_failure_too(opened, guest, monkeypatch):
     page = from_page(guest, opened(SHOP), SHOP)
-    monkeypatch.setattr("models.item_query.matching", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("models.stock.item_query.matching", lambda *_, **__: 1 / 0)
 
     failed = page.get("/items")
 

@@ -7,7 +7,7 @@ from flask import Flask
 
 from api.maintenance import LOOK_EVERY, Sign, sign
 from app import create_app
-from models.base import db
+from models.database.base import db
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for
 

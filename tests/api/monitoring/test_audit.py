@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from app import create_app
-from models.base import db
+from models.database.base import db
 from models.event import Event
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
 from tests.support.databases import settings_for

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from api import health
 from api.health import SharedLook
 from app import create_app
-from models.base import db
+from models.database.base import db
 from tests.support.clients import Client
 from tests.support.databases import settings_for
 

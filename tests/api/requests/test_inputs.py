@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from models.item_fields import DEFAULTS
+from models.stock.item_fields import DEFAULTS
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 

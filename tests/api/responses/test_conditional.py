@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from app import create_app
-from models.base import db
+from models.database.base import db
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for
 from tests.support.shelf import add, path_of, together

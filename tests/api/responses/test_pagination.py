@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from app import create_app
-from models.base import db
+from models.database.base import db
 from tests.support.clients import Client
 from tests.support.databases import settings_for
 from tests.support.shelf import add

@@ -7,8 +7,8 @@ from threading import Barrier
 import pytest
 from sqlalchemy import create_engine
 
-from models.base import db
-from models.engine import prepare_engine
+from models.database.base import db
+from models.database.engine import prepare_engine
 
 ASKED = {
     "sqlite": ("PRAGMA synchronous", "2"),  # FULL

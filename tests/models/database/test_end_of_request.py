@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from models.base import db
+from models.database.base import db
 from tests.support.clients import Client
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from models import event, reading
-from models.base import db
+from models import event
+from models.database import reading
+from models.database.base import db
 
 ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
 # Rows as they lie, from where the cursor stands.

@@ -5,10 +5,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from api.schema import alembic_config, is_modelled
 from app import create_app
-from models.base import db
-from startup import migrate
+from models.database.base import db
+from models.database.schema import alembic_config, is_modelled, migrate
 from tests.support.clients import person
 from tests.support.databases import settings_for
 from tests.support.shelf import add
@@ -94,7 +93,7 @@ def test_the_index_of_the_search_can_be_taken_away_and_is_made_of_the_items_that
 
 
 def test_where_sqlite_has_no_trigrams_a_search_does_without(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("models.item_search.can_index", lambda: False)
+    monkeypatch.setattr("models.stock.item_search.can_index", lambda: False)
     app = create_app(settings_for("sqlite:///old.sqlite3", tmp_path))
     with app.app_context():
         migrate()

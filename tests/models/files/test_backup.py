@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from models.base import db
-from startup import migrate
+from models.database.base import db
+from models.database.schema import migrate
 from tests.support.clients import person
 from tests.support.databases import settings_for
 from tests.support.program import PASSWORD, ROOT, Program, environment, program

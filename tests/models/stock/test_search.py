@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from models import item_query, item_search
-from models.base import db
-from models.item import Item
+from models.database.base import db
+from models.stock import item_query, item_search
+from models.stock.item import Item
 from tests.support.files import NDJSON, imported
 from tests.support.shelf import add, path_of
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from models.base import db
+from models.database.base import db
 
 
 @pytest.fixture

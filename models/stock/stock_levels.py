@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, case, or_, select, update
 
-from models.base import UtcTime, table_of
-from models.item import Item
-from models.item_fields import MAX_QUANTITY, folded
+from models.database.base import table_of
+from models.database.column_types import UtcTime
+from models.database.reading import AnySelect
+from models.database.writing import execute_one
 from models.principal import Principal
-from models.reading import AnySelect
 from models.refusals import NotFound, Refusal
-from models.writing import execute_one
+from models.stock.item import Item
+from models.stock.item_fields import MAX_QUANTITY, folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, UtcTime, db, now
-from models.secrets import hashed, random_letters
+from models.database.base import Model, db
+from models.database.column_types import UtcTime
+from models.people.secrets import hashed, random_letters
+from models.values import now
 
 PART_LENGTH = 43  # of 62 letters: 256 bits
 SWEEP = 100

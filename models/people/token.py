@@ -8,14 +8,16 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import ForeignKey, String, bindparam, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Json, Model, UtcTime, db, exact_text, now, rfc3339, table_of
+from models.database.base import Model, db, table_of
+from models.database.column_types import Json, UtcTime, exact_text
+from models.database.reading import Collection, Question, Selection
 from models.event import ACCESS, Event
+from models.people.secrets import ALPHABET, hashed, random_letters
+from models.people.user import User
 from models.principal import SCOPES, SYSTEM, Principal
-from models.reading import Collection, Question, Selection
 from models.refusals import NotFound
-from models.secrets import ALPHABET, hashed, random_letters
 from models.shapes import ID, TEXT, TIME, closed, list_of, nullable, one_of
-from models.user import User
+from models.values import now, rfc3339
 
 PREFIX = "stk_"
 RANDOM_LENGTH = 43  # of 62 letters: 256 bits

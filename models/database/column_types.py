@@ -1,89 +1,24 @@
-"""The database handle, the base of every table, and the column types that keep values exact."""
+"""The column types that keep values exact, and those that read them as clients see them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import orjson
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-    Dialect,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    type_coerce,
-)
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Text, type_coerce
 from sqlalchemy.dialects import mysql, postgresql
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from models.values import MONEY_PLACES, MONEY_SCALE, as_json, money_of_scaled, rfc3339
 
 # What makes of a value from the driver one of ours. A column type that has only one step gives it itself, as a list of
 # fifty items asks it hundreds of times.
 Maker = Callable[[Any], Any] | None
 
-MONEY_PLACES = 4
-MONEY_SCALE = Decimal(10) ** MONEY_PLACES
-
-
-class Base(DeclarativeBase):
-    """Names every constraint alike on every database, so that migrations can find it."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-db = SQLAlchemy(model_class=Base, disable_autonaming=True)
-
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
-
-
-def table_of(model: type[Base]) -> Table:
-    """The table of a model, for statements about very many rows: the ORM would make an object of each."""
-    return cast(Table, model.__table__)
-
-
 # SQLite counts rows only in a column that is spelled INTEGER.
 LongId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def now() -> datetime:
-    """This moment in UTC, with its zone."""
-    return datetime.now(UTC)
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """A moment as RFC 3339 in UTC, microseconds and `Z`: `2026-01-31T08:00:00.000000Z`."""
-    if moment is None:
-        return None
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def money(amount: Decimal) -> str:
-    """An amount as a string with two decimals or, where it has more, up to four: `12.50`, `0.0325`."""
-    return _money(int(amount * MONEY_SCALE))
-
-
-def _money(scaled: int) -> str:
-    whole, part = divmod(scaled, 10**MONEY_PLACES)
-    return f"{whole}.{part:04d}".rstrip("0") if part % 100 else f"{whole}.{part // 100:02d}"
 
 
 def exact_text(length: int) -> TypeEngine[str]:
@@ -186,7 +121,7 @@ class ShownMoney(Money):
 
 @lru_cache(4096)
 def _shown_money(scaled: int | None) -> str | None:
-    return None if scaled is None else _money(scaled)
+    return None if scaled is None else money_of_scaled(scaled)
 
 
 def shown(column: Any) -> Any:
@@ -216,9 +151,3 @@ class Json(TypeDecorator[Any]):
 
 def _from_json(text: str | None) -> Any:
     return None if text is None else orjson.loads(text)
-
-
-def as_json(value: Any, *, sort: bool = False) -> str:
-    """A value that may be kept as compact JSON text, which tells 1, 1.0 and true apart, as `==` does not;
-    `sort` puts names in order."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None).decode()

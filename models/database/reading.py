@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import ColumnElement, Dialect, Engine, Select, event
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from models.base import db
+from models.database.base import db
 
 AnySelect = Select[*tuple[Any, ...]]
 

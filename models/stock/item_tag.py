@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import ForeignKey, Index, delete, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, db, exact_text
+from models.database.base import Model, db
+from models.database.column_types import exact_text
 
 
 class ItemTag(Model):

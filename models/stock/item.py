@@ -14,9 +14,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Json, Model, Money, UtcTime, db, exact_text, long_text, money, now, rfc3339
+from models.database.base import Model, db
+from models.database.column_types import Json, Money, UtcTime, exact_text, long_text
+from models.database.transactions import refusing_duplicates
 from models.event import Event
-from models.item_fields import (
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.shapes import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
+from models.stock.item_fields import (
     DEFAULTS,
     FOLDED,
     MAX_PRICE,
@@ -28,11 +33,8 @@ from models.item_fields import (
     folded,
     same,
 )
-from models.item_tag import ItemTag
-from models.principal import Principal
-from models.refusals import NotFound, Refusal
-from models.shapes import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
-from models.transactions import refusing_duplicates
+from models.stock.item_tag import ItemTag
+from models.values import money, now, rfc3339
 
 LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
 

@@ -13,15 +13,16 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
-from models import item_query
-from models.base import db, table_of
-from models.bulk import Change, change_items, create_items, forget_plans
-from models.item import Item
-from models.item_fields import same
+from models.database.base import db, table_of
+from models.database.errors import broken_constraint
+from models.database.transactions import Overtaken, transactional
+from models.files.bulk import Change, change_items, create_items, forget_plans
+from models.files.staging import CHUNK, Row, Staging
 from models.principal import Principal
 from models.refusals import Refusal
-from models.staging import CHUNK, Row, Staging
-from models.transactions import Overtaken, broken_constraint, transactional
+from models.stock import item_query
+from models.stock.item import Item
+from models.stock.item_fields import same
 
 ON_CONFLICT = ("update", "skip", "fail")
 REASON = "import"

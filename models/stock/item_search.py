@@ -28,9 +28,10 @@ from sqlalchemy import (
     true,
 )
 
-from models.base import as_json, db
-from models.item import Item
-from models.reading import AnySelect, Question
+from models.database.base import db
+from models.database.reading import AnySelect, Question
+from models.stock.item import Item
+from models.values import as_json
 
 PIECE = 3
 # Of words that more items may have than these, every item is looked at: that begins with a page at once.

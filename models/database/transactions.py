@@ -5,12 +5,13 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from models.base import db
-from models.engine import WRITE, WRITE_WAIT
+from models.database.base import db
+from models.database.engine import WRITE, WRITE_WAIT
+from models.database.errors import broken_constraint, fault_codes
 from models.refusals import Busy, Refusal
 
 P = ParamSpec("P")
@@ -122,20 +123,3 @@ def refusing_duplicates(**refusals: Refusal) -> Iterator[None]:
         if refusal is None:
             raise
         raise refusal from error
-
-
-def broken_constraint(error: IntegrityError) -> str:
-    """The name of the constraint that refused a row, as our naming convention spells it."""
-    orig: Any = error.orig
-    if hasattr(orig, "diag"):  # psycopg
-        return orig.diag.constraint_name or ""
-    message = str(orig.args[-1])
-    if message.startswith("UNIQUE constraint failed: "):  # SQLite names the columns
-        return "uq_" + message.removeprefix("UNIQUE constraint failed: ").split(",")[0].replace(".", "_")
-    return message.rstrip("'").rpartition("'")[2].rpartition(".")[2]  # … for key 'uq_items_sku_key'
-
-
-def fault_codes(error: DBAPIError) -> set[Any]:
-    """What the database calls the fault: an SQLSTATE, an errno, or both."""
-    orig: Any = error.orig
-    return {getattr(orig, "sqlstate", None), *orig.args[:1]}

@@ -4,7 +4,7 @@ import unicodedata
 from decimal import Decimal
 from typing import Any
 
-from models.base import as_json
+from models.values import as_json
 
 MAX_QUANTITY = 1_000_000_000
 MAX_PRICE = Decimal("999999999.9999")

@@ -7,17 +7,19 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import LongId, Model, UtcTime, db, exact_text, now, rfc3339, shown, table_of
+from models.database.base import Model, db, table_of
+from models.database.column_types import LongId, UtcTime, exact_text, shown
+from models.database.reading import Collection, Question, Selection
+from models.database.writing import insert_many
 from models.event import Event
-from models.item import Item
-from models.item_fields import folded
+from models.people.user import User
 from models.principal import Principal
-from models.reading import Collection, Question, Selection
 from models.refusals import NotFound, Refusal
 from models.shapes import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
-from models.stock import Line, RefusedLines, lock_stocks, move_stocks
-from models.user import User
-from models.writing import insert_many
+from models.stock.item import Item
+from models.stock.item_fields import folded
+from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
+from models.values import now, rfc3339
 
 # What a client may record; `opening` and `reversal` come of other deeds.
 KINDS = ("receive", "issue", "adjust", "count")

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from models.verify import verify
+from models.stock.verify import verify
 
 MAGIC = b"SQLite format 3\x00"
 TABLES = {"alembic_version", "items", "movements", "users"}

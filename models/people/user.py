@@ -4,17 +4,19 @@ import re
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bindparam, or_, select
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bindparam, column, or_, select, table
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, UtcTime, db, exact_text, now, rfc3339, table_of
+from models.database.base import Model, db, table_of
+from models.database.column_types import UtcTime, exact_text
+from models.database.reading import Collection, Question, Selection
+from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
+from models.people.session import SignIn
 from models.principal import ROLES, SYSTEM, Principal
-from models.reading import Collection, Question, Selection
 from models.refusals import NotFound, Refusal
 from models.shapes import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
-from models.sign_in import SignIn
-from models.transactions import refusing_duplicates
+from models.values import now, rfc3339
 
 USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
@@ -60,6 +62,19 @@ class User(Model):
             db.session.add(user)
         Event.note("user.created", user.to_dict(), by, stream=ACCESS)
         return user
+
+    @classmethod
+    @transactional
+    def create_first(cls, username: str, password_hash: str) -> bool:
+        """Add an admin if there still is no user; return whether one was added.
+
+        Starts at the same moment wait for each other at one row, on SQLite for the file.
+        """
+        db.session.execute(select(column("version_num")).select_from(table("alembic_version")).with_for_update())
+        if cls.exists():
+            return False
+        cls.create(username=username, password_hash=password_hash, role="admin")
+        return True
 
     @classmethod
     def get(cls, user_id: int, *, lock: bool = False) -> Self:

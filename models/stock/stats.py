@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, and_, case, func, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 
-from models.base import MONEY_PLACES, db, money, now, rfc3339
-from models.item import Item
-from models.movement import Movement
+from models.database.base import db
 from models.shapes import COUNT, MONEY, TIME, closed
+from models.stock.item import Item
+from models.stock.movement import Movement
+from models.values import MONEY_PLACES, money, now, rfc3339
 
 # A price has up to 13 digits: summed in groups of three, no sum exceeds 64 bits for nine million items with the
 # largest stock there can be. SQLite has no larger integers, and would go on with rounded ones.

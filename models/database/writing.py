@@ -27,7 +27,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from models.base import Base, Json, as_json, db, table_of
+from models.database.base import Base, db, table_of
+from models.database.column_types import Json
+from models.values import as_json
 
 REMEMBERED = 1024
 

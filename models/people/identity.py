@@ -8,13 +8,14 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, UtcTime, db, exact_text
+from models.database.base import Model, db
+from models.database.column_types import UtcTime, exact_text
+from models.database.reading import Question
+from models.database.transactions import Overtaken
+from models.people.secrets import hashed
+from models.people.user import USERNAME_LENGTH, User
 from models.principal import Principal
-from models.reading import Question
 from models.refusals import Refusal
-from models.secrets import hashed
-from models.transactions import Overtaken
-from models.user import USERNAME_LENGTH, User
 
 ISSUER_LENGTH = SUBJECT_LENGTH = 255
 SUFFIX_LENGTH = 8

@@ -10,16 +10,17 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, text, update
 
-from models import item_query
-from models.base import db, money, now, rfc3339, table_of
+from models.database.base import db, table_of
+from models.database.writing import execute_many, insert_many
 from models.event import Event
-from models.item import Item
-from models.item_fields import DEFAULTS, derived
-from models.item_tag import ItemTag
-from models.movement import Movement
 from models.principal import Principal
-from models.stock import Line
-from models.writing import execute_many, insert_many
+from models.stock import item_query
+from models.stock.item import Item
+from models.stock.item_fields import DEFAULTS, derived
+from models.stock.item_tag import ItemTag
+from models.stock.movement import Movement
+from models.stock.stock_levels import Line
+from models.values import money, now, rfc3339
 
 # An item as it is, and the values that it gets.
 Change = tuple[Mapping[str, Any], Mapping[str, Any]]

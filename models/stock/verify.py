@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.base import db
+from models.database.base import db
 from models.event import Event
-from models.item import Item
-from models.movement import Movement
+from models.stock.item import Item
+from models.stock.movement import Movement
 
 ROWS_AT_A_TIME = 1000
 

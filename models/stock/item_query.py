@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, select
 
-from models import item_search
-from models.base import shown
-from models.item import Item
-from models.item_fields import DERIVED, folded
-from models.item_tag import ItemTag
-from models.reading import Collection, Question, Selection
+from models.database.column_types import shown
+from models.database.reading import Collection, Question, Selection
 from models.refusals import NotFound
+from models.stock import item_search
+from models.stock.item import Item
+from models.stock.item_fields import DERIVED, folded
+from models.stock.item_tag import ItemTag
 
 SHOWN = [shown(column) for column in Item.__table__.columns if column.name not in DERIVED]
 NAMES = [column.name for column in SHOWN]

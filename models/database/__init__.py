@@ -1,0 +1,1 @@
+"""How each database is opened, read, written and brought up to date."""

@@ -1,0 +1,90 @@
+"""The schema of the database: how far it is, what this version knows of, and how it is brought up to date."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from models.database.base import db
+from models.database.engine import WRITE
+from models.refusals import Busy
+from settings import ROOT
+
+MIGRATIONS = ROOT / "migrations"
+# How long a start waits for another one that is changing the schema of the same database, in seconds.
+SCHEMA_WAIT = 60
+SCHEMA_LOCK = 0x53746F636B  # "Stock": PostgreSQL names such locks by number
+
+
+def is_current() -> bool:
+    """Return whether the database has every migration, and no other. Raises DBAPIError when it can't be read."""
+    with db.engine.connect() as connection:
+        return revisions(connection) == newest()
+
+
+def revisions(connection: Connection) -> frozenset[str]:
+    """Return the revisions that a database says it is at; none, if it was never migrated."""
+    return frozenset(MigrationContext.configure(connection).get_current_heads())
+
+
+def newest() -> frozenset[str]:
+    """Return the revisions that this version brings a database to."""
+    return frozenset(_script().get_heads())
+
+
+def known() -> frozenset[str]:
+    """Return the revisions that this version can bring up to date."""
+    return frozenset(each.revision for each in _script().walk_revisions())
+
+
+def is_modelled(name: str | None, type_: str, _: object) -> bool:
+    """Return whether the models describe a thing in the database: all but the search index, which on SQLite is
+    several tables."""
+    return type_ != "table" or name is None or not name.startswith("items_search")
+
+
+@cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def migrate() -> None:
+    """Run the migrations that the database lacks; without any, nothing is written.
+
+    Raises CommandError for a database that a newer version has changed.
+    """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every step of the way
+    if not is_current():
+        command.upgrade(alembic_config(), "head")
+
+
+@contextmanager
+def changing_schema() -> Iterator[Connection]:
+    """A write transaction during which no other process changes the schema of this database.
+
+    SQLite has one writer anyway, PostgreSQL lets the lock go with the transaction, and MariaDB, whose
+    DDL commits by itself, with the connection. Raises Busy or DBAPIError after `SCHEMA_WAIT` seconds.
+    """
+    with db.engine.connect().execution_options(**{WRITE: SCHEMA_WAIT}) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{SCHEMA_WAIT}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+        elif connection.dialect.name in ("mysql", "mariadb"):
+            connection.detach()
+            lock = f"SELECT GET_LOCK(CONCAT('stockroom ', MD5(DATABASE())), {SCHEMA_WAIT})"
+            if connection.exec_driver_sql(lock).scalar() != 1:
+                raise Busy
+        yield connection
+
+
+def alembic_config() -> Config:
+    """Return what the commands of Alembic need to know."""
+    config = Config(str(MIGRATIONS / "alembic.ini"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

@@ -1,0 +1,1 @@
+"""The stock: items, their movements, and what both add up to."""
