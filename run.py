@@ -9,7 +9,7 @@ from dotenv import load_dotenv
 from flask import Flask
 
 from api.errors import error_answer
-from api.logs import init_logs
+from api.monitoring.logs import init_logs
 from app import create_app
 from models.database.base import db
 from resources.routes import V1

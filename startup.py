@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from api.passwords import hash_password, weakness
+from api.auth.passwords import hash_password, weakness
 from models.database.base import db
 from models.database.schema import migrate
 from models.people.secrets import random_letters

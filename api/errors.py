@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import flask_restful
@@ -10,7 +11,8 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.problems import CODE_OF_STATUS, MEDIA_TYPE, PROBLEMS, document
+from api.media_types import PROBLEM
+from api.problems import CODE_OF_STATUS, PROBLEMS, document
 from api.request_id import request_id, sane_or_new
 from models.database.errors import is_unavailable
 from models.refusals import Refusal
@@ -20,6 +22,14 @@ log = logging.getLogger("stockroom")
 
 RETRY_SECONDS = "2"
 RETRIED_LATER = ("unavailable", "idempotency_in_progress")
+
+
+class HttpRefusal(Refusal):
+    """A refusal whose answer carries headers of its own."""
+
+    def __init__(self, code: str, detail: str, headers: Mapping[str, str], **extra: Any) -> None:
+        super().__init__(code, detail, **extra)
+        self.headers = headers
 
 
 class Unreadable(Refusal):
@@ -75,7 +85,7 @@ def problem(code: str, detail: str, headers: Any = (), **extra: Any) -> Response
     response = Response(
         json.dumps(document(code, detail, request_id(), **extra), ensure_ascii=False),
         status=PROBLEMS[code].status,
-        content_type=MEDIA_TYPE,
+        content_type=PROBLEM,
     )
     response.headers.extend(headers)
     if code in RETRIED_LATER:
@@ -87,13 +97,14 @@ def error_answer(status: int, detail: str, sent_request_id: str) -> ErrorAnswer:
     """Make the answer of the server to a request that the application never saw, in the same shape."""
     request_id = sane_or_new(sent_request_id)
     body = document(CODE_OF_STATUS[status], detail, request_id)
-    return ErrorAnswer(request_id, MEDIA_TYPE, json.dumps(body).encode())
+    return ErrorAnswer(request_id, PROBLEM, json.dumps(body).encode())
 
 
 def _refused(refusal: Refusal) -> Response:
     if refusal.code == "unavailable":
         log.error("database unavailable: %s", refusal.__cause__ or refusal.detail)
-    return problem(refusal.code, refusal.detail, refusal.headers, **refusal.extra)
+    headers = refusal.headers if isinstance(refusal, HttpRefusal) else {}
+    return problem(refusal.code, refusal.detail, headers, **refusal.extra)
 
 
 def _http_error(error: HTTPException) -> Response:

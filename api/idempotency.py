@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, request
 from flask_restful.utils import unpack
 
-from api.auth import current_principal
-from api.errors import Unreadable
+from api.auth.authentication import current_principal
+from api.errors import HttpRefusal, Unreadable
 from api.problems import PROBLEMS
 from models.database.base import db
 from models.database.transactions import transactional
@@ -120,9 +120,7 @@ def _run_or_replay(run: Run, user_id: int, key: str) -> Any:
 
 def _replay(status: int, outcome: Any) -> Any:
     if status in KEPT_REFUSALS:
-        refusal = Refusal(outcome["code"], outcome["detail"], **outcome["extra"])
-        refusal.headers = REPLAYED
-        return refusal
+        return HttpRefusal(outcome["code"], outcome["detail"], REPLAYED, **outcome["extra"])
     return outcome["body"], status, {**outcome["headers"], **REPLAYED}
 
 

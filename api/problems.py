@@ -5,8 +5,6 @@ The error shape is RFC 9457; `GET /problems/<code>` serves the explanation that 
 
 from typing import Any, NamedTuple
 
-MEDIA_TYPE = "application/problem+json"
-
 
 class Problem(NamedTuple):
     """One kind of problem; `explanation` tells a client what to do about it."""

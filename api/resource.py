@@ -5,28 +5,31 @@ from functools import partial
 from typing import Any, ClassVar
 
 import flask_restful
-from flask import request
+from flask import g, request
 
-from api.audit import record_refusal
-from api.auth import Challenged, current_principal, sign_in
+from api.auth.authentication import Challenged, current_principal, sign_in
+from api.auth.permissions import Need
 from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
-from api.inputs import NOTHING, Form
-from api.limits import count_request
-from api.negotiation import negotiate
-from api.permissions import Need
+from api.middleware.rate_limits import count_request
+from api.monitoring.audit import record_refusal
+from api.requests.parsers import NOTHING, Form
+from api.responses.negotiation import negotiate
 from models.refusals import Refusal
 
 
 class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-RESTful has no types
     """Who, what, then the method: no method runs before its caller and its input are known to be good.
 
-    Where `limited` is false, only wrong credentials count against the limit of requests.
+    Where `limited` is false, only wrong credentials count against the limit of requests. Where `cacheable` is true, a
+    browser may store what a GET answers, to ask whether it still holds; nothing that is about people may be stored.
     """
 
     limited: ClassVar[bool] = True
+    cacheable: ClassVar[bool] = False
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        g.cacheable = self.cacheable
         name = "get" if request.method == "HEAD" else request.method.lower()
         method = getattr(self, name)
         try:

@@ -16,7 +16,7 @@ from flask import current_app
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.types import InvalidValue
+from api.requests.types import InvalidValue
 from models.database.errors import is_unavailable
 from models.database.schema import is_current
 from models.people.user import User

@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import func, select
 
-from api.negotiation import CSV, NDJSON
-from api.uploads import Source, keep
+from api.media_types import CSV, NDJSON
+from api.requests.uploads import Source, keep
 from cli.common import Fault, StockCommand, command_line, json_option, print_json, progress, user_named
-from models.database.base import db
 from models.database.reading import rows_of
 from models.files.importing import ON_CONFLICT, Import, RefusedRows
 from models.files.staging import Row
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.stock import item_query
-from models.stock.item import Item
+from resources.exports import csv_chunks, json_chunks
+from resources.imports import stage
 from resources.item_rows import COLUMNS
-from resources.spreadsheets import csv_chunks, json_chunks, rows_by_id, stage
 
 NEEDED = {"items:write", "stock:write"}
 JSON_NAMES = (".ndjson", ".jsonl")
@@ -59,10 +57,8 @@ def import_command(file: Path, username: str | None, dry_run: bool, on_conflict:
 @click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, which Excel needs.")
 def export_command(file: Path, bom: bool) -> None:
     """Write every item that is not archived as CSV or, by the name of the file, as NDJSON; `-` is stdout."""
-    length = db.session.scalar(select(func.count()).select_from(Item).where(Item.archived.is_(False))) or 0
-    rows = rows_by_id(item_query.matching(), Item.id, item_query.to_dict)
-    with progress("Exporting", length) as bar:
-        counted = _counted(rows, bar)
+    with progress("Exporting", item_query.count()) as bar:
+        counted = _counted(item_query.batches(), bar)
         texts = json_chunks(COLUMNS, counted) if _kind(file) == NDJSON else csv_chunks(COLUMNS, counted, bom)
         if str(file) == "-":
             _write(nullcontext(sys.stdout.buffer), texts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import make_url
 
-from api.maintenance import sign
+from api.middleware.maintenance import sign
 from cli.common import Command, Fault, settings
 from models.database.base import db
 from models.database.schema import known, newest

@@ -4,14 +4,14 @@ from typing import Any
 
 import click
 
-from api.types import Text
+from api.requests.text import Text
 from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
-from models.database.base import db
 from models.database.reading import rows_of
 from models.database.transactions import transactional
 from models.people.token import ApiToken
 from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
+from models.refusals import NotFound
 
 COLUMNS = ("id", "username", "prefix", "name", "scopes", "expires_at", "last_used_at")
 
@@ -75,7 +75,8 @@ def _issue(**fields: Any) -> dict[str, Any]:
 @transactional
 def _revoke(token_id: int, username: str) -> None:
     user = user_named(username)
-    token = db.session.get(ApiToken, token_id, with_for_update=True)
-    if token is None or token.user_id != user.id or token.revoked_at is not None:
-        raise Fault(f"{user.username} has no token {token_id}.")
+    try:
+        token = ApiToken.get(token_id, user.id, lock=True)
+    except NotFound as error:
+        raise Fault(f"{user.username} has no token {token_id}.") from error
     token.revoke(by=command_line())

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from api.accounts import email_type, new_hash, password_type, username_type
-from api.types import InvalidValue
+from api.auth.accounts import email_type, new_hash, password_type, username_type
+from api.requests.types import InvalidValue
 from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from models.database.reading import rows_of
 from models.database.transactions import transactional

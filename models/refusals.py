@@ -1,6 +1,5 @@
 """What the ledger says no to; each refusal has a code of the problem catalogue."""
 
-from collections.abc import Mapping
 from typing import Any
 
 
@@ -8,10 +7,8 @@ class Refusal(Exception):
     """The state of things does not allow the deed; nothing was changed.
 
     `code` is a code of the problem catalogue, `detail` a sentence for the client,
-    `extra` what else the answer carries (the current quantity, say), `headers` likewise.
+    `extra` what else is to be known of it (the current quantity, say).
     """
-
-    headers: Mapping[str, str] = {}
 
     def __init__(self, code: str, detail: str, **extra: Any) -> None:
         super().__init__(detail)

@@ -1,21 +1,24 @@
-"""The page /docs: Swagger UI over the OpenAPI document, whole without any other host."""
+"""What describes this API: the OpenAPI document, the explanations of problems, and the page /docs (Swagger UI)."""
 
+import json
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 from flask_restful.reqparse import Namespace
 
-from api.conditional import answer_content
-from api.inputs import Form, QueryField, takes
-from api.negotiation import answers
-from api.outputs import gives
+from api.openapi.document import openapi
+from api.problems import PROBLEMS
+from api.requests.parsers import Form, QueryField, takes
+from api.requests.text import Text, shown
 from api.resource import OpenResource
-from api.types import Text
+from api.responses.conditional import answer_content
+from api.responses.negotiation import answers
+from api.responses.outputs import gives
 from models.refusals import NotFound
-from models.shapes import TEXT
+from models.shapes import ID, OBJECT, TEXT, closed
 
 PACKAGE = "flask_swagger_ui"
 # Named here, because a system's own table of types can be wrong (on Windows, that of .js often is).
@@ -61,6 +64,30 @@ SwaggerUIBundle({
 asset_form = Form(QueryField("v", Text(32), help="The version of the page; a file asked for with it may be kept."))
 
 
+class OpenApiResource(OpenResource):
+    """The document that you are reading."""
+
+    cacheable = True
+
+    @gives(OBJECT, tagged=True)
+    def get(self) -> Any:
+        """Read the OpenAPI document; it is the same until the service is updated."""
+        return answer_content(_document(), "application/json")
+
+
+class ProblemResource(OpenResource):
+    """One kind of problem."""
+
+    cacheable = True
+
+    @gives(closed("Explanation", {"code": TEXT, "status": ID, "title": TEXT, "explanation": TEXT}))
+    def get(self, code: str) -> Any:
+        """Explain a problem: what it means and what to do."""
+        if code not in PROBLEMS:
+            raise NotFound(f"There is no problem called {shown(code)!r}.")
+        return {"code": code, **PROBLEMS[code]._asdict()}
+
+
 class DocsResource(OpenResource):
     """The page to try this API out."""
 
@@ -91,6 +118,15 @@ class DocsFileResource(OpenResource):
         if args["v"] is not None:
             response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
         return response
+
+
+def _document() -> bytes:
+    """The document as JSON, written once for each application."""
+    if "stockroom.openapi_text" not in current_app.extensions:
+        written = json.dumps(openapi(current_app), ensure_ascii=False, separators=(",", ":")).encode()
+        current_app.extensions["stockroom.openapi_text"] = written
+    text: bytes = current_app.extensions["stockroom.openapi_text"]
+    return text
 
 
 @cache

@@ -4,13 +4,14 @@ from typing import Any
 
 from flask_restful.reqparse import Namespace
 
+from api.auth.permissions import scope
 from api.errors import Unreadable
-from api.inputs import Form, QueryField, takes
-from api.outputs import gives, gives_page
-from api.pagination import Paging
-from api.permissions import scope
+from api.requests.parsers import Form, QueryField, takes
+from api.requests.text import Text
+from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource
-from api.types import Integer, Text, Timestamp
+from api.responses.outputs import gives, gives_page
+from api.responses.pagination import Paging
 from models.event import Event
 from models.shapes import BOOLEAN, TEXT, Shape, closed, list_of
 
@@ -46,6 +47,7 @@ FEED = closed("Feed", {"data": list_of(Event.SHAPE), "next_cursor": TEXT, "has_m
 class EventListResource(ProtectedResource):
     """The change feed."""
 
+    cacheable = True
     needs = {"GET": scope("items:read")}
 
     @takes(feed_form)

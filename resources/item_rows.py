@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from api.bodies import NotJson, parse_json
-from api.inputs import unknown
-from api.spreadsheets import Record, RecordFault, Records
-from api.types import InvalidValue, InvalidValues, shown
+from api.requests.bodies import NotJson, parse_json
+from api.requests.parsers import unknown
+from api.requests.tables import Record, RecordFault, Records
+from api.requests.text import shown
+from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
 from models.files.importing import MAX_FAULTS, SHOWN, RowFault
 from models.files.staging import Row

@@ -5,18 +5,19 @@ from typing import Any
 from flask import url_for
 from flask_restful.reqparse import Namespace
 
-from api.auth import current_principal
-from api.conditional import answer, check_absent, check_unchanged
-from api.containers import Attributes, Many
+from api.auth.authentication import current_principal
+from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
 from api.idempotency import idempotent
-from api.inputs import Field, Form, QueryField, takes
-from api.negotiation import or_csv
-from api.outputs import gives_one, gives_page, some_of
-from api.pagination import Paging
-from api.permissions import require_scope, scope
+from api.requests.containers import Attributes, Many
+from api.requests.parsers import Field, Form, QueryField, takes
+from api.requests.text import Sku, Text
+from api.requests.types import Amount, Boolean, Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
-from api.types import Amount, Boolean, Choice, Integer, InvalidValue, Sku, Text, Timestamp
+from api.responses.conditional import answer, check_absent, check_unchanged
+from api.responses.negotiation import or_csv
+from api.responses.outputs import gives_one, gives_page, some_of
+from api.responses.pagination import Paging
 from models.database.transactions import Overtaken, transactional
 from models.refusals import NotFound, Refusal
 from models.stock import item_query
@@ -90,6 +91,7 @@ list_form = Form(
 class ItemListResource(ProtectedResource):
     """The many items."""
 
+    cacheable = True
     needs = {"GET": scope("items:read"), "POST": scope("items:write")}
 
     @takes(list_form)
@@ -118,6 +120,7 @@ class ItemListResource(ProtectedResource):
 class ItemResource(ProtectedResource):
     """One item, by its id."""
 
+    cacheable = True
     needs = {"GET": scope("items:read")} | dict.fromkeys(("PUT", "PATCH", "DELETE"), scope("items:write"))
 
     @gives_one(Item.SHAPE)
@@ -170,6 +173,7 @@ class ItemRestoreResource(ProtectedResource):
 class ItemBySkuResource(ProtectedResource):
     """One item, by its SKU."""
 
+    cacheable = True
     needs = {"GET": scope("items:read"), "PUT": scope("items:write")}
 
     @gives_one(Item.SHAPE)

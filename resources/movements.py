@@ -7,17 +7,18 @@ from typing import Any
 from flask import url_for
 from flask_restful.reqparse import Namespace
 
-from api.auth import current_principal
-from api.conditional import answer
-from api.containers import Many
+from api.auth.authentication import current_principal
+from api.auth.permissions import scope
 from api.idempotency import idempotent
-from api.inputs import Field, Form, QueryField, Record, takes
-from api.negotiation import or_csv
-from api.outputs import gives, gives_one, gives_page
-from api.pagination import Paging
-from api.permissions import scope
+from api.requests.containers import Many
+from api.requests.parsers import Field, Form, QueryField, Record, takes
+from api.requests.text import Text
+from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
-from api.types import Choice, Integer, InvalidValue, Text, Timestamp
+from api.responses.conditional import answer
+from api.responses.negotiation import or_csv
+from api.responses.outputs import gives, gives_one, gives_page
+from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.shapes import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
@@ -103,6 +104,7 @@ quantity_form = Form(QueryField("at", Timestamp(), help="The moment; now, unless
 class ItemMovementListResource(ProtectedResource):
     """The ledger of one item."""
 
+    cacheable = True
     needs = {"GET": scope("items:read"), "POST": scope("stock:write")}
 
     @takes(item_ledger_form)
@@ -126,6 +128,7 @@ class ItemMovementListResource(ProtectedResource):
 class ItemQuantityResource(ProtectedResource):
     """The stock of one item at a moment."""
 
+    cacheable = True
     needs = {"GET": scope("items:read")}
 
     @takes(quantity_form)
@@ -141,6 +144,7 @@ class ItemQuantityResource(ProtectedResource):
 class MovementListResource(ProtectedResource):
     """The whole ledger."""
 
+    cacheable = True
     needs = {"GET": scope("items:read"), "POST": scope("stock:write")}
 
     @takes(ledger_form)
@@ -163,6 +167,7 @@ class MovementListResource(ProtectedResource):
 class MovementResource(ProtectedResource):
     """One row of the ledger."""
 
+    cacheable = True
     needs = {"GET": scope("items:read")}
 
     @gives_one(Movement.SHAPE)

@@ -2,8 +2,10 @@
 
 from flask_restful import Api
 
-from resources.docs import DocsFileResource, DocsResource
+from resources.docs import DocsFileResource, DocsResource, OpenApiResource, ProblemResource
 from resources.events import AuditResource, EventListResource
+from resources.exports import ItemExportResource, MovementExportResource
+from resources.imports import ItemImportResource
 from resources.items import ItemBySkuResource, ItemListResource, ItemResource, ItemRestoreResource
 from resources.movements import (
     ItemMovementListResource,
@@ -12,11 +14,14 @@ from resources.movements import (
     MovementResource,
     ReversalResource,
 )
-from resources.oidc import OidcCallbackResource, OidcLoginResource
-from resources.openapi import OpenApiResource
-from resources.problems import ProblemResource
-from resources.sign_ins import LoginResource, LogoutResource, RefreshResource, RegistrationResource
-from resources.spreadsheets import ItemExportResource, ItemImportResource, MovementExportResource
+from resources.sign_ins import (
+    LoginResource,
+    LogoutResource,
+    OidcCallbackResource,
+    OidcLoginResource,
+    RefreshResource,
+    RegistrationResource,
+)
 from resources.stats import StatsResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource

@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from flask import current_app, url_for
+from flask import Response, after_this_request, current_app, request, url_for
 from flask_restful.reqparse import Namespace
 
-from api import auth, permissions
-from api.accounts import email_type, new_hash, password_type, renewed_hash, username_type
-from api.auth import current_principal
-from api.conditional import answer
-from api.inputs import Field, Form, takes
-from api.outputs import gives, gives_one
+from api.auth import authentication as auth
+from api.auth import code_flow, permissions
+from api.auth.accounts import email_type, new_hash, password_type, renewed_hash, username_type
+from api.auth.authentication import current_principal
+from api.auth.sign_ins import PAIR, begin_sign_in, pair_of
+from api.requests.parsers import Field, Form, QueryField, takes
+from api.requests.text import Text
 from api.resource import OpenResource, ProtectedResource
-from api.sign_ins import PAIR, begin_sign_in, pair_of
-from api.types import Text
+from api.responses.conditional import answer
+from api.responses.outputs import gives, gives_one
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
 from models.people.session import Refreshed, SignIn
@@ -37,6 +38,24 @@ registration_form = Form(
     Field("email", email_type, required=True),
     Field("password", password_type, required=True),
     example={"username": "mia", "email": "mia@example.com", "password": "a long sentence is best"},
+)
+
+
+COOKIE = "stockroom_oidc"
+
+
+class _AnswerForm(Form):
+    """What a provider sends; it may add to it as it likes, and that is ignored (RFC 6749 section 4.1.2)."""
+
+    def _unknown_parameters(self, parameters: Any) -> Any:
+        return (fault for fault in super()._unknown_parameters(parameters) if fault.part in self.query)
+
+
+answer_form = _AnswerForm(
+    QueryField("code", Text(4096), help="To be exchanged for tokens, once."),
+    QueryField("state", Text(512), help="Of the sign-in that was begun."),
+    QueryField("iss", Text(512), help="Who answers (RFC 9207)."),
+    QueryField("error", Text(512), help="Why the provider lets nobody in."),
 )
 
 
@@ -97,6 +116,33 @@ class RegistrationResource(OpenResource):
         return _register(args["username"], args["email"], new_hash("password", args["password"], args["username"]))
 
 
+class OidcLoginResource(OpenResource):
+    """The door to the OpenID provider."""
+
+    @gives(None, 302, refuses=("not_found", "issuer_unreachable"), name="begin_oidc_login")
+    def get(self) -> Any:
+        """Go and sign in at the OpenID provider, which sends the browser back to the callback."""
+        url, cookie = code_flow.begin(_callback())
+        response = Response(status=302, headers={"Location": url})
+        response.set_cookie(COOKIE, cookie, max_age=code_flow.LIFETIME, **_cookie_options())
+        return response
+
+
+class OidcCallbackResource(OpenResource):
+    """The way back from the OpenID provider."""
+
+    @takes(answer_form)
+    @gives(PAIR, refuses=("not_found", "invalid_state", "sign_in_refused", "issuer_unreachable"), name="oidc_callback")
+    def get(self, args: Namespace) -> Any:
+        """Exchange the code of the provider for tokens of this service; a sign-in that was begun ends here."""
+        after_this_request(_forget)
+        claims = code_flow.finish(request.cookies.get(COOKIE, ""), args, _callback())
+        principal = auth.principal_of(claims)
+        if principal is None:
+            raise auth.wrong_credentials()
+        return pair_of(begin_sign_in(principal))
+
+
 @transactional
 def _register(username: str, email: str, password_hash: str) -> Any:
     user = User.create(username=username, email=email, password_hash=password_hash, role="guest")
@@ -118,3 +164,17 @@ def _refresh(refresh_token: str) -> Refreshed | None:
 def _settings() -> Settings:
     found: Settings = current_app.extensions["stockroom.settings"]
     return found
+
+
+def _callback() -> str:
+    return url_for("oidc_callback", _external=True)
+
+
+def _forget(response: Response) -> Response:
+    response.delete_cookie(COOKIE, **_cookie_options())
+    return response
+
+
+def _cookie_options() -> dict[str, Any]:
+    """For the way back only, unseen by scripts; Lax, because it is another site that sends the browser back."""
+    return {"path": url_for("oidc_callback"), "secure": request.is_secure, "httponly": True, "samesite": "Lax"}

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from api.outputs import gives
-from api.permissions import scope
+from api.auth.permissions import scope
 from api.resource import ProtectedResource
+from api.responses.outputs import gives
 from models.stock.stats import SHAPE, stats
 
 
 class StatsResource(ProtectedResource):
     """The numbers."""
 
+    cacheable = True
     needs = {"GET": scope("items:read")}
 
     @gives(SHAPE)

@@ -5,17 +5,18 @@ from typing import Any
 from flask import url_for
 from flask_restful.reqparse import Namespace
 
-from api import permissions
-from api.addresses import Network
-from api.auth import current_principal
-from api.conditional import answer, check_unchanged
-from api.containers import Many
+from api.auth import permissions
+from api.auth.authentication import current_principal
 from api.errors import InvalidInput, fault
-from api.inputs import Field, Form, takes
-from api.outputs import gives, gives_one, gives_page
-from api.pagination import Paging
+from api.middleware.addresses import Network
+from api.requests.containers import Many
+from api.requests.parsers import Field, Form, takes
+from api.requests.text import Text
+from api.requests.types import Choice, Integer
 from api.resource import ProtectedResource
-from api.types import Choice, Integer, Text
+from api.responses.conditional import answer, check_unchanged
+from api.responses.outputs import gives, gives_one, gives_page
+from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.people.token import ApiToken, IssuedToken
 from models.principal import SCOPES

@@ -5,18 +5,20 @@ from typing import Any
 from flask import url_for
 from flask_restful.reqparse import Namespace
 
-from api import auth, permissions
-from api.accounts import email_type, new_hash, password_type, username_type
-from api.auth import current_principal
-from api.conditional import answer, check_unchanged
+from api.auth import authentication as auth
+from api.auth import permissions
+from api.auth.accounts import email_type, new_hash, password_type, username_type
+from api.auth.authentication import current_principal
+from api.auth.passwords import MAX_LENGTH
+from api.auth.permissions import scope
 from api.errors import InvalidInput, fault
-from api.inputs import Field, Form, QueryField, takes
-from api.outputs import gives, gives_one, gives_page
-from api.pagination import Paging
-from api.passwords import MAX_LENGTH
-from api.permissions import scope
+from api.requests.parsers import Field, Form, QueryField, takes
+from api.requests.text import Text
+from api.requests.types import Boolean, Choice
 from api.resource import ProtectedResource
-from api.types import Boolean, Choice, Text
+from api.responses.conditional import answer, check_unchanged
+from api.responses.outputs import gives, gives_one, gives_page
+from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.people.user import User
 from models.principal import ROLES

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.audit import init_audit
+from api.monitoring.audit import init_audit
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # not yet there when gunicorn reads this file
 
-from api.logs import init_logs
+from api.monitoring.logs import init_logs
 from run import read_settings
 
 _settings = read_settings()

@@ -7,14 +7,14 @@ statement. A read that fails is asked again the long way, which knows what to ma
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import starmap
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Dialect, Engine, Select, event
+from sqlalchemy import ColumnElement, Dialect, Engine, Select, bindparam, event
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.database.base import db
@@ -23,6 +23,8 @@ AnySelect = Select[*tuple[Any, ...]]
 
 # How many shapes of questions are remembered; clients can make ever new ones.
 REMEMBERED = 500
+# How many rows are read at once of a list that has very many.
+BATCH = 500
 
 
 class Question:
@@ -87,6 +89,21 @@ def question(make: Callable[..., AnySelect], *about: Any) -> Question:
 def rows_of(selection: Selection, order_by: Any) -> list[Any]:
     """All rows of a selection that has few, in order."""
     return question(_ordered, selection.query, order_by).rows(**selection.values)
+
+
+def batches_by_id(selection: Selection, id_column: Any) -> Iterator[list[Any]]:
+    """Yield all rows of a selection by id, 500 at a time; in between, nothing of the database is held."""
+    following = question(_following, selection.query, id_column)
+    last = 0
+    while rows := following.rows(**selection.values, last=last):
+        db.session.rollback()
+        yield rows
+        last = rows[-1].id
+    db.session.rollback()
+
+
+def _following(query: AnySelect, id_column: Any) -> AnySelect:
+    return query.where(id_column > bindparam("last")).order_by(id_column).limit(BATCH)
 
 
 def _ordered(query: AnySelect, order_by: Any) -> AnySelect:

@@ -1,12 +1,13 @@
 """What is only read of items: rows as clients see them, which cost a fraction of what an `Item` does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, func, select
 
+from models.database.base import db
 from models.database.column_types import shown
-from models.database.reading import Collection, Question, Selection
+from models.database.reading import Collection, Question, Selection, batches_by_id
 from models.refusals import NotFound
 from models.stock import item_search
 from models.stock.item import Item
@@ -57,6 +58,17 @@ _ITEMS = Collection(
         "updated_since": Item.updated_at >= bindparam("updated_since"),
     },
 )
+
+
+def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield all items that meet the conditions of `matching`, by id, some at a time."""
+    for rows in batches_by_id(matching(**conditions), Item.id):
+        yield [to_dict(row) for row in rows]
+
+
+def count() -> int:
+    """Return how many items are not archived."""
+    return db.session.scalar(select(func.count()).select_from(Item).where(Item.archived.is_(False))) or 0
 
 
 def matching(

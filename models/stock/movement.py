@@ -1,6 +1,6 @@
 """The ledger: every movement of stock, who made it, when and why; rows are only ever added."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import LongId, UtcTime, exact_text, shown
-from models.database.reading import Collection, Question, Selection
+from models.database.reading import Collection, Question, Selection, batches_by_id
 from models.database.writing import insert_many
 from models.event import Event
 from models.people.user import User
@@ -148,6 +148,12 @@ class Movement(Model):
         return _MOVEMENTS.where(
             sku=None if sku is None else folded(sku), user=None if user is None else user.casefold(), **others
         )
+
+    @classmethod
+    def batches(cls, **conditions: Any) -> Iterator[list[dict[str, Any]]]:
+        """Yield all movements that meet the conditions of `ledger`, by id, some at a time."""
+        for rows in batches_by_id(cls.ledger(**conditions), cls.id):
+            yield [cls.to_dict(row) for row in rows]
 
     @classmethod
     def quantity_at(cls, item_id: int, moment: datetime) -> int:

@@ -19,7 +19,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import TooManyRequests
 
-from api.logs import line_handler
+from api.monitoring.logs import line_handler
 from api.problems import CODE_OF_STATUS, PROBLEMS
 from app import create_app
 from models.database import transactions

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.inputs import Form
+from api.requests.parsers import Form
 from tests.support.clients import PASSWORD, Client, with_password
 
 # What some table has as a column, or some code as a name, and a value that it could take.

@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 import pytest
 
-from api.logs import line_handler
+from api.monitoring.logs import line_handler
 from models.people.token import ApiToken
 from models.people.user import User
 from tests.support.program import PASSWORD, Program, program

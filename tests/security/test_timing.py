@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from api.passwords import hash_password
+from api.auth.passwords import hash_password
 from models.database.base import db
 from models.people.user import User
 from tests.support.clients import PASSWORD, Client, person, with_password

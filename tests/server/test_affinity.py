@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.passwords import PasswordVerifier, hash_password
+from api.auth.passwords import PasswordVerifier, hash_password
 from server import affinity
 from server.affinity import EVERYWHERE, away_from_home, home, stay_at
 from settings import Settings, SettingsError
@@ -79,7 +79,7 @@ def test_a_password_is_hashed_on_any_cpu_and_the_thread_comes_home(monkeypatch):
         PasswordVerifier().verify("ada", hash_password("x" * 12), "x" * 12)
         return where_it_runs()
 
-    monkeypatch.setattr("api.passwords.check_password_hash", check)
+    monkeypatch.setattr("api.auth.passwords.check_password_hash", check)
 
     assert in_a_thread(verify) == {min(EVERYWHERE)}
     assert seen == [EVERYWHERE]

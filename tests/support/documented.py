@@ -9,9 +9,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.test import TestResponse
 
-from api.cors import EXPOSED
-from api.openapi import openapi
-from api.operations import path_of
+from api.middleware.cors import EXPOSED
+from api.openapi.document import openapi
+from api.openapi.operations import path_of
 
 Json = dict[str, Any]
 # Every application has the same document, whatever its settings; it is made once for all tests.

@@ -231,7 +231,7 @@ def test_every_wrong_password_costs_one_check_whoever_it_is_for(app, admin, mel,
     ina = person(app, "ina", "guest")
     assert admin.delete(f"/users/{ina.user_id}").status_code == 204
     checks = []
-    monkeypatch.setattr("api.passwords.check_password_hash", lambda *_: checks.append(1) or False)
+    monkeypatch.setattr("api.auth.passwords.check_password_hash", lambda *_: checks.append(1) or False)
 
     answers = [with_password(app, name, "a wrong password").get("/users/me") for _ in range(2)]
 

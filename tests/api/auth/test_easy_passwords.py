@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from werkzeug.security import generate_password_hash
 
-from api.easy_passwords import COMMON, why_too_easy
-from api.passwords import METHOD, MIN_LENGTH
+from api.auth.password_policy import COMMON, why_too_easy
+from api.auth.passwords import METHOD, MIN_LENGTH
 from models.database.base import db
 from models.people.user import User
 from tests.support.clients import PASSWORD, Client, signed_in, with_password

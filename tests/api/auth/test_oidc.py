@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from api import issuer, oidc
+from api.auth import issuer, oidc
 from tests.support.clients import PASSWORD, Client, with_password
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, EC, OTHER_RSA, RSA, SigningKey, provider
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from api import code_flow
+from api.auth import code_flow
 from tests.support.clients import V1, Client
 from tests.support.documented import assert_documented
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, OTHER_RSA, SigningKey, provider

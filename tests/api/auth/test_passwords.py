@@ -13,7 +13,7 @@ import pytest
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import generate_password_hash
 
-from api.passwords import FREE_THREADS, METHOD, REMEMBERED, REMEMBERED_SECONDS, PasswordVerifier, hash_password
+from api.auth.passwords import FREE_THREADS, METHOD, REMEMBERED, REMEMBERED_SECONDS, PasswordVerifier, hash_password
 
 SECRET = "correct horse battery staple"
 WRONG = "wrong horse battery staple"
@@ -32,7 +32,7 @@ class Checks:
         self.go.set()
         self.failure: Exception | None = None
         self._lock = threading.Lock()
-        monkeypatch.setattr("api.passwords.check_password_hash", self)
+        monkeypatch.setattr("api.auth.passwords.check_password_hash", self)
 
     def __call__(self, stored_hash: str, password: str) -> bool:
         with self._lock:
@@ -91,7 +91,7 @@ def test_nobody_signs_in_under_a_name_that_is_unknown():
 
 def test_an_unknown_name_is_checked_against_a_hash_as_slow_as_a_real_one(monkeypatch):
     checked = []
-    monkeypatch.setattr("api.passwords.check_password_hash", lambda hash_, _: checked.append(hash_) or False)
+    monkeypatch.setattr("api.auth.passwords.check_password_hash", lambda hash_, _: checked.append(hash_) or False)
 
     PasswordVerifier().verify("nobody", None, SECRET)
     real = hash_password(SECRET)

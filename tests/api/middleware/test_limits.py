@@ -17,7 +17,7 @@ from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
 
-from api.counters import REDIS_REST, REMEMBERED, Count, MemoryCounter, RedisCounter, redis_of
+from api.middleware.counters import REDIS_REST, REMEMBERED, Count, MemoryCounter, RedisCounter, redis_of
 from tests.support.clients import PASSWORD, Client, person, with_password
 
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
@@ -202,7 +202,7 @@ def log_in(app: Flask, username: str, password: str, **kwargs):
 def test_a_flood_of_wrong_passwords_is_refused_without_checking_them(apps, guest, monkeypatch, door, name):
     there = apps(LOGIN_RATE_LIMIT="3/minute")
     checks = []
-    monkeypatch.setattr("api.passwords.check_password_hash", lambda *_: checks.append(1) and False)
+    monkeypatch.setattr("api.auth.passwords.check_password_hash", lambda *_: checks.append(1) and False)
 
     def guess(number: int):
         if door == "basic" or (door == "both" and number % 2):
@@ -260,7 +260,7 @@ def test_the_current_password_can_not_be_guessed_at_a_changes_door_either(apps, 
 def test_of_guesses_that_race_no_more_than_the_limit_are_told_that_they_are_wrong(apps, guest, monkeypatch):
     there = apps(LOGIN_RATE_LIMIT="2/minute", THREADS="10")
     together = threading.Barrier(6)
-    monkeypatch.setattr("api.passwords.PasswordVerifier.verify", lambda *_: bool(together.wait(10)) and False)
+    monkeypatch.setattr("api.auth.passwords.PasswordVerifier.verify", lambda *_: bool(together.wait(10)) and False)
 
     with ThreadPoolExecutor(6) as pool:
         answered = list(pool.map(lambda n: log_in(there, "gus", f"wrong password {n}").status_code, range(6)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.maintenance import LOOK_EVERY, Sign, sign
+from api.middleware.maintenance import LOOK_EVERY, Sign, sign
 from app import create_app
 from models.database.base import db
 from tests.support.clients import Client, person

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api import logs
+from api.monitoring import logs
 from tests.support.clients import with_password
 from tests.support.program import ROOT, program
 

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from api import health
-from api.health import SharedLook
+from api.monitoring import health
+from api.monitoring.health import SharedLook
 from app import create_app
 from models.database.base import db
 from tests.support.clients import Client

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from api.logs import line_handler
+from api.monitoring.logs import line_handler
 from app import create_app
 from tests.support.databases import settings_for
 

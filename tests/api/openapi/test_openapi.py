@@ -8,8 +8,8 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.openapi import openapi
-from api.operations import operations, path_of
+from api.openapi.document import openapi
+from api.openapi.operations import operations, path_of
 from api.problems import PROBLEMS
 from settings import VERSION
 from tests.support.documented import document

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.spreadsheets import cells, csv_text, harmless, restored
+from api.requests.tables import restored
+from api.responses.tables import cells, csv_text, harmless
 from tests.support.clients import Client
 from tests.support.files import faults, imported, items, send
 

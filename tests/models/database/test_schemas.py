@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from api.containers import Attributes
-from api.types import Amount, InvalidValues, Sku, Text, Timestamp, schema_of, text_schema_of
+from api.requests.containers import Attributes
+from api.requests.text import Sku, Text
+from api.requests.types import Amount, InvalidValues, Timestamp, schema_of, text_schema_of
 
 SEPARATORS = (
     "\x00\t\n\x1f \x7f\x85\x9f\xa0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ue000\ufeff\ufffd\U0010ffff"

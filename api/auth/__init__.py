@@ -1,0 +1,1 @@
+"""Who is asking, by which credential, and what they may do."""

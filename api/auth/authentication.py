@@ -1,0 +1,219 @@
+"""Who is asking: HTTP Basic, Bearer or X-API-Key, and what a resource needs of them."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request
+from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
+from werkzeug.exceptions import HTTPException
+
+from api.auth import access_tokens, oidc
+from api.auth.passwords import PasswordVerifier
+from api.middleware.addresses import comes_from
+from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
+from api.monitoring.audit import record_failed_sign_in, record_refusal
+from api.problems import PROBLEMS
+from api.request_id import request_id
+from api.throttle import Seldom
+from models.database.best_effort import aside
+from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
+from models.people.user import User
+from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
+from models.refusals import Refusal
+from models.values import now
+from settings import Settings
+
+REALM = "Stockroom API"
+# How long a token's last use may wait for the writer's place before it goes unrecorded, in seconds.
+NOTE_WAIT = 0.05
+EXPIRES_SOON = timedelta(days=7)
+
+
+class _StrictBasicAuth(HTTPBasicAuth):  # type: ignore[misc] # Flask-HTTPAuth has no types
+    """Reads credentials as Werkzeug does: Base64 and UTF-8 to the letter (RFC 7617), no guess at Latin-1."""
+
+    get_auth = HTTPAuth.get_auth
+
+
+basic = _StrictBasicAuth()
+bearer = HTTPTokenAuth("Bearer")
+api_key = HTTPTokenAuth("ApiKey", header="X-API-Key")
+
+
+class Challenged(HTTPException):
+    """A 401 or 403 with the challenges that say which credential would do (RFC 9110 section 11.6.1)."""
+
+    def __init__(self, problem: str, detail: str, *challenges: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.code = PROBLEMS[problem].status
+        self.challenges = challenges
+
+    def get_headers(self, *_: Any, **__: Any) -> list[tuple[str, str]]:
+        return [("WWW-Authenticate", each) for each in self.challenges]
+
+
+class Authority:
+    """The state of sign-ins in one process: the password verifier, and when tokens' uses were noted."""
+
+    def __init__(self, threads: int) -> None:
+        self.passwords = PasswordVerifier(threads)
+        self.uses_noted = Seldom(LAST_USE_EVERY.total_seconds())
+
+
+def init_auth(app: Flask) -> None:
+    """Give the application its authority."""
+    settings: Settings = app.extensions["stockroom.settings"]
+    app.extensions["stockroom.authority"] = Authority(settings.threads)
+    oidc.init_oidc(app, settings)
+    app.after_request(_tell_expiry)
+
+
+def _tell_expiry(response: Response) -> Response:
+    """Tell a script whose token ends soon, in seconds, so that it is rotated in time."""
+    expires_at: datetime | None = g.get("token_expires_at")
+    if expires_at and expires_at - now() < EXPIRES_SOON:
+        response.headers["X-Token-Expires-In"] = str(max(0, int((expires_at - now()).total_seconds())))
+    return response
+
+
+def authority() -> Authority:
+    """The authority of the running application."""
+    found: Authority = current_app.extensions["stockroom.authority"]
+    return found
+
+
+def current_principal() -> Principal:
+    """Who is asking; raises Challenged (401) when nobody signed in."""
+    principal: Principal | None = g.get("principal")
+    if principal is None:
+        raise unauthorized("unauthorized", "This needs credentials: HTTP Basic, a Bearer token or X-API-Key.")
+    return principal
+
+
+def unauthorized(problem: str, detail: str, **bearer_error: str) -> Challenged:
+    """A 401 with one challenge for each scheme; `bearer_error` is what RFC 6750 section 3 adds to its own."""
+    return Challenged(
+        problem,
+        detail,
+        challenge("Basic", realm=REALM, charset="UTF-8"),
+        challenge("Bearer", realm=REALM, **bearer_error),
+    )
+
+
+def wrong_credentials(**bearer_error: str) -> Challenged:
+    """The 401 of a credential that opens nothing; it does not tell which part of it was wrong."""
+    detail = "The user name, password or token is wrong, expired or revoked."
+    return unauthorized("invalid_credentials", detail, **bearer_error)
+
+
+def challenge(scheme: str, **parameters: str) -> str:
+    """One challenge, every parameter quoted: some clients read nothing else."""
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+
+
+def sign_in() -> Principal | None:
+    """The principal of the credentials sent, None if none were.
+
+    A credential that is wrong is refused even where none is needed; so are two at once,
+    because it would be a guess which of them counts. Raises Challenged or Refusal.
+    """
+    sent = [name for name in ("Authorization", "X-API-Key") if name in request.headers]
+    if not sent:
+        return None
+    if len(sent) > 1:
+        raise Refusal("bad_request", "Send either Authorization or X-API-Key, not both.")
+    scheme = _scheme()
+    credential = scheme.get_auth() if scheme else None
+    principal = scheme.authenticate(credential, None) if credential else None
+    if not isinstance(principal, Principal):
+        raise wrong_credentials(**({"error": "invalid_token"} if scheme is bearer else {}))
+    g.principal = principal
+    return principal
+
+
+def _scheme() -> Any:
+    """The verifier of the credential sent, its scheme compared without case (RFC 9110 section 11.1)."""
+    if "X-API-Key" in request.headers:
+        return api_key
+    name = request.headers["Authorization"].partition(" ")[0].lower()
+    return {"basic": basic, "bearer": bearer}.get(name)
+
+
+@basic.verify_password  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
+def verify_password(username: str | None, password: str) -> Principal | None:
+    """The user of this name, if the password is right and the user active.
+
+    Whatever asks for a password asks here, so that no way to guess one is faster than another.
+    """
+    if username is None:  # the header is no user name and password in base 64
+        return None
+    check_sign_in(username)
+    user = User.credentials(username)
+    right = authority().passwords.verify(username, user and user.password_hash, password)
+    if not right or user is None or not user.active:
+        count_failed_sign_in(username)
+        record_failed_sign_in(username)
+        return None
+    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
+
+
+@bearer.verify_token  # type: ignore[untyped-decorator]
+def verify_bearer(secret: str) -> Principal | None:
+    """Whoever this Bearer token speaks for: an API token is known by its prefix, others say whose they are."""
+    if secret.startswith(PREFIX):
+        return verify_api_token(secret)  # type: ignore[no-any-return]
+    claims = oidc.claims_of(secret)
+    return principal_of(claims) if claims else verify_access_token(secret)
+
+
+def principal_of(claims: oidc.Claims) -> Principal | None:
+    """The user whom the OpenID provider told of, with everything that the role here allows now."""
+    user = oidc.user_of(claims, SYSTEM._replace(request_id=request_id(), address=request.remote_addr))
+    if not user.active:
+        return None
+    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "oidc")
+
+
+def verify_access_token(token: str) -> Principal | None:
+    """The user of a sign-in that goes on, with everything that the user's role has now."""
+    claims = access_tokens.read(token)
+    user = claims and User.of_sign_in(claims.sign_in_id, claims.user_id)
+    if not claims or not user:
+        return None
+    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "sign_in", sign_in_id=claims.sign_in_id)
+
+
+@api_key.verify_token  # type: ignore[untyped-decorator]
+def verify_api_token(secret: str) -> Principal | None:
+    """The owner of this API token, with those of its scopes that the owner's role still has."""
+    token = ApiToken.sign_in(secret)
+    if token is None:
+        return None
+    principal = _principal(
+        token.user_id, token, SCOPES_OF_ROLE[token.role].intersection(token.scopes), "token", token_id=token.id
+    )
+    if token.allowed_ips and not comes_from(token.allowed_ips):
+        record_refusal(principal, "address_not_allowed")
+        raise unauthorized("address_not_allowed", f"This token may not be used from {request.remote_addr}.")
+    _note_use(token.id, token.last_used_at)
+    g.token_expires_at = token.expires_at
+    return principal
+
+
+def _principal(user_id: int, user: Any, scopes: frozenset[str], method: Method, **ids: Any) -> Principal:
+    ids |= {"request_id": request_id(), "address": request.remote_addr}
+    return Principal(user_id, user.username, user.role, scopes, method, **ids)
+
+
+def _note_use(token_id: int, last_used_at: datetime | None) -> None:
+    """Record the use of a token, once a minute; a database that can't is no reason to refuse the request."""
+    if last_used_at is not None and now() - last_used_at < LAST_USE_EVERY:
+        return
+    if authority().uses_noted.lets(token_id):
+        aside(
+            f"the last use of token {token_id}",
+            partial(ApiToken.note_use, token_id, request.remote_addr),
+            NOTE_WAIT,
+        )

@@ -1,0 +1,143 @@
+"""Signing in at the OpenID provider with a browser: the authorization code flow with PKCE (RFC 6749, RFC 7636).
+
+What must be known again when the browser comes back travels in a signed cookie: there is no session.
+"""
+
+import hmac
+import logging
+import re
+import time
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
+
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from flask import current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from api.auth import oidc
+from api.auth.authentication import unauthorized, wrong_credentials
+from api.auth.issuer import FAILURES, PATIENCE, Issuer, IssuerUnreachable, Provider, fetch
+from api.errors import Unreadable
+from models.people.secrets import random_letters
+from models.refusals import NotFound
+
+log = logging.getLogger("stockroom")
+
+SCOPE = "openid profile email"
+# How long a person may take at the provider, in seconds.
+LIFETIME = 600
+SECRET_LENGTH = 43  # of 62 letters: 256 bits
+
+
+class Attempt(NamedTuple):
+    """What one sign-in is known by: `state` to us, `nonce` in the ID token, `verifier` to the token endpoint."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+
+def begin(redirect_uri: str) -> tuple[str, str]:
+    """Where to send the browser, and the cookie to send along.
+
+    Raises NotFound where no provider is set, IssuerUnreachable when it can't be asked where its door is.
+    """
+    issuer = _issuer()
+    attempt = Attempt(*(random_letters(SECRET_LENGTH) for _ in Attempt._fields))
+    url: str = prepare_grant_uri(
+        issuer.provider().endpoint("authorization_endpoint"),
+        issuer.settings.client_id,
+        "code",
+        redirect_uri,
+        SCOPE,
+        attempt.state,
+        nonce=attempt.nonce,
+        code_challenge=create_s256_code_challenge(attempt.verifier),
+        code_challenge_method="S256",
+    )
+    cookie = _signer().dumps(attempt)
+    return url, cookie if isinstance(cookie, str) else cookie.decode()
+
+
+def finish(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
+    """Who came back, as the provider told in exchange for the code; `answer` is what the browser brought.
+
+    Raises NotFound where no provider is set, Unreadable `invalid_state` for an answer to another question,
+    Challenged for a refusal of the provider, IssuerUnreachable.
+    """
+    issuer = _issuer()
+    attempt = _attempt(cookie)
+    if not hmac.compare_digest(attempt.state.encode(), (answer["state"] or "").encode()):
+        raise _invalid_state()
+    if answer["iss"] not in (None, issuer.settings.issuer):  # RFC 9207: another provider answers
+        raise _invalid_state()
+    if answer["error"] or not answer["code"]:
+        raise _refused(answer["error"] or "no_code")
+    provider = issuer.provider()
+    tokens = _exchange(issuer, provider, answer["code"], attempt.verifier, redirect_uri)
+    claims = oidc.read(str(tokens.get("id_token")), issuer, issuer.settings.client_id)
+    party = issuer.settings.client_id
+    if not claims or claims.get("nonce") != attempt.nonce or claims.get("azp", party) != party:
+        raise wrong_credentials()
+    return claims
+
+
+def _issuer() -> Issuer:
+    issuer = oidc.issuer()
+    if issuer is None:
+        raise NotFound("No OpenID provider is set up here (OIDC_ISSUER).")
+    return issuer
+
+
+def _exchange(issuer: Issuer, provider: Provider, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
+    body = prepare_token_request(
+        "authorization_code", "", redirect_uri, code=code, code_verifier=verifier, client_id=issuer.settings.client_id
+    )
+    url, headers, body = _client_auth(issuer, provider).prepare(
+        "POST", provider.endpoint("token_endpoint"), {"Content-Type": "application/x-www-form-urlencoded"}, body
+    )
+    try:
+        tokens: dict[str, Any] = fetch(url, time.monotonic() + PATIENCE, body.encode(), headers)
+    except HTTPError as error:
+        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise IssuerUnreachable from error
+        log.warning("the OpenID provider refused a code with status %d", error.code)
+        raise _refused("invalid_grant") from error
+    except FAILURES as error:
+        log.warning("the OpenID provider did not exchange a code: %r", error)
+        raise IssuerUnreachable from error
+    return tokens
+
+
+def _client_auth(issuer: Issuer, provider: Provider) -> Any:
+    """How this service shows who it is (OpenID Connect Core section 9): by its secret, if it has one."""
+    offered = provider.metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    method = "client_secret_post" if "client_secret_post" in offered else "client_secret_basic"
+    secret = issuer.settings.client_secret
+    return ClientAuth(issuer.settings.client_id, secret, method if secret else "none")
+
+
+def _attempt(cookie: str) -> Attempt:
+    try:
+        return Attempt(*_signer().loads(cookie, max_age=LIFETIME))
+    except BadData:
+        raise _invalid_state() from None
+
+
+def _invalid_state() -> Unreadable:
+    return Unreadable(
+        "invalid_state", "This answers no sign-in that was begun in this browser in the last 10 minutes; begin anew."
+    )
+
+
+def _refused(error: str) -> Exception:
+    known = error if re.fullmatch("[a-z_]{1,64}", error) else "an error"
+    return unauthorized("sign_in_refused", f"The OpenID provider did not let you in: {known}.")
+
+
+def _signer() -> URLSafeTimedSerializer:
+    keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or ""]
+    return URLSafeTimedSerializer(keys, salt="sign-in at the OpenID provider")

@@ -1,0 +1,197 @@
+"""The OpenID provider: what it says of itself (OpenID Connect Discovery 1.0), and the keys it signs with (RFC 7517).
+
+Asked seldom, by one thread, for a bounded time and size; whoever can't do without it is told 503.
+"""
+
+import http.client
+import json
+import logging
+import math
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
+
+import jwt
+
+from api.errors import HttpRefusal
+from settings import VERSION, OidcSettings, is_private_url
+
+log = logging.getLogger("stockroom")
+
+# How long a request waits for the issuer, in seconds, and how much it reads.
+PATIENCE = 3.0
+MAX_BYTES = 256 * 1024
+CHUNK = 16 * 1024
+# How seldom the issuer is asked, in seconds: for a key that is not known, again after a failure before anything
+# is known, and for what may have changed meanwhile.
+ASKED_EVERY = 30.0
+RETRIED_EVERY = 5.0
+FRESH = 900.0
+MIN_RSA_BITS = 2048
+# What an issuer that is away, slow or talking nonsense makes of a request.
+FAILURES = (OSError, http.client.HTTPException, ValueError, RecursionError)
+# The members of a public key; what else a key set tells, a private part even, is not read.
+PUBLIC = ("kty", "n", "e", "crv", "x", "y")
+
+
+class IssuerUnreachable(HttpRefusal):
+    """503: the issuer is needed for this, and can't be reached or makes no sense."""
+
+    def __init__(self, seconds: float = RETRIED_EVERY) -> None:
+        super().__init__(
+            "issuer_unreachable",
+            "The OpenID provider can't be reached now; nothing was changed.",
+            {"Retry-After": str(max(1, math.ceil(seconds)))},
+        )
+
+
+class Provider(NamedTuple):
+    """What the issuer said: its metadata, and its keys by their ids (None for one without)."""
+
+    metadata: Mapping[str, Any]
+    keys: Mapping[str | None, jwt.PyJWK]
+
+    def key(self, kid: str | None) -> jwt.PyJWK | None:
+        """The key of this id; a token that names none means the only one (OpenID Connect Core section 10.1)."""
+        if kid is None and len(self.keys) == 1:
+            return next(iter(self.keys.values()))
+        return self.keys.get(kid)
+
+    def endpoint(self, name: str) -> str:
+        """The address of an endpoint. Raises IssuerUnreachable when there is none, or one that others could read."""
+        url = self.metadata.get(name)
+        if not isinstance(url, str) or not is_private_url(url):
+            log.warning("the OpenID provider names no %s that can be used", name)
+            raise IssuerUnreachable
+        return url
+
+
+class Issuer:
+    """The issuer of the settings, as far as this process knows it; `clock` counts seconds."""
+
+    def __init__(self, settings: OidcSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._worker = ThreadPoolExecutor(1, "issuer")
+        self._lock = threading.Lock()
+        self._known: Provider | None = None
+        self._look: Future[Provider] | None = None
+        self._looked_at = 0.0
+
+    def provider(self) -> Provider:
+        """What the issuer last said of itself; what is old is asked for anew, but not waited for.
+
+        Raises IssuerUnreachable when nothing is known yet.
+        """
+        if self._known is None:
+            return self._outcome(self._ask())
+        if self.clock() - self._looked_at >= FRESH:
+            self._ask()
+        return self._known
+
+    def key(self, kid: str | None) -> jwt.PyJWK | None:
+        """The key of this id; the issuer is asked for one that is not known, at most every 30 s.
+
+        Raises IssuerUnreachable when it must be asked and can't.
+        """
+        known = self.provider().key(kid)
+        return self._outcome(self._ask()).key(kid) if known is None else known
+
+    def _ask(self) -> "Future[Provider]":
+        """The look at the issuer that is under way, or the last one while it is recent, or else a new one."""
+        with self._lock:
+            rest = ASKED_EVERY if self._known else RETRIED_EVERY
+            if self._look is None or (self._look.done() and self.clock() - self._looked_at >= rest):
+                self._looked_at = self.clock()
+                self._look = self._worker.submit(self._look_up)
+            return self._look
+
+    def _outcome(self, look: "Future[Provider]") -> Provider:
+        since = self.clock() - self._looked_at
+        try:
+            return look.result(max(0.0, PATIENCE - since))
+        except FAILURES as error:
+            raise IssuerUnreachable((ASKED_EVERY if self._known else RETRIED_EVERY) - since) from error
+
+    def _look_up(self) -> Provider:
+        deadline = time.monotonic() + PATIENCE
+        try:
+            metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline)
+            if metadata.get("issuer") != self.settings.issuer:
+                raise ValueError(f"it calls itself {str(metadata.get('issuer'))[:200]!r}")
+            self._known = Provider(metadata, _keys(fetch(str(metadata.get("jwks_uri")), deadline)))
+        except FAILURES as error:
+            log.warning("the OpenID provider %s does not answer as it should: %r", self.settings.issuer, error)
+            raise
+        return self._known
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The issuer says itself where its things are; nobody is sent elsewhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+def fetch(url: str, deadline: float, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
+    """The JSON object at this address, asked for by POST if there is `data`, before a moment of `time.monotonic()`.
+
+    Raises one of FAILURES; HTTPError, which is one, tells a status.
+    """
+    if not is_private_url(url):
+        raise ValueError(f"{url[:200]!r} is no address that can be trusted")
+    told = {"Accept": "application/json", "User-Agent": f"Stockroom/{VERSION}", **(headers or {})}
+    request = urllib.request.Request(url, data, told)  # noqa: S310 - https, or http on this machine
+    body = bytearray()
+    try:
+        with _opener.open(request, timeout=max(0.01, deadline - time.monotonic())) as response:
+            while chunk := response.read1(CHUNK):
+                body += chunk
+                if len(body) > MAX_BYTES or time.monotonic() > deadline:
+                    raise TimeoutError("the answer is too long or too slow")
+    except HTTPError as error:
+        error.close()
+        raise
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("the answer is no JSON object")
+    return found
+
+
+def _keys(key_set: Mapping[str, Any]) -> dict[str | None, jwt.PyJWK]:
+    """The keys that can have signed a token; one that is of another kind, weak or damaged is left out."""
+    listed = key_set.get("keys")
+    if not isinstance(listed, list):
+        raise ValueError("the key set has no keys")
+    found = {}
+    for each in listed:
+        key = _key(each) if isinstance(each, dict) else None
+        kid = each.get("kid") if key else None
+        if key and (kid is None or isinstance(kid, str)):
+            found[kid] = key
+    return found
+
+
+def _key(told: Mapping[str, Any]) -> jwt.PyJWK | None:
+    """RSA of 2,048 bits or more for RS256, P-256 for ES256: the algorithm is the key's, never the token's choice."""
+    match told:
+        case {"kty": "RSA"}:
+            algorithm = "RS256"
+        case {"kty": "EC", "crv": "P-256"}:
+            algorithm = "ES256"
+        case _:
+            return None
+    if told.get("use", "sig") != "sig" or told.get("alg", algorithm) != algorithm:
+        return None
+    try:
+        key = jwt.PyJWK({name: told[name] for name in PUBLIC if name in told}, algorithm)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    return None if algorithm == "RS256" and key.key.key_size < MIN_RSA_BITS else key

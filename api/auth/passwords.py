@@ -1,0 +1,144 @@
+"""Passwords: hashed slowly, verified seldom, so that neither HTTP Basic nor a flood slows the service."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+import time
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from api.auth.password_policy import why_too_easy
+from server.affinity import away_from_home
+
+MIN_LENGTH = 12
+MAX_LENGTH = 128
+# scrypt with N=2^15, r=8, p=1 (RFC 7914): some 90 ms and 32 MiB a check.
+METHOD = "scrypt:32768:8:1"
+# How long a verdict is remembered after its last use, in seconds, and how many are.
+REMEMBERED_SECONDS = 300.0
+REMEMBERED = 2048
+# Threads of the service that passwords never get, so that tokens are always answered.
+FREE_THREADS = 2
+
+
+def hash_password(password: str) -> str:
+    """The slow, salted hash to store."""
+    return generate_password_hash(_normal(password), METHOD)
+
+
+def is_outdated(stored_hash: str) -> bool:
+    """Whether a hash was made by another method than today's."""
+    return not stored_hash.startswith(f"{METHOD}$")
+
+
+def weakness(password: str, username: str) -> str | None:
+    """Why the password is among the first that anybody would try, in words that follow its name; or None."""
+    return why_too_easy(_normal(password), username, MIN_LENGTH)
+
+
+def _normal(password: str) -> str:
+    """One form for what different keyboards send for the same letters (RFC 8265 section 4.2)."""
+    return unicodedata.normalize("NFC", password)
+
+
+class _Check(NamedTuple):
+    """One check, under way or done, and until when it is remembered."""
+
+    verdict: "Future[bool]"
+    until: float
+
+
+class PasswordVerifier:
+    """Verifies and hashes passwords for one process, in a bounded number of its `threads`.
+
+    A verdict is remembered under a keyed digest of user, stored hash and password, so a changed
+    password is never helped by an old verdict, and nothing that could be guessed at is kept.
+    Requests with the same password share one check. `slots` checks run at a time; some more
+    requests wait for them, and whoever finds no room is told to come again (429).
+    """
+
+    def __init__(self, threads: int = 8, slots: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._key = secrets.token_bytes(32)
+        self._nobodys_hash = f"{METHOD}${secrets.token_hex(8)}${secrets.token_hex(64)}"
+        self._room = threading.BoundedSemaphore(max(1, threads - FREE_THREADS))
+        self._slots = threading.BoundedSemaphore(slots or max(1, (os.cpu_count() or 1) // 2))
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._checks: OrderedDict[bytes, _Check] = OrderedDict()  # the one unused longest comes first
+
+    def hash(self, password: str) -> str:
+        """The hash to store for a new password. Raises TooManyRequests when there is no room."""
+        with self._admitted(), self._slots, away_from_home():
+            return hash_password(password)
+
+    def verify(self, username: str, stored_hash: str | None, password: str) -> bool:
+        """Whether the password is right; an unknown user (no hash) costs the same time as a known one.
+
+        Raises TooManyRequests when there is no room to check it.
+        """
+        password = _normal(password)
+        # A NUL at the end is the same to PBKDF2, and so to scrypt, as none (RFC 2104: keys are padded with them).
+        if len(password) > MAX_LENGTH or "\x00" in password:
+            return False
+        hash_ = stored_hash or self._nobodys_hash
+        key = self._digest(username, hash_, password)
+        known = self._recall(key)
+        if known and known.done():
+            return known.result()
+        with self._admitted():
+            mine: Future[bool] = Future()
+            check = self._recall(key, mine) or mine
+            if check is mine:
+                self._run(key, mine, hash_, password)
+            return check.result()
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        if not self._room.acquire(blocking=False):
+            raise TooManyRequests("Too many passwords are being checked; try again.", retry_after=1)
+        try:
+            yield
+        finally:
+            self._room.release()
+
+    def _run(self, key: bytes, mine: "Future[bool]", hash_: str, password: str) -> None:
+        try:
+            with self._slots, away_from_home():
+                verdict = check_password_hash(hash_, password)
+        except BaseException as error:
+            with self._lock:
+                self._checks.pop(key, None)
+            mine.set_exception(error)
+            raise
+        mine.set_result(verdict)
+
+    def _recall(self, key: bytes, new: "Future[bool] | None" = None) -> "Future[bool] | None":
+        """The check of this key, remembered anew; if there is none, `new` becomes it."""
+        now = self._clock()
+        with self._lock:
+            while self._checks and next(iter(self._checks.values())).until <= now:
+                self._checks.popitem(last=False)
+            known = self._checks.get(key)
+            verdict = known.verdict if known else new
+            if verdict:
+                self._checks[key] = _Check(verdict, now + REMEMBERED_SECONDS)
+                self._checks.move_to_end(key)
+            if len(self._checks) > REMEMBERED:
+                self._checks.popitem(last=False)
+            return verdict
+
+    def _digest(self, *parts: str) -> bytes:
+        digest = hmac.new(self._key, digestmod=hashlib.sha256)
+        for part in parts:
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(4, "big") + encoded)
+        return digest.digest()

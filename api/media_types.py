@@ -1,0 +1,8 @@
+"""The media types that this service reads and writes."""
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
+PROBLEM = "application/problem+json"  # RFC 9457
+CSV = "text/csv"  # RFC 4180
+NDJSON = "application/x-ndjson"
+MULTIPART = "multipart/form-data"

@@ -1,0 +1,87 @@
+"""Maintenance: while the file `maintenance` lies in the instance folder, the API answers 503."""
+
+import codecs
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask, current_app, request
+
+from api.errors import HttpRefusal
+from settings import Settings
+
+# How often a process looks for the file, and when clients are to come again, in seconds.
+LOOK_EVERY = 1.0
+RETRY_AFTER = 30
+DEFAULT_MESSAGE = "The service is being maintained; nothing was changed."
+SHOWN = 500
+
+
+class UnderMaintenance(HttpRefusal):
+    """503: an administrator has stopped the service for a while."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("maintenance", message, {"Retry-After": str(RETRY_AFTER)})
+
+
+class Sign:
+    """The file, looked at once in a while: a request between two looks costs a comparison of numbers."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next_look = float("-inf")
+        self._message: str | None = None
+
+    def message(self) -> str | None:
+        """What clients are told while maintenance is on; None while it is off."""
+        if self._clock() >= self._next_look:
+            with self._lock:
+                self._message = self._read()
+                self._next_look = self._clock() + LOOK_EVERY
+        return self._message
+
+    def put_up(self, message: str) -> None:
+        """Begin the maintenance; raises OSError where the folder can't be written."""
+        self._path.write_text(message, encoding="utf-8")
+
+    def take_down(self) -> None:
+        """End it, if it was on."""
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> str | None:
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError:  # it is there, and this process may not read it: on is the safe guess
+            return DEFAULT_MESSAGE
+        # An administrator's `echo … > maintenance` is UTF-16 in Windows PowerShell.
+        utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if utf_16 else "utf-8-sig", errors="replace")
+        return " ".join(text.split())[:SHOWN] or DEFAULT_MESSAGE
+
+
+def init_maintenance(app: Flask, settings: Settings) -> None:
+    """Put the sign before the API; health, metrics and the pages for people stay open."""
+    app.extensions["stockroom.maintenance"] = Sign(settings.instance_path / "maintenance")
+    app.before_request(_stand_before_the_api)
+
+
+def sign() -> Sign:
+    """The sign of the running application."""
+    found: Sign = current_app.extensions["stockroom.maintenance"]
+    return found
+
+
+def maintenance() -> str | None:
+    """What clients are told while maintenance is on; None while it is off."""
+    return sign().message()
+
+
+def _stand_before_the_api() -> None:
+    # A browser that asks whether it may ask (OPTIONS) is let through, or its page could not read the refusal.
+    if request.path.startswith("/api/") and request.method != "OPTIONS" and (message := maintenance()) is not None:
+        raise UnderMaintenance(message)

@@ -1,0 +1,137 @@
+"""How many requests a client may send, and how many sign-ins it may fail (draft-ietf-httpapi-ratelimit-headers).
+
+Counted in Redis where `RATE_LIMIT_STORAGE_URL` names one, so that several processes share the count; while
+Redis does not answer, each process counts in its own memory: a limit is never off, and never an error.
+"""
+
+import ipaddress
+import math
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import TooManyRequests
+
+from api.middleware.addresses import client_address
+from api.middleware.counters import MemoryCounter, RedisCounter, redis_of
+from models.people.secrets import hashed
+from models.principal import Principal
+from settings import Settings, SettingsError
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+class Window(NamedTuple):
+    """What a client has left of one limit: `remaining` until `seconds` from now, or it has gone beyond it."""
+
+    limit: "Limit"
+    remaining: int
+    seconds: int
+    exceeded: bool
+
+
+class Limit:
+    """So many per window, for each client; `rate` is as 600/minute."""
+
+    def __init__(self, policy: str, rate: str, redis: Any) -> None:
+        amount, _, unit = rate.partition("/")
+        self.policy = policy
+        self.rate = rate
+        self.amount = int(amount)
+        self.seconds = SECONDS[unit]
+        memory = MemoryCounter(self.seconds)
+        name = f"stockroom:{policy}:{self.seconds}"
+        self._counter = RedisCounter(redis, name, self.seconds, memory) if redis else memory
+
+    def look(self, who: str, *, count: int) -> Window:
+        """What `who` has left, after counting so many."""
+        number, seconds = self._counter.add(who, count)
+        return Window(self, max(0, self.amount - number), max(1, math.ceil(seconds)), number > self.amount)
+
+
+class Limits:
+    """The limits of one process; None where there is none."""
+
+    def __init__(self, settings: Settings) -> None:
+        redis = _redis(settings.rate_limit_storage_url)
+        self.requests = Limit("requests", settings.rate_limit, redis) if settings.rate_limit else None
+        self.sign_ins = Limit("sign-ins", settings.login_rate_limit, redis) if settings.login_rate_limit else None
+
+
+def init_limits(app: Flask, settings: Settings) -> None:
+    """Give the application its limits, and every answer the fields that tell of them. Raises SettingsError."""
+    app.extensions["stockroom.limits"] = Limits(settings)
+    app.after_request(_tell)
+
+
+def count_request(principal: Principal | None) -> None:
+    """Count a request of this principal, or of this address; raises TooManyRequests (429) beyond the limit."""
+    if limit := _limits().requests:
+        who = f"user {principal.user_id}" if principal else f"address {client_network()}"
+        _enforce(limit.look(who, count=1))
+
+
+def check_sign_in(username: str) -> None:
+    """Raises TooManyRequests when too many sign-ins with this name have failed from this address."""
+    if limit := _limits().sign_ins:
+        window = limit.look(_who_signs_in(username), count=0)
+        if window.remaining == 0:
+            _enforce(window._replace(exceeded=True))
+
+
+def count_failed_sign_in(username: str) -> None:
+    """Count a failed sign-in with this name from this address.
+
+    Raises TooManyRequests for one too many: of guesses that race, no more than the limit are told that they are wrong.
+    """
+    if limit := _limits().sign_ins:
+        _enforce(limit.look(_who_signs_in(username), count=1))
+
+
+def client_network() -> str:
+    """Whom an address limit is for: an IPv4 address, or the /64 that one IPv6 customer has to itself.
+
+    What a trusted proxy calls its client may be no address at all; then it is taken as it is.
+    """
+    address = client_address()
+    if address is None:
+        return hashed(request.remote_addr or "")
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _who_signs_in(username: str) -> str:
+    return f"address {client_network()} as {hashed(username.casefold())}"
+
+
+def _enforce(window: Window) -> None:
+    """Have the answer tell of this window, and refuse the request if it is one too many."""
+    g.setdefault("windows", {})[window.limit.policy] = window
+    if window.exceeded:
+        raise TooManyRequests(f"The limit is {window.limit.rate}; wait {window.seconds} s.", retry_after=window.seconds)
+
+
+def _tell(response: Response) -> Response:
+    windows: list[Window] = list(g.get("windows", {}).values())
+    if windows:
+        response.headers["RateLimit-Policy"] = ", ".join(
+            f'"{each.limit.policy}";q={each.limit.amount};w={each.limit.seconds}' for each in windows
+        )
+        response.headers["RateLimit"] = ", ".join(
+            f'"{each.limit.policy}";r={each.remaining};t={each.seconds}' for each in windows
+        )
+    return response
+
+
+def _limits() -> Limits:
+    found: Limits = current_app.extensions["stockroom.limits"]
+    return found
+
+
+def _redis(url: str) -> Any:
+    if url.startswith("memory:"):
+        return None
+    try:
+        return redis_of(url)
+    except ValueError as error:
+        raise SettingsError(f"RATE_LIMIT_STORAGE_URL names no Redis: {error}.") from error

@@ -1,0 +1,1 @@
+"""For whoever watches the service: logs, metrics, health, audit."""

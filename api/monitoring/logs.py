@@ -1,0 +1,69 @@
+"""Logging: one line an event, as text or as JSON, with the request's id, that nobody outside can forge."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from flask import has_request_context
+from pythonjsonlogger.json import JsonFormatter
+
+from api.monitoring.access_log import ACCESS, open_access_log
+from api.monitoring.log_lines import escaped, without_tokens
+from api.request_id import request_id
+from models.values import rfc3339
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+
+
+class _RequestId(logging.Filter):
+    """Adds the id of the request under way, or `-`, where a line does not bring its own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not hasattr(record, "request_id"):
+            record.request_id = request_id() if has_request_context() else "-"
+        return True
+
+
+class _OneLine(logging.Formatter):
+    """Escapes control characters and indents what follows a message, so that input can't begin a line of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
+        return escaped(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        message, *traceback = super().format(record).split("\n")
+        return without_tokens("\n    ".join((message, *map(escaped, traceback))))
+
+
+class _JsonLine(JsonFormatter):
+    """One JSON object a line, in ASCII: whatever a message holds, no reader of lines finds another line in it."""
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        log_data["time"] = rfc3339(datetime.fromtimestamp(record.created, UTC))
+        log_data |= {"level": record.levelname, "logger": record.name}
+        super().add_fields(log_data, record, message_dict)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_tokens(super().format(record))
+
+
+def line_handler(stream: TextIO, log_format: str = "text") -> logging.Handler:
+    """A handler that writes our lines to `stream`, as `text` or as `json`."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_JsonLine() if log_format == "json" else _OneLine(FORMAT))
+    handler.addFilter(_RequestId())
+    return handler
+
+
+def init_logs(level: str, log_format: str) -> None:
+    """Send the log of this process to stderr; called once, by the program that serves. Requests are told at INFO."""
+    # What no line of ours tells need not be found out for each: the caller above all (the standard library's
+    # "Logging HOWTO", Optimization).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if hasattr(sys.stderr, "reconfigure"):
+        sys.stderr.reconfigure(errors="backslashreplace")  # a cp1252 console can't show everything
+    logging.basicConfig(level=level, handlers=[line_handler(sys.stderr, log_format)], force=True)
+    if sys.stderr and logging.getLogger(ACCESS).isEnabledFor(logging.INFO):  # Windows may start us without a console
+        open_access_log(sys.stderr, log_format)

@@ -1,0 +1,1 @@
+"""What comes in: parsers, strict types, bodies, files."""

@@ -1,0 +1,110 @@
+"""Reading a JSON body strictly: UTF-8, one object, no key twice, numbers exact (RFC 8259, RFC 7493)."""
+
+import json
+from collections import Counter
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flask import Request, g
+from werkzeug.exceptions import UnsupportedMediaType
+
+from api.errors import Unreadable
+from api.media_types import JSON, MERGE_PATCH
+from api.requests.text import shown
+
+MAX_DEPTH = 32
+MAX_DIGITS = 100  # characters of one number
+
+
+def json_body(request: Request) -> dict[str, Any]:
+    """The body as a dict, floats as Decimal; an empty body is `{}` and was not one (see `has_body`).
+
+    Raises UnsupportedMediaType (415), Unreadable (400) or RequestEntityTooLarge (413).
+    """
+    if "json_body" not in g:
+        g.json_body = _read(request) if has_body(request) else {}
+    body: dict[str, Any] = g.json_body
+    return body
+
+
+def has_body(request: Request) -> bool:
+    """Whether the client sent any body at all."""
+    announced = request.environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in request.environ
+    return bool(announced and request.get_data())
+
+
+def _read(request: Request) -> dict[str, Any]:
+    accepted = (JSON, MERGE_PATCH) if request.method == "PATCH" else (JSON,)
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if request.mimetype not in accepted or charset.lower() not in ("utf-8", "utf8"):
+        sent = shown(request.headers.get("Content-Type", "")) or "none"
+        raise UnsupportedMediaType(f"The Content-Type must be {' or '.join(accepted)} in UTF-8; it is {sent}.")
+    try:
+        body = parse_json(request.get_data().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Unreadable("malformed_json", "The body is not UTF-8.") from None
+    except NotJson as error:
+        raise Unreadable("malformed_json", f"The body {error}.") from None
+    if not isinstance(body, dict):
+        raise Unreadable("not_an_object", 'The body must be a JSON object, as {"name": "value"}.')
+    return body
+
+
+class NotJson(ValueError):
+    """A text is no JSON that can be kept exactly; the words follow the name of what holds it."""
+
+
+def parse_json(text: str) -> Any:
+    """The value of one JSON text, floats as Decimal; raises NotJson."""
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        raise NotJson(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if text.count("[") + text.count("{") > MAX_DEPTH:  # fewer are not nested deeper
+        _check_depth(value, MAX_DEPTH)
+    return value
+
+
+def _number(text: str) -> int | Decimal:
+    """The number as it was written: whole, or exact with its decimals."""
+    try:
+        if len(text) <= MAX_DIGITS:
+            return int(text) if text.lstrip("-").isdigit() else Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits
+        pass
+    raise NotJson("has a number that is too long")
+
+
+def _no_constant(name: str) -> None:
+    raise NotJson(f"is not JSON: {name} is no JSON number")
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        twin, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise NotJson(f"names {shown(twin)!r} twice")
+    return members
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if depth == 0:
+        raise _too_deep()
+    for part in value.values() if isinstance(value, dict) else value:
+        _check_depth(part, depth - 1)
+
+
+def _too_deep() -> NotJson:
+    return NotJson(f"is nested deeper than {MAX_DEPTH} levels")
+
+
+_decoder = json.JSONDecoder(
+    parse_int=_number,
+    parse_float=_number,
+    parse_constant=_no_constant,
+    object_pairs_hook=_no_twins,
+)

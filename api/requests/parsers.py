@@ -1,0 +1,244 @@
+"""Forms: what a method takes, declared once and hung on it; reqparse made strict.
+
+Nothing is coerced or ignored, and all faults are told at once. `StrictResource` reads the form before
+the method runs; a method without one takes nothing at all.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from flask import Request
+from flask import request as current_request
+from flask_restful import reqparse
+from flask_restful.reqparse import Namespace
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+
+from api.errors import InvalidInput, Unreadable, fault
+from api.requests.bodies import has_body, json_body
+from api.requests.text import shown
+from api.requests.types import InvalidValue, InvalidValues, kind_of, schema_of, text_schema_of
+from models.shapes import Shape
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+Check = Callable[[Namespace], Iterable[InvalidValue]]
+
+NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
+# A body of 2 MiB can name 200,000 unknown fields; nobody reads that many faults.
+MAX_UNKNOWN = 100
+
+
+class _Argument(reqparse.Argument):  # type: ignore[misc] # Flask-RESTful has no types
+    """One named input; its type gets the value alone and refuses it by raising InvalidValues."""
+
+    def __init__(self, name: str, type: Any, *, help: str = "", **options: Any) -> None:  # noqa: A002
+        super().__init__(name, type=type, **options)
+        self.description = help
+
+    def parse(self, source: Mapping[str, Any], bundle_errors: bool = True) -> tuple[Any, bool]:
+        """The value, and whether it belongs to the arguments; raises InvalidValues.
+
+        Unlike reqparse's own, it takes no other exception for a refusal.
+        """
+        if self.name in source:
+            return self.convert(source[self.name]), True
+        if self.required:
+            raise InvalidValue("required", "is required")
+        return self.default, bool(self.store_missing)
+
+
+class Field(_Argument):
+    """A member of the JSON body; left out of the arguments when the client left it out."""
+
+    def __init__(self, name: str, type: Any, *, nullable: bool = False, **options: Any) -> None:  # noqa: A002
+        super().__init__(name, type, nullable=nullable, store_missing=False, **options)
+
+    def convert(self, value: Any) -> Any:
+        if value is None and self.nullable:
+            return None
+        if value is None:
+            raise InvalidValue("null", "must not be null")
+        return self.type(value)
+
+    def schema(self) -> Shape:
+        """The JSON Schema of the member."""
+        schema = schema_of(self.type)
+        if self.nullable:
+            schema = {"anyOf": [schema, {"type": "null"}]}
+        return {**schema, "description": self.description} if self.description else schema
+
+
+class QueryField(_Argument):
+    """A parameter of the query string; its default stands in when the client left it out."""
+
+    def __init__(self, name: str, type: Any, *, default: Any = None, **options: Any) -> None:  # noqa: A002
+        super().__init__(name, type, default=default, **options)
+
+    def convert(self, value: str) -> Any:
+        return self.type.from_text(value)
+
+    def schema(self) -> Shape:
+        """The JSON Schema of the parameter."""
+        schema = text_schema_of(self.type)
+        return schema if self.default in (None, "") else {**schema, "default": self.default}
+
+
+class Form(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
+    """What one method takes; `refused` names fields that exist but are not for the client to set,
+    `check` finds the faults that no single field shows, and `rules` says of those what JSON Schema can.
+
+    `example` is a body that shows the fields in use. `media` is what the body is if it is no JSON object.
+    """
+
+    media: Mapping[str, Any] = {}
+
+    def __init__(
+        self,
+        *arguments: _Argument,
+        refused: Mapping[str, tuple[str, str]] | None = None,
+        check: Check | None = None,
+        rules: Mapping[str, Any] | None = None,
+        example: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(bundle_errors=True)
+        self.check = check
+        self.rules = rules or {}
+        self.example = example
+        self.args = list(arguments)
+        self.refused = refused or {}
+        self.fields = {field.name: field for field in arguments if isinstance(field, Field)}
+        self.query = {field.name: field for field in arguments if isinstance(field, QueryField)}
+
+    def merge_patch(self, *, example: Mapping[str, Any] | None = None, **types: Any) -> "Form":
+        """The same form for a merge patch (RFC 7396): every field may be missing, and null unsets
+        those that are not required; `types` replaces the type of some."""
+        return Form(
+            *(
+                Field(
+                    field.name,
+                    types.get(field.name, field.type),
+                    nullable=not field.required,
+                    help=field.description,
+                )
+                for field in self.fields.values()
+            ),
+            refused=self.refused,
+            example=example,
+        )
+
+    def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
+        """The arguments of this request; raises InvalidInput with every fault, or Unreadable."""
+        request = req or current_request
+        parameters: MultiDict[str, str] = NO_PARAMETERS
+        if request.query_string:
+            _check_utf8(request)
+            parameters = request.args
+        self._check_body(request)
+        try:
+            return self.read(json_body(request) if self.fields else {}, parameters)
+        except InvalidValues as error:
+            raise InvalidInput([fault(found.part, found.code, str(found)) for found in error.faults]) from None
+
+    def read(self, members: Mapping[str, Any], parameters: MultiDict[str, str] = NO_PARAMETERS) -> Namespace:
+        """The arguments in a JSON object and in query parameters; raises InvalidValues with every fault."""
+        faults = [
+            *islice(self._unknown_parameters(parameters), MAX_UNKNOWN),
+            *islice(self._unknown_fields(members), MAX_UNKNOWN),
+        ]
+        arguments = Namespace()
+        for argument in self.args:
+            try:
+                value, belongs = argument.parse(members if argument.name in self.fields else parameters)
+            except InvalidValues as error:
+                faults += error.within(argument.name)
+            else:
+                if belongs:
+                    arguments[argument.name] = value
+        if self.check and not faults:
+            faults += self.check(arguments)
+        if faults:
+            raise InvalidValues(faults)
+        return arguments
+
+    def schema(self) -> Shape:
+        """The JSON Schema of the body."""
+        return {
+            "type": "object",
+            "properties": {name: field.schema() for name, field in self.fields.items()},
+            "required": [name for name, field in self.fields.items() if field.required],
+            "additionalProperties": False,
+            **self.rules,
+        }
+
+    def _check_body(self, request: Request) -> None:
+        if not self.fields and has_body(request) and json_body(request) != {}:
+            raise Unreadable("unexpected_body", f"{request.method} takes no body here.")
+        if self.needs_body(request.method) and not has_body(request):
+            raise Unreadable("malformed_json", "The body is empty; it must be a JSON object.")
+
+    def needs_body(self, method: str) -> bool:
+        """Whether a request must have a body: for a field that is required, and because no patch is no patch."""
+        return any(field.required for field in self.fields.values()) or bool(self.fields and method == "PATCH")
+
+    def _unknown_parameters(self, parameters: MultiDict[str, str]) -> Iterable[InvalidValue]:
+        for name, values in parameters.lists():
+            if name not in self.query:
+                yield unknown(name, self.query, "unknown_parameter", "query parameter")
+            elif len(values) > 1:
+                yield InvalidValue("repeated", "must be given once", name)
+
+    def _unknown_fields(self, members: Mapping[str, Any]) -> Iterable[InvalidValue]:
+        for name in members:
+            if name in self.refused:
+                yield InvalidValue(*self.refused[name], name)
+            elif name not in self.fields:
+                yield unknown(name, self.fields, "unknown_field", "field")
+
+
+class Record:
+    """The type of a JSON object inside the body, checked by a form of its own."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+
+    def __call__(self, value: Any) -> Namespace:
+        if not isinstance(value, dict):
+            raise InvalidValue("wrong_type", f"must be an object, not {kind_of(value)}")
+        return self.form.read(value)
+
+    def schema(self) -> Shape:
+        return self.form.schema()
+
+
+NOTHING = Form()
+
+
+def _check_utf8(request: Request) -> None:
+    """Refuse a query of other bytes: Werkzeug would read them as something that nobody sent."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise Unreadable("bad_request", "The query is not UTF-8.") from None
+
+
+def takes(form: Form) -> Callable[[Method], Method]:
+    """Hang a form on a method: it then gets the arguments as its first parameter."""
+
+    def hang(method: Method) -> Method:
+        method.form = form  # type: ignore[attr-defined]
+        return method
+
+    return hang
+
+
+def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidValue:
+    """The fault of a name that nobody knows, with the nearest one that is."""
+    names = list(known)
+    near = get_close_matches(name[:100].lower(), names, n=1)
+    if near:
+        hint = f"; did you mean {near[0]!r}?"
+    else:
+        hint = f"; known are {', '.join(names)}" if names else "; there are none here"
+    return InvalidValue(code, f"is not a {what} of this request{hint}", shown(name))

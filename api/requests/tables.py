@@ -1,0 +1,170 @@
+"""Tables as text: CSV (RFC 4180) and JSON lines, written and read.
+
+A cell that a spreadsheet would run as a formula is written with an apostrophe before it, and read without.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import partial
+from itertools import chain
+from typing import Any, NamedTuple, TextIO
+
+from api.requests.bodies import NotJson, parse_json
+from api.requests.text import shown
+
+# What begins a formula in one spreadsheet or another; an apostrophe makes text of it.
+FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are their full-width forms
+APOSTROPHE = "'"
+DELIMITERS = ",;\t"
+# Excel's own line before the header, which names the delimiter.
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
+# The longest item has a description of 4,000 characters and 50 attributes of 1,000.
+MAX_CELL = 1024 * 1024
+MAX_LINE = 4 * MAX_CELL
+
+csv.field_size_limit(MAX_CELL)
+
+
+class Record(NamedTuple):
+    """One record of a file: the line it begins at, and its values by column."""
+
+    line: int
+    values: dict[str, Any]
+
+
+class RecordFault(NamedTuple):
+    """What is wrong with a record, or a cell of it; the words follow the column's name, if there is one."""
+
+    line: int
+    column: str
+    value: str
+    code: str
+    words: str
+
+
+Records = Iterator[Record | RecordFault]
+
+
+def restored(cell: str) -> str:
+    """The text of a cell that `harmless` made."""
+    if cell[:1] == APOSTROPHE and cell[1:2] and cell[1] in FORMULA + APOSTROPHE:
+        return cell[1:]
+    return cell
+
+
+def read_json_lines(file: TextIO) -> Records:
+    """The objects of a file that has one on each line; blank lines are passed over."""
+    line = 0
+    try:
+        for line, text in enumerate(_lines(file), 1):
+            if text.strip():
+                yield _record_of(line, text.strip())
+    except (csv.Error, UnicodeDecodeError) as error:
+        yield RecordFault(line + 1, "", "", "malformed_json", f"The file can't be read from here on: {error}")
+
+
+def _record_of(line: int, text: str) -> Record | RecordFault:
+    try:
+        value = parse_json(text)
+    except NotJson as error:
+        return RecordFault(line, "", text, "malformed_json", f"The line {error}")
+    if isinstance(value, dict):
+        return Record(line, value)
+    return RecordFault(line, "", text, "not_an_object", "The line must be a JSON object")
+
+
+def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> Records:
+    """The records of a CSV file, opened with `newline=""`, whose header names some of these columns,
+    and the required ones.
+
+    The delimiter is the one that makes most of the header; blank records are passed over. After a fault
+    of the header, or a quote that goes wrong, nothing more is read.
+    """
+    table = _Table(file, columns)
+    try:
+        names = table.header()
+        faults = list(_faults_of_header(names, columns, required, table.line))
+        yield from faults
+        if not faults:
+            yield from table.records(names)
+    except csv.Error as error:
+        words = f"The record can't be read, nor what follows: {error}; is a double quote missing, or not doubled?"
+        yield RecordFault(table.line, "", "", "malformed_csv", words)
+    except UnicodeDecodeError as error:
+        yield RecordFault(table.line, "", "", "bad_encoding", f"The text breaks off: {error.reason} ({error.encoding})")
+
+
+class _Table:
+    """A CSV file being read; `line` is where the record at hand begins."""
+
+    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
+        self.line = 1
+        lines = _lines(file)
+        first, separator = "", None
+        self.above = -1
+        while not first.strip(" \r\n") and (first := next(lines, "")):
+            self.above += 1
+            if self.above == 0 and (separator := SEPARATOR_LINE.fullmatch(first)):
+                first = ""
+        delimiter = separator[1] if separator else _delimiter_of(first, columns)
+        self.above = max(self.above, 0)
+        self.reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+
+    def header(self) -> list[str]:
+        """The names of the columns, without the empty ones that spreadsheets leave at the end."""
+        names = self._next() or []
+        while names and not names[-1]:
+            names.pop()
+        return names
+
+    def records(self, names: Sequence[str]) -> Records:
+        width = len(names)
+        while (found := self._next()) is not None:
+            if not any(found):
+                continue
+            if len(found) < width or any(found[width:]):
+                words = f"The record has {len(found)} cells, the header {width}; is a delimiter missing, or a quote?"
+                yield RecordFault(self.line, "", found[0], "wrong_length", words)
+            else:
+                texts = [restored(cell) if cell[:1] == APOSTROPHE else cell for cell in found]
+                yield Record(self.line, dict(zip(names, texts, strict=False)))
+
+    def _next(self) -> list[str] | None:
+        self.line = self.above + self.reader.line_num + 1
+        return next(self.reader, None)
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file; raises csv.Error for one that would fill the memory."""
+    for line in iter(partial(file.readline, MAX_LINE), ""):
+        if len(line) == MAX_LINE:
+            raise csv.Error(f"a line has more than {MAX_LINE} characters")
+        yield line
+
+
+def _delimiter_of(header: str, columns: Sequence[str]) -> str:
+    """The delimiter by which most of the header's names are known; if none are, the most frequent."""
+
+    def merit(delimiter: str) -> tuple[int, int]:
+        names = [name.strip('" \r\n') for name in header.split(delimiter)]
+        return len(set(names).intersection(columns)), len(names)
+
+    return max(DELIMITERS, key=merit)
+
+
+def _faults_of_header(names: Sequence[str], columns: Sequence[str], required: Sequence[str], line: int) -> Records:
+    if not names:
+        yield RecordFault(line, "", "", "required", "The file is empty; its first line must name the columns")
+        return
+    for name in required:
+        if name not in names:
+            yield RecordFault(line, name, "", "required", "is missing among the columns")
+    for index, name in enumerate(names):
+        if name not in columns:
+            near = get_close_matches(name[:100].strip().lower(), columns, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(columns)}"
+            yield RecordFault(line, shown(name), name, "unknown_column", f"is not a column of this table; {hint}")
+        elif name in names[:index]:
+            yield RecordFault(line, name, name, "repeated", "must be named once")

@@ -1,0 +1,88 @@
+"""The strict types of text: one line or several, and the SKU."""
+
+import re
+from typing import Any
+
+from api.requests.types import InvalidValue, Json, kind_of
+
+# Control characters, surrogates, and the two separators that end a line in some readers only.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+UNPRINTABLE_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# The same rules for schemas, in the syntax of ECMA-262: text of lines, and one line without blanks around it.
+LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+_INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+_OUTER = _INNER.replace("]", r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+LINE_PATTERN = f"^({_OUTER}({_INNER}*{_OUTER})?)?$"
+# What no SKU may contain: what can't be seen, what is a blank but not the common one, and what means nothing to others
+# (private use, U+FFFD). Named one by one, because each version of Python has tables of Unicode of its own.
+_UNSEEN = (
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff"
+    r"\ufff0-\uffff"
+)
+UNSEEN = re.compile(f"[{_UNSEEN}]")
+SKU_PATTERN = f"^[^ {_UNSEEN}]([^{_UNSEEN}]*[^ {_UNSEEN}])?$"
+
+
+class Text:
+    """A string without control characters or surrogates; one line has no blanks around it."""
+
+    def __init__(
+        self, max_length: int, min_length: int = 0, *, lines: bool = False, pattern: str = "", pattern_words: str = ""
+    ) -> None:
+        self.max_length = max_length
+        self.min_length = min_length
+        self.lines = lines
+        self.pattern = re.compile(pattern) if pattern else None
+        self.pattern_words = pattern_words
+
+    def __call__(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise InvalidValue("wrong_type", f"must be a string, not {kind_of(value)}")
+        if len(value) < self.min_length:
+            raise InvalidValue("too_short", f"must have {self.min_length} or more characters")
+        if len(value) > self.max_length:
+            raise InvalidValue("too_long", f"must have at most {self.max_length} characters; it has {len(value)}")
+        if (UNPRINTABLE_BUT_LINES if self.lines else UNPRINTABLE).search(value):
+            raise InvalidValue("bad_characters", "must not contain control characters or lone surrogates")
+        if not self.lines and value != value.strip():
+            raise InvalidValue("bad_characters", "must not begin or end with a blank")
+        if self.pattern and not self.pattern.fullmatch(value):
+            raise InvalidValue("bad_format", self.pattern_words)
+        return value
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        schema: Json = {"type": "string", "maxLength": self.max_length}
+        if self.min_length:
+            schema["minLength"] = self.min_length
+        printable = LINES_PATTERN if self.lines else LINE_PATTERN
+        if self.pattern:
+            schema["allOf"] = [{"pattern": printable}, {"pattern": f"^{self.pattern.pattern}$"}]
+        else:
+            schema["pattern"] = printable
+        return schema
+
+
+class Sku(Text):
+    """A stock keeping unit: printable characters, blanks and slashes inside."""
+
+    def __init__(self, max_length: int) -> None:
+        super().__init__(max_length, 1)
+
+    def __call__(self, value: Any) -> str:
+        text = super().__call__(value)
+        if UNSEEN.search(text):
+            raise InvalidValue("bad_characters", "must have printable characters only")
+        return text
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        return {**super().schema(), "pattern": SKU_PATTERN}
+
+
+def shown(name: str, length: int = 64) -> str:
+    """A name that came from outside, short and printable, for a message."""
+    cut = name if len(name) <= length else f"{name[:length]}…"
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cut)

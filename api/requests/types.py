@@ -1,0 +1,198 @@
+"""The strict input types: each checks a value and cleans nothing; what does not fit is refused in words.
+
+A type is called with a value of the JSON body; `from_text` reads the same from a query parameter.
+Both raise InvalidValues, whose words follow the field's name: "must be a whole number".
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from models.values import MONEY_PLACES, MONEY_SCALE
+
+Json = dict[str, Any]
+
+RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+TIME_PATTERN = (
+    r"^(19[0-9]{2}|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+
+class InvalidValues(ValueError):
+    """A value does not fit, for one reason or for several."""
+
+    def __init__(self, faults: Sequence["InvalidValue"]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+    def within(self, name: str) -> list["InvalidValue"]:
+        """The same faults, seen from the object or list that holds the value under this name."""
+        return [InvalidValue(fault.code, str(fault), _joined(name, fault.part)) for fault in self.faults]
+
+
+class InvalidValue(InvalidValues):
+    """The one fault of a value; `code` is stable, the words follow the field's name.
+
+    `part` says where inside the field, as `[3]` or `.colour`.
+    """
+
+    def __init__(self, code: str, words: str, part: str = "") -> None:
+        ValueError.__init__(self, words)
+        self.faults = [self]
+        self.code = code
+        self.part = part
+
+
+def _joined(name: str, part: str) -> str:
+    return f"{name}{part}" if not part or part[0] in ".[" else f"{name}.{part}"
+
+
+class Integer:
+    """A whole number; `5.0`, `"5"` and `true` are none."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def __call__(self, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InvalidValue("wrong_type", f"must be a whole number, not {kind_of(value)}")
+        if value < self.minimum:
+            raise InvalidValue("too_small", f"must be {self.minimum} or more")
+        if value > self.maximum:
+            raise InvalidValue("too_large", f"must be {self.maximum} or less")
+        return value
+
+    def from_text(self, text: str) -> int:
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,18})", text):
+            raise InvalidValue("wrong_type", "must be a whole number")
+        return self(int(text))
+
+    def schema(self) -> Json:
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+
+class Amount:
+    """An exact decimal amount of 0 or more, as `"12.50"` or as the JSON number 12.5; never rounded."""
+
+    def __init__(self, maximum: Decimal) -> None:
+        self.maximum = maximum
+
+    def __call__(self, value: Any) -> Decimal:
+        if isinstance(value, str):
+            return self.from_text(value)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise InvalidValue("wrong_type", f"must be an amount as '12.50', not {kind_of(value)}")
+        return self._checked(Decimal(value) or Decimal(0))  # JSON may write zero as -0.0 or 0e99
+
+    def from_text(self, text: str) -> Decimal:
+        if not re.fullmatch(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", text):
+            raise InvalidValue("wrong_type", "must be an amount as '12.50'")
+        return self._checked(Decimal(text))
+
+    def _checked(self, amount: Decimal) -> Decimal:
+        if amount.is_signed():
+            raise InvalidValue("too_small", "must be 0 or more")
+        if amount.adjusted() > self.maximum.adjusted() or amount > self.maximum:
+            raise InvalidValue("too_large", f"must be {self.maximum} or less")
+        exact = amount.quantize(1 / MONEY_SCALE)
+        if exact != amount:  # compared to the last digit, unlike normalize(), which rounds to 28 of them
+            raise InvalidValue("too_many_decimals", f"must have at most {MONEY_PLACES} decimals")
+        return exact
+
+    def schema(self) -> Json:
+        number = {"type": "number", "minimum": 0, "maximum": float(self.maximum), "multipleOf": float(1 / MONEY_SCALE)}
+        return {"anyOf": [self.text_schema(), number], "examples": ["12.50"]}
+
+    def text_schema(self) -> Json:
+        """The JSON Schema of the amount as text, with zeros before and after it as long as they fit."""
+        whole = self.maximum.adjusted() + 1
+        before, after = f"0{{0,{20 - whole}}}", f"0{{0,{20 - MONEY_PLACES}}}"
+        pattern = rf"^{before}[0-9]{{1,{whole}}}(\.[0-9]{{1,{MONEY_PLACES}}}{after})?$"
+        return {"type": "string", "pattern": pattern}
+
+
+class Boolean:
+    """`true` or `false`, nothing else."""
+
+    def __call__(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise InvalidValue("wrong_type", f"must be true or false, not {kind_of(value)}")
+        return value
+
+    def from_text(self, text: str) -> bool:
+        if text not in ("true", "false"):
+            raise InvalidValue("wrong_type", "must be true or false")
+        return text == "true"
+
+    def schema(self) -> Json:
+        return {"type": "boolean"}
+
+
+class Choice:
+    """One of a few words."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __call__(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise InvalidValue("not_a_choice", f"must be one of {', '.join(self.choices)}")
+        return value
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        return {"type": "string", "enum": list(self.choices)}
+
+
+class Timestamp:
+    """A moment with its zone (RFC 3339 section 5.6), to the microsecond; answered in UTC."""
+
+    def __call__(self, value: Any) -> datetime:
+        if not isinstance(value, str):
+            raise InvalidValue("wrong_type", f"must be a time as '2026-01-31T08:00:00Z', not {kind_of(value)}")
+        return self.from_text(value)
+
+    def from_text(self, text: str) -> datetime:
+        if not RFC3339.fullmatch(text):
+            raise InvalidValue("bad_format", "must be a time with its zone, as '2026-01-31T08:00:00Z' (RFC 3339)")
+        try:
+            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise InvalidValue("bad_format", "must be a time that the calendar has") from None
+        if not EARLIEST <= moment <= LATEST:
+            raise InvalidValue("bad_format", f"must lie between the years {EARLIEST.year} and {LATEST.year}")
+        return moment
+
+    def schema(self) -> Json:
+        return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN}
+
+
+def schema_of(type_: Any) -> Json:
+    """The JSON Schema of what a type accepts in a JSON body."""
+    schema: Json = type_.schema()
+    return schema
+
+
+def text_schema_of(type_: Any) -> Json:
+    """The JSON Schema of what a type accepts in a query parameter."""
+    schema: Json = type_.text_schema() if hasattr(type_, "text_schema") else type_.schema()
+    return schema
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for a message to a client."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {int: "a number", Decimal: "a decimal number", str: "a string", list: "a list"}
+    return names.get(type(value), "an object")

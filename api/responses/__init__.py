@@ -1,0 +1,1 @@
+"""What goes out: representations, entity tags, pages, tables."""

@@ -1,0 +1,179 @@
+"""Pages of a collection: numbered and counted, or by a cursor whose cost does not grow with depth.
+
+A cursor holds the sort keys of the row it stands at (keyset pagination), signed so that nobody can
+make one up; a row that is there throughout a walk by a sort that does not change appears once.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import current_app, request
+from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import BigInteger, ColumnElement, Integer, Row, and_, bindparam, func, or_, select
+
+from api.errors import InvalidInput, Unreadable, fault
+from api.requests import types
+from api.requests.parsers import QueryField
+from api.requests.types import Choice
+from models.database.reading import AnySelect, Selection, question
+from models.values import rfc3339
+
+MAX_LIMIT = 200
+DEFAULT_LIMIT = 50
+MAX_PAGE = 2**31 - 1
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+Represent = Callable[[Any], dict[str, Any]]
+
+
+class _CursorText:
+    """A cursor is opaque: whatever is wrong with it is found where it is read."""
+
+    def from_text(self, text: str) -> str:
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+class Paging:
+    """How one collection is sorted and paged; `fields` go into its form.
+
+    `sorts` maps each name a client may sort by to its column; the id decides ties.
+    """
+
+    def __init__(self, id_column: Any, sorts: Mapping[str, Any], default: str = "id") -> None:
+        self.id_column = id_column
+        self._signer_with = lru_cache(2)(lambda keys: URLSafeSerializer(keys, salt=f"cursor of {id_column}"))
+        self.sorts: dict[str, ColumnElement[Any]] = {"id": id_column, **sorts}
+        choices = [direction + name for name in self.sorts for direction in ("", "-")]
+        self.fields = (
+            QueryField("sort", Choice(*choices), default=default, help="`-` sorts downwards; ties by id."),
+            QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows a page."),
+            QueryField("page", types.Integer(1, MAX_PAGE), help="The page by number, counted."),
+            QueryField("cursor", _CursorText(), help="The page by cursor, not counted; empty to begin."),
+        )
+
+    def page_of(self, selection: Selection, args: Mapping[str, Any], represent: Represent) -> Answer:
+        """The page that `args` asks for, its rows made by `represent`, with its Link header."""
+        sort, limit, page, cursor = args["sort"], args["limit"], args["page"], args["cursor"]
+        if page is not None and cursor is not None:
+            raise InvalidInput([fault("cursor", "exclusive", "can't be given together with page")])
+        if cursor is not None:
+            return self._by_cursor(selection, sort, limit, cursor, represent)
+        return self._by_number(selection, sort, limit, page or 1, represent)
+
+    def _by_number(self, selection: Selection, sort: str, limit: int, page: int, represent: Represent) -> Answer:
+        query, values = selection
+        before = (page - 1) * limit
+        rows = question(self._numbered, query, sort).rows(**values, row_limit=limit, row_offset=before)
+        is_last = 0 < len(rows) < limit  # which tells how many there are
+        total = before + len(rows) if is_last else question(self._counted, query).rows(**values)[0].total
+        pages = -(-total // limit)
+        links = {"first": {"page": 1}, "last": {"page": max(pages, 1)}}
+        if page > 1:
+            links["prev"] = {"page": max(min(page - 1, pages), 1)}
+        if page < pages:
+            links["next"] = {"page": page + 1}
+        body = {
+            "data": [represent(row) for row in rows],
+            "total_items": total,
+            "total_pages": pages,
+            "current_page": page,
+            "limit": limit,
+            "next_cursor": self._cursor(sort, rows[-1]) if page < pages and rows else None,
+        }
+        return body, 200, _link_header(links)
+
+    def _by_cursor(self, selection: Selection, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
+        key, backward = self._read_cursor(sort, cursor) if cursor else (None, False)
+        wanted = question(self._beyond, selection.query, sort, backward, key is not None)
+        rows = wanted.rows(**selection.values, **(key or {}), row_limit=limit + 1)
+        more, rows = len(rows) > limit, rows[:limit]
+        if backward:
+            rows.reverse()
+        has_next, has_prev = (True, more) if backward else (more, key is not None)
+        following = self._cursor(sort, rows[-1]) if rows and has_next else None
+        links: dict[str, dict[str, Any]] = {"first": {"cursor": ""}}
+        if rows and has_prev:
+            links["prev"] = {"cursor": self._cursor(sort, rows[0], backward=True)}
+        if following:
+            links["next"] = {"cursor": following}
+        body = {"data": [represent(row) for row in rows], "next_cursor": following}
+        return body, 200, _link_header(links)
+
+    def _counted(self, query: AnySelect) -> AnySelect:
+        # What is joined adds names to the rows and never changes their number.
+        number = func.count().label("total")
+        return select(number).select_from(self.id_column.table).where(*query._where_criteria)
+
+    def _numbered(self, query: AnySelect, sort: str) -> AnySelect:
+        return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=BigInteger()))
+
+    def _key(self, sort: str, backward: bool = False) -> tuple[ColumnElement[Any], bool]:
+        """The column to sort by, and whether what follows in this direction is less."""
+        return self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
+
+    def _beyond(self, query: AnySelect, sort: str, backward: bool, from_key: bool) -> AnySelect:
+        """The rows after (or before) the key of a cursor, `key_value` and `key_id`, or from the first (or last) on."""
+        column, less = self._key(sort, backward)
+        if from_key:
+            value = bindparam("key_value", type_=column.type)
+            strictly: ColumnElement[bool] = column < value if less else column > value
+            if column is not self.id_column:
+                # The first condition is implied by the second; it is what an index can be entered by.
+                reach = column <= value if less else column >= value
+                row_id = bindparam("key_id", type_=BigInteger())
+                tie = self.id_column < row_id if backward else self.id_column > row_id
+                strictly = and_(reach, or_(strictly, tie))
+            query = query.where(strictly)
+        return self._sorted(query, sort, backward)
+
+    def _sorted(self, query: AnySelect, sort: str, backward: bool) -> AnySelect:
+        column, less = self._key(sort, backward)
+        first = column.desc() if less else column.asc()
+        ties = self.id_column.desc() if backward else self.id_column.asc()
+        keys = query.add_columns(column.label("sort_key"), self.id_column.label("sort_id"))
+        ordered = keys.order_by(*([first] if column is self.id_column else [first, ties]))
+        return ordered.limit(bindparam("row_limit", type_=Integer()))
+
+    def _signer(self) -> URLSafeSerializer:
+        """Signs the cursors of this collection, and of no other; old keys are still good to read by."""
+        keys = (*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or "")
+        return self._signer_with(keys)
+
+    def _cursor(self, sort: str, row: Row[Any], *, backward: bool = False) -> str:
+        value = row.sort_key
+        if isinstance(value, datetime):
+            value = rfc3339(value)
+        elif isinstance(value, Decimal):
+            value = str(value)
+        signed = self._signer().dumps([sort, backward, value, row.sort_id])
+        return signed if isinstance(signed, str) else signed.decode()
+
+    def _read_cursor(self, sort: str, cursor: str) -> tuple[dict[str, Any], bool]:
+        try:
+            cursor_sort, backward, value, row_id = self._signer().loads(cursor)
+        except BadData:
+            raise Unreadable("invalid_cursor", "The cursor is not one of this collection.") from None
+        if cursor_sort != sort:
+            raise Unreadable("invalid_cursor", f"The cursor belongs to sort={cursor_sort}, not sort={sort}.")
+        return {"key_value": _typed(self._key(sort)[0], value), "key_id": row_id}, backward
+
+
+def _typed(column: ColumnElement[Any], value: Any) -> Any:
+    kind = column.type.python_type
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    return Decimal(value) if kind is Decimal else value
+
+
+def _link_header(links: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The Link header (RFC 8288); each target repeats the query of this request with another position."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("page", "cursor")]
+    targets = {rel: urlencode([*kept, *position.items()]) for rel, position in links.items()}
+    return {"Link": ", ".join(f'<{request.path}?{query}>; rel="{rel}"' for rel, query in targets.items())}

@@ -1,0 +1,43 @@
+"""Tables as text, written: CSV (RFC 4180), whose cells no spreadsheet runs as formulas."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from api.requests.tables import APOSTROPHE, FORMULA, restored
+
+
+def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
+    """One row as cells: nothing for null, tags separated by `|`, objects as JSON."""
+    return [_cell(row[column]) for column in columns]
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case str():
+            return harmless(value)
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return harmless("|".join(value))
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as CSV, with CRLF at the end of each (RFC 4180)."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def harmless(text: str) -> str:
+    """The text as a cell that no spreadsheet runs; `restored` gives it back."""
+    if text and (text[0] in FORMULA or restored(text) is not text):
+        return APOSTROPHE + text
+    return text

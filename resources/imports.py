@@ -1,0 +1,101 @@
+"""The import of items from a file."""
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from typing import Any
+
+from flask import Request, Response, after_this_request, current_app, request
+from flask_restful.reqparse import Namespace
+
+from api.auth.authentication import current_principal
+from api.auth.permissions import scope
+from api.idempotency import idempotent
+from api.media_types import CSV, MULTIPART, NDJSON
+from api.requests.parsers import Form, QueryField, takes
+from api.requests.tables import read_csv, read_json_lines
+from api.requests.types import Boolean, Choice
+from api.requests.uploads import Upload, receive
+from api.resource import ProtectedResource
+from api.responses.outputs import gives
+from models.files.importing import ON_CONFLICT, Import
+from models.files.staging import Row
+from models.shapes import BOOLEAN, COUNT, TEXT, closed
+from resources.item_rows import CELLS, COLUMNS, MEMBERS, REQUIRED, rows_of
+from settings import Settings
+
+IN_CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\n"
+OUTCOME = closed(
+    "ImportOutcome",
+    {
+        "dry_run": BOOLEAN,
+        **dict.fromkeys(("created", "updated", "unchanged"), COUNT),
+        "errors": {"type": "array", "maxItems": 0},
+    },
+    {"skipped": COUNT},
+)
+
+
+def _shown_as(schema: Any, example: Any) -> dict[str, Any]:
+    """How the document tells of one kind of body."""
+    return {"schema": schema, "examples": {"typical": {"value": example}}}
+
+
+class ImportForm(Form):
+    """The query of an import, and its file: staged and compared before the write begins."""
+
+    media = {
+        CSV: _shown_as(TEXT, IN_CSV),
+        NDJSON: _shown_as(TEXT, '{"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}\n'),
+        MULTIPART: _shown_as({"type": "object", "properties": {"file": TEXT}, "required": ["file"]}, {"file": IN_CSV}),
+    }
+
+    def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
+        """The arguments, `file` among them; raises InvalidInput for the query, and what `receive` raises."""
+        args = super().parse_args(req, strict, http_error_code)
+        settings: Settings = current_app.extensions["stockroom.settings"]
+        upload = receive(request, settings.max_import_bytes)
+        args["file"] = file = Import(args["on_conflict"], dry_run=args["dry_run"])
+
+        @after_this_request
+        def close(response: Response) -> Response:
+            file.close()
+            return response
+
+        stage(upload, file)
+        return args
+
+    def _check_body(self, request: Request) -> None:
+        """The body is the file."""
+
+
+def stage(upload: Upload, file: Import, watch: Callable[[Iterable[Row]], Iterable[Row]] = iter) -> None:
+    """Read the rows of a file into its import, compare them with the stock, and let the file go.
+
+    `watch` sees the rows pass, for whoever shows how far it is.
+    """
+    with closing(upload.text) as text:
+        if upload.mimetype == CSV:
+            rows = rows_of(read_csv(text, COLUMNS, REQUIRED), CELLS, file.faults)
+        else:
+            rows = rows_of(read_json_lines(text), MEMBERS, file.faults)
+        file.stage(watch(rows))
+    file.compare()
+
+
+import_form = ImportForm(
+    QueryField("dry_run", Boolean(), default=False, help="Tell what would happen, and change nothing."),
+    QueryField("on_conflict", Choice(*ON_CONFLICT), default="update", help="What to do about a SKU that is there."),
+)
+
+
+class ItemImportResource(ProtectedResource):
+    """Items from a file."""
+
+    needs = {"POST": scope("items:write", "stock:write")}
+
+    @takes(import_form)
+    @gives(OUTCOME, name="import_items")
+    @idempotent
+    def post(self, args: Namespace) -> Any:
+        """Create and update items, and count them, as a CSV or NDJSON file says: all rows or none."""
+        return args["file"].carry_out(current_principal())
