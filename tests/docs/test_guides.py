@@ -82,7 +82,7 @@ class Place(ExitStack):
 
     def bash(self, commands: str) -> str:
         """What these commands print; `flask` is that of this Python."""
-        flask = f'flask() {{ PYTHONPATH="{ROOT}" FLASK_APP=api.app "{sys.executable}" -m flask "$@"; }}\n'
+        flask = f'flask() {{ PYTHONPATH="{ROOT}" FLASK_APP=app "{sys.executable}" -m flask "$@"; }}\n'
         return self.run("bash", "-euo", "pipefail", "-c", flask + commands, cwd=self.home)
 
 

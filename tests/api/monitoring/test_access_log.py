@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.monitoring import logs
+from api.monitoring import access_log, logs
 from tests.support.clients import with_password
 from tests.support.program import ROOT, program
 
@@ -23,7 +23,7 @@ class Lines:
     def __init__(self, log_format):
         self.stream = io.StringIO()
         self.handler = logs.line_handler(self.stream, log_format)
-        self.access = logs.AccessLog(self.stream, log_format)
+        self.access = access_log.AccessLog(self.stream, log_format)
 
     @property
     def lines(self):
@@ -43,7 +43,7 @@ def log_format(request):
 def written(log_format, monkeypatch):
     """The lines of the log under test."""
     lines = Lines(log_format)
-    monkeypatch.setattr(logs, "access", lines.access)
+    monkeypatch.setattr(access_log, "access", lines.access)
     log.addHandler(lines.handler)
     yield lines
     log.removeHandler(lines.handler)
@@ -183,14 +183,14 @@ def test_a_log_that_cant_be_written_fails_no_request(member, monkeypatch, fault)
         def write(self, _: str) -> int:
             raise fault
 
-    monkeypatch.setattr(logs, "access", logs.AccessLog(Broken()))
+    monkeypatch.setattr(access_log, "access", access_log.AccessLog(Broken()))
 
     assert member.post("/items", json={"sku": "LAMP-1", "name": "Desk lamp"}).status_code == 201
     assert member.get("/items").json["total_items"] == 1
 
 
 def test_where_there_is_no_stderr_no_request_is_told():
-    start = "import sys; sys.stderr = None; from api import logs; logs.init_logs('INFO', 'text'); print(logs.access)"
+    start = "import sys; sys.stderr = None; from api.monitoring import access_log, logs; logs.init_logs('INFO', 'text'); print(access_log.access)"
 
     told = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, check=True)
 
