@@ -15,7 +15,7 @@ from api.middleware.cors import init_cors
 from api.middleware.headers import init_headers, with_security_headers
 from api.middleware.maintenance import init_maintenance
 from api.middleware.rate_limits import init_limits
-from api.monitoring.access_log import init_observing
+from api.monitoring.access_log import init_access_log
 from api.monitoring.audit import init_audit
 from api.monitoring.health import init_health
 from api.monitoring.metrics import init_metrics
@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         prepare_engine(db.engine)
     Migrate(app, db, directory=str(MIGRATIONS))
     init_metrics(app, settings)
-    init_observing(app)
+    init_access_log(app)
     init_maintenance(app, settings)
     init_health(app)
     init_limits(app, settings)

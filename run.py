@@ -13,7 +13,7 @@ from api.monitoring.logs import init_logs
 from app import create_app
 from models.database.base import db
 from resources.routes import V1
-from server.affinity import home
+from server.affinity import cpu_for
 from server.server import serve
 from server.sockets import listening_sockets
 from settings import ROOT, Settings, SettingsError
@@ -30,7 +30,7 @@ def main() -> int:
             init_logs(settings.log_level, settings.log_format)
             sockets = [at_the_end.enter_context(each) for each in listening_sockets(settings.host, settings.port)]
             port = sockets[0].getsockname()[1]
-            cpu = home(settings, port)
+            cpu = cpu_for(settings, port)
             app = create_app(settings)
             at_the_end.callback(disconnect, app)
             first_admin = prepare(app, settings)

@@ -259,10 +259,10 @@ def is_private_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        sound = bool(host) and parts.port != 0
+        valid = bool(host) and parts.port != 0
     except ValueError:  # the port is no number, or a bracket is left open
         return False
-    return sound and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
+    return valid and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
 
 
 def _is_loopback(host: str) -> bool:
@@ -295,11 +295,11 @@ def _oidc(read: _Reader) -> OidcSettings | None:
 def _split(name: str, url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        sound = parts.netloc.count("@") < 2 and not parts.netloc.endswith(":")
-        sound = sound and ("," in parts.netloc or parts.port != 0)
+        valid = parts.netloc.count("@") < 2 and not parts.netloc.endswith(":")
+        valid = valid and ("," in parts.netloc or parts.port != 0)
     except ValueError:  # the port is no number, or a bracket is left open
-        sound = False
-    if not sound:
+        valid = False
+    if not valid:
         raise SettingsError(
             f"{name} is no URL as postgresql://user:password@host:5432/name; "
             "in user and password, write %40 for @, %2F for / and %23 for #."

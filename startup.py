@@ -17,7 +17,7 @@ from models.database.base import db
 from models.database.schema import migrate
 from models.people.secrets import random_letters
 from models.people.user import User
-from models.refusals import Busy
+from models.refusals import LockTimeout
 from settings import VERSION, Settings, SettingsError
 
 PASSWORD_LENGTH = 24
@@ -85,7 +85,7 @@ def prepare(app: Flask, settings: Settings) -> FirstAdmin | None:
             return None if User.exists() else _make_admin(settings)
     except CommandError as error:
         raise SettingsError(f"{_named(settings)}, which a newer Stockroom has changed: {error}.") from error
-    except (DBAPIError, Busy) as error:
+    except (DBAPIError, LockTimeout) as error:
         raise unusable_database(settings, error) from error
 
 
@@ -96,7 +96,7 @@ def unusable_database(settings: Settings, error: Exception) -> SettingsError:
 
 
 def _named(settings: Settings) -> str:
-    return f"DATABASE_URL names {_shown(settings.database_url)}"
+    return f"DATABASE_URL names {_redacted(settings.database_url)}"
 
 
 def _reach() -> None:
@@ -140,7 +140,7 @@ def _host_to_ask(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _shown(database_url: str) -> str:
+def _redacted(database_url: str) -> str:
     """The URL without what may be secret: the password, and every option but the hosts."""
     url = make_url(database_url)
     hosts = {name: value for name, value in url.query.items() if name == "host"}

@@ -8,12 +8,12 @@ import flask_restful
 from flask import g, request
 
 from api.auth.authentication import Challenged, current_principal, sign_in
-from api.auth.permissions import Need
+from api.auth.permissions import Permission
 from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
 from api.middleware.rate_limits import count_request
 from api.monitoring.audit import record_refusal
-from api.requests.parsers import NOTHING, Form
+from api.requests.parsers import NOTHING, RequestParser
 from api.responses.negotiation import negotiate
 from models.refusals import Refusal
 
@@ -40,7 +40,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
         if self.limited:
             count_request(principal)
         try:
-            self.admit(name.upper())
+            self.authorize(name.upper())
         except (Challenged, Refusal) as refusal:
             if principal:
                 record_refusal(principal, refusal.code if isinstance(refusal, Refusal) else refusal.problem)
@@ -51,7 +51,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
             return _prepared(method, args, kwargs)()
         return once(_prepared(method, args, kwargs))
 
-    def admit(self, method: str) -> None:
+    def authorize(self, method: str) -> None:
         """Let the caller pass, or raise Unauthorized or Refusal."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ def _prepared(method: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
 
     A refused input is an outcome like another: it is kept under the Idempotency-Key of the request.
     """
-    form: Form = method.form if hasattr(method, "form") else NOTHING
+    form: RequestParser = method.form if hasattr(method, "form") else NOTHING
     try:
         arguments = form.parse_args()
     except InvalidInput as refusal:
@@ -76,14 +76,14 @@ def _refuse(refusal: InvalidInput) -> None:
 class ProtectedResource(StrictResource):
     """Closed: `needs` says for each method what the principal must have; a method without is a defect."""
 
-    needs: ClassVar[Mapping[str, Need]] = {}
+    permissions: ClassVar[Mapping[str, Permission]] = {}
 
-    def admit(self, method: str) -> None:
-        self.needs[method](current_principal())
+    def authorize(self, method: str) -> None:
+        self.permissions[method](current_principal())
 
 
 class OpenResource(StrictResource):
     """Open to everybody; a credential that is sent must be good all the same."""
 
-    def admit(self, method: str) -> None:
+    def authorize(self, method: str) -> None:
         """Everybody may."""

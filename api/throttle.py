@@ -7,14 +7,14 @@ from collections.abc import Hashable
 REMEMBERED = 10_000
 
 
-class Seldom:
+class Throttle:
     """Lets each thing pass once in so many seconds."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._passed: OrderedDict[Hashable, float] = OrderedDict()
 
-    def lets(self, thing: Hashable) -> bool:
+    def allow(self, thing: Hashable) -> bool:
         """Whether this thing has not passed within that time; if so, it has now."""
         moment = time.monotonic()
         if moment - self._passed.get(thing, float("-inf")) < self._seconds:

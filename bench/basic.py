@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from services import PATIENCE, Headers, Stockroom
+from services import TIMEOUTS, Headers, Stockroom
 from stock import items
 
 CLIENTS = 4
@@ -47,7 +47,7 @@ class Client:
     """One connection that stays open; http.client opens it anew when the service has closed it."""
 
     def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUTS)
 
     def ask(self, method: str, path: str, headers: Headers, body: Any = None) -> tuple[int, Any]:
         """The status and the JSON of one answer."""

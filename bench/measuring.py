@@ -130,12 +130,12 @@ def memory(service: Service) -> float:
     return psutil.Process(service.process.pid).memory_info().rss / 1e6
 
 
-def added(service: Service, deed: Callable[[], object]) -> float:
+def added(service: Service, operation: Callable[[], object]) -> float:
     """The MB by which its memory grew while something was done, at its highest."""
     process = Path(f"/proc/{service.process.pid}")
     before = memory(service)
     (process / "clear_refs").write_text("5")  # forgets the highest so far: proc(5)
-    deed()
+    operation()
     highest = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(highest.split()[1]) * 1024 / 1e6 - before
 

@@ -15,7 +15,7 @@ from typing import Any
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
-PATIENCE = 20.0
+TIMEOUTS = 20.0
 IMPORT_PATIENCE = 600.0
 LAST_WORDS = 2000
 PASSWORD = "correct horse battery staple"
@@ -45,7 +45,7 @@ class Service:
             try:
                 self.ask("GET", "/items/1")
             except OSError:
-                if self.process.poll() is not None or time.perf_counter() - begin > PATIENCE:
+                if self.process.poll() is not None or time.perf_counter() - begin > TIMEOUTS:
                     told = log_path.read_text(errors="replace")[-LAST_WORDS:]
                     raise SystemExit(f"{self.name} did not start. It said: {told}") from None
                 time.sleep(0.01)
@@ -56,10 +56,10 @@ class Service:
         """End it, orderly, if it runs."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUTS)
 
     def ask(
-        self, method: str, path: str, headers: Headers | None = None, body: Any = None, patience: float = PATIENCE
+        self, method: str, path: str, headers: Headers | None = None, body: Any = None, patience: float = TIMEOUTS
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, JSON if it is some, and headers (their names in small letters) of one answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience)

@@ -43,7 +43,7 @@ class Command(click.Command):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a cp1252 console can't show everything
-        with ctx.ensure_object(ScriptInfo).load_app().app_context(), telling_faults():
+        with ctx.ensure_object(ScriptInfo).load_app().app_context(), reporting_errors():
             return super().invoke(ctx)
 
 
@@ -51,14 +51,14 @@ class StockCommand(Command):
     """A command that reads or changes the stock, and so wants the newest schema."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with ctx.ensure_object(ScriptInfo).load_app().app_context(), telling_faults():
+        with ctx.ensure_object(ScriptInfo).load_app().app_context(), reporting_errors():
             if not is_current():
                 raise Fault("The database is not up to date, or newer than this version; run: flask db upgrade")
         return super().invoke(ctx)
 
 
 @contextmanager
-def telling_faults() -> Iterator[None]:
+def reporting_errors() -> Iterator[None]:
     """Turn what can go wrong without a defect into one sentence."""
     try:
         yield

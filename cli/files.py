@@ -41,9 +41,9 @@ def import_command(file: Path, username: str | None, dry_run: bool, on_conflict:
         with progress("Reading", file.stat().st_size) as bar:
             stage(upload, rows, lambda read: _watched(read, upload.text.buffer, bar))
         try:
-            outcome = rows.carry_out(by)
+            outcome = rows.apply(by)
         except RefusedRows as refused:
-            _tell_faults(refused, as_json)
+            _report_errors(refused, as_json)
             raise
     if as_json:
         print_json(outcome)
@@ -108,7 +108,7 @@ def _importer(username: str | None) -> Principal:
     return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
 
 
-def _tell_faults(refused: RefusedRows, as_json: bool) -> None:
+def _report_errors(refused: RefusedRows, as_json: bool) -> None:
     if as_json:
         print_json(refused.extra)
         return

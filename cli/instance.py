@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import make_url
 
-from api.middleware.maintenance import sign
+from api.middleware.maintenance import maintenance_flag
 from cli.common import Command, Fault, settings
 from models.database.base import db
 from models.database.schema import known, newest
-from models.files.backup import InUse, Unfit, back_up, restore
+from models.files.backup import DatabaseInUse, InvalidBackup, back_up, restore
 
 TOOLS = {"postgresql": ("pg_dump", "pg_restore"), "mysql": ("mariadb-dump", "mariadb")}
 
@@ -24,7 +24,7 @@ def backup_command(file: Path) -> None:
         checked = back_up(database, file, newest())
     except FileExistsError as error:
         raise Fault(f"{file} is there already; name a new file.") from error
-    except Unfit as error:
+    except InvalidBackup as error:
         raise Fault(f"The copy of {database} {error}; there is no backup.") from error
     except sqlite3.Error as error:
         raise Fault(f"{database} can't be copied: {error}; there is no backup.") from error
@@ -39,9 +39,9 @@ def restore_command(file: Path) -> None:
     db.engine.dispose()
     try:
         checked, kept = restore(file, database, known(), newest())
-    except Unfit as error:
+    except InvalidBackup as error:
         raise Fault(f"{file} {error}; nothing was changed.") from error
-    except InUse as error:
+    except DatabaseInUse as error:
         raise Fault(f"{database} is in use; stop the service first. Nothing was changed.") from error
     except sqlite3.Error as error:
         raise Fault(f"{file} can't be read: {error}; nothing was changed.") from error
@@ -50,12 +50,12 @@ def restore_command(file: Path) -> None:
         click.echo(f"Its schema is {checked.revision}; the next start, or flask db upgrade, updates it.", err=True)
 
 
-def _database(deed: str, tool: int) -> Path:
+def _database(operation: str, tool: int) -> Path:
     """The file of the SQLite database; raises Fault where there is another, with the tool that will do."""
     url = make_url(settings().database_url)
     name = url.get_backend_name()
     if name != "sqlite":
-        raise Fault(f"This is not SQLite; to {deed}, use {TOOLS[name][tool]} of the database's own tools.")
+        raise Fault(f"This is not SQLite; to {operation}, use {TOOLS[name][tool]} of the database's own tools.")
     return Path(str(url.database))
 
 
@@ -68,12 +68,12 @@ def maintenance_group() -> None:
 @click.argument("message", nargs=-1)
 def maintenance_on(message: tuple[str, ...]) -> None:
     """Begin it; the MESSAGE is what clients are told."""
-    sign().put_up(" ".join(message))
+    maintenance_flag().enable(" ".join(message))
     click.echo("Maintenance is on; within a second, the API answers 503.", err=True)
 
 
 @maintenance_group.command("off", cls=Command)
 def maintenance_off() -> None:
     """End it."""
-    sign().take_down()
+    maintenance_flag().disable()
     click.echo("Maintenance is off.", err=True)

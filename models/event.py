@@ -12,11 +12,11 @@ from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, ev
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text, shown
-from models.database.reading import Collection, Question, Selection
+from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text, serialized
+from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
+from models.json_schema import ID, OBJECT, TEXT, TIME, closed, nullable
 from models.principal import Principal
-from models.shapes import ID, OBJECT, TEXT, TIME, closed, nullable
 from models.values import as_json, now
 
 # The two streams: the change feed tells of stock; the audit tells of both.
@@ -52,7 +52,7 @@ class Event(Model):
     data: Mapped[dict[str, Any]] = mapped_column(Json())
 
     @staticmethod
-    def note(
+    def record(
         type: str,  # noqa: A002 - the field's name in the contract
         data: Mapping[str, Any],
         by: Principal,
@@ -62,10 +62,10 @@ class Event(Model):
         movement_id: int | None = None,
     ) -> None:
         """Tell of a change; it is written when the transaction commits, and only then."""
-        Event.note_many(type, [(data, item_id, movement_id)], by, stream=stream)
+        Event.record_many(type, [(data, item_id, movement_id)], by, stream=stream)
 
     @staticmethod
-    def note_many(
+    def record_many(
         type: str,  # noqa: A002 - the field's name in the contract
         changes: Iterable[tuple[Mapping[str, Any], int | None, int | None]],
         by: Principal,
@@ -94,19 +94,19 @@ class Event(Model):
         return _AFTER.rows(event_id=event_id, row_limit=limit)
 
     @classmethod
-    def trail(cls, **conditions: Any) -> Selection:
+    def audit_log(cls, **conditions: Any) -> BoundQuery:
         """The events of both streams that meet every condition given; `until` itself is no longer in."""
         return _EVENTS.where(**conditions)
 
     @classmethod
-    def forget_access(cls, before: datetime) -> None:
+    def purge_access(cls, before: datetime) -> None:
         """Delete some of the oldest events of access, as far as they are older; the change feed stays whole."""
         oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(FORGOTTEN_AT_ONCE)
         ids = [row.id for row in db.session.execute(oldest.with_for_update(skip_locked=True)) if row.at < before]
         if ids:
             db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
 
-    SHAPE = closed(
+    SCHEMA = closed(
         "Event",
         {
             "id": ID,
@@ -122,14 +122,14 @@ class Event(Model):
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
         """A row of `after` as readers of the feed see it."""
-        return dict(zip(cls.SHAPE["properties"], row, strict=False))
+        return dict(zip(cls.SCHEMA["properties"], row, strict=False))
 
-    AUDIT_SHAPE = {**SHAPE, "title": "AuditEvent", "properties": {**SHAPE["properties"], "address": nullable(TEXT)}}
+    AUDIT_SCHEMA = {**SCHEMA, "title": "AuditEvent", "properties": {**SCHEMA["properties"], "address": nullable(TEXT)}}
 
     @classmethod
     def to_audit_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
         """A row of `trail` as the audit shows it: with the address that it came from."""
-        return dict(zip(cls.AUDIT_SHAPE["properties"], row, strict=False))  # whoever pages adds columns at the end
+        return dict(zip(cls.AUDIT_SCHEMA["properties"], row, strict=False))  # whoever pages adds columns at the end
 
 
 class Lock(Model):
@@ -141,9 +141,9 @@ class Lock(Model):
 
 
 # The columns in the order in which clients see them.
-_ALL = select(*(shown(table_of(Event).c[name]) for name in Event.AUDIT_SHAPE["properties"]))
+_ALL = select(*(serialized(table_of(Event).c[name]) for name in Event.AUDIT_SCHEMA["properties"]))
 
-_EVENTS = Collection(
+_EVENTS = FilterSet(
     _ALL,
     {
         "actor": Event.actor == bindparam("actor"),
@@ -153,7 +153,7 @@ _EVENTS = Collection(
         "until": Event.at < bindparam("until"),
     },
 )
-_AFTER = Question(
+_AFTER = PreparedQuery(
     _ALL.where(Event.stream == STOCK, Event.id > bindparam("event_id"))
     .order_by(Event.id)
     .limit(bindparam("row_limit", type_=Integer()))

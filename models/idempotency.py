@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.database.base import Model, db
 from models.database.column_types import Json, LongId, UtcTime, exact_text
 from models.database.errors import fault_codes
-from models.database.transactions import Overtaken
+from models.database.transactions import RetryTransaction
 from models.refusals import Refusal
 from models.values import now
 
@@ -75,7 +75,7 @@ class IdempotencyKey(Model):
         try:
             db.session.flush()
         except IntegrityError as error:  # a rival was quicker: answer what it was answered
-            raise Overtaken from error
+            raise RetryTransaction from error
         if claimed.id % SWEEP_EVERY == 0:
             cls._sweep(moment - lifetime)
         return claimed

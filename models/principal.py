@@ -23,7 +23,7 @@ class Principal(NamedTuple):
     scopes: frozenset[str]
     method: Method
     token_id: int | None = None
-    sign_in_id: int | None = None
+    session_id: int | None = None
     request_id: str = ""
     address: str | None = None
 

@@ -24,7 +24,7 @@ class NotFound(Refusal):
         super().__init__("not_found", detail)
 
 
-class Busy(Refusal):
+class LockTimeout(Refusal):
     """The database's one writer was not free in time; the same request may succeed later."""
 
     def __init__(self) -> None:

@@ -11,14 +11,14 @@ from flask_restful.reqparse import Namespace
 
 from api.openapi.document import openapi
 from api.problems import PROBLEMS
-from api.requests.parsers import Form, QueryField, takes
-from api.requests.text import Text, shown
+from api.requests.parsers import QueryField, RequestParser, takes
+from api.requests.text import Text, truncate
 from api.resource import OpenResource
 from api.responses.conditional import answer_content
 from api.responses.negotiation import answers
 from api.responses.outputs import gives
+from models.json_schema import ID, OBJECT, TEXT, closed
 from models.refusals import NotFound
-from models.shapes import ID, OBJECT, TEXT, closed
 
 PACKAGE = "flask_swagger_ui"
 # Named here, because a system's own table of types can be wrong (on Windows, that of .js often is).
@@ -61,7 +61,9 @@ SwaggerUIBundle({
 """
 
 
-asset_form = Form(QueryField("v", Text(32), help="The version of the page; a file asked for with it may be kept."))
+asset_parser = RequestParser(
+    QueryField("v", Text(32), help="The version of the page; a file asked for with it may be kept.")
+)
 
 
 class OpenApiResource(OpenResource):
@@ -84,7 +86,7 @@ class ProblemResource(OpenResource):
     def get(self, code: str) -> Any:
         """Explain a problem: what it means and what to do."""
         if code not in PROBLEMS:
-            raise NotFound(f"There is no problem called {shown(code)!r}.")
+            raise NotFound(f"There is no problem called {truncate(code)!r}.")
         return {"code": code, **PROBLEMS[code]._asdict()}
 
 
@@ -105,7 +107,7 @@ class DocsFileResource(OpenResource):
 
     limited = False
 
-    @takes(asset_form)
+    @takes(asset_parser)
     @gives(TEXT, tagged=True)
     @answers("text/javascript", "text/css", "image/png")
     def get(self, args: Namespace, name: str) -> Any:

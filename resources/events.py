@@ -3,17 +3,17 @@
 from typing import Any
 
 from flask_restful.reqparse import Namespace
+from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
 
 from api.auth.permissions import scope
 from api.errors import Unreadable
-from api.requests.parsers import Form, QueryField, takes
+from api.requests.parsers import QueryField, RequestParser, takes
 from api.requests.text import Text
 from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource
 from api.responses.outputs import gives, gives_page
 from api.responses.pagination import Paging
 from models.event import Event
-from models.shapes import BOOLEAN, TEXT, Shape, closed, list_of
 
 MAX_ID = 2**63 - 1
 
@@ -21,11 +21,11 @@ MAX_ID = 2**63 - 1
 class Position(Text):
     """The id of an event, as text; what is wrong with it is found where it is read."""
 
-    def schema(self) -> Shape:
+    def schema(self) -> Schema:
         return {"type": "string", "pattern": "^[0-9]{0,18}$"}
 
 
-feed_form = Form(
+feed_parser = RequestParser(
     QueryField(
         "since", Position(19), default="", help="The `next_cursor` of the last answer; from the beginning without."
     ),
@@ -40,17 +40,17 @@ filters = (
     QueryField("until", Timestamp(), help="Before then."),
 )
 audit_filters = [filter_.name for filter_ in filters]
-audit_form = Form(*filters, *paging.fields)
-FEED = closed("Feed", {"data": list_of(Event.SHAPE), "next_cursor": TEXT, "has_more": BOOLEAN})
+audit_parser = RequestParser(*filters, *paging.fields)
+FEED = closed("Feed", {"data": list_of(Event.SCHEMA), "next_cursor": TEXT, "has_more": BOOLEAN})
 
 
 class EventListResource(ProtectedResource):
     """The change feed."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")}
+    permissions = {"GET": scope("items:read")}
 
-    @takes(feed_form)
+    @takes(feed_parser)
     @gives(FEED)
     def get(self, args: Namespace) -> Any:
         """Read changes of items and stock in the order of their commits; store `next_cursor` and come back with it."""
@@ -64,13 +64,13 @@ class EventListResource(ProtectedResource):
 class AuditResource(ProtectedResource):
     """The audit."""
 
-    needs = {"GET": scope("audit:read")}
+    permissions = {"GET": scope("audit:read")}
 
-    @takes(audit_form)
-    @gives_page(Event.AUDIT_SHAPE)
+    @takes(audit_parser)
+    @gives_page(Event.AUDIT_SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List all events, the newest first: those of users, tokens and sign-ins, failures and refusals included."""
-        query = Event.trail(**{name: args[name] for name in audit_filters})
+        query = Event.audit_log(**{name: args[name] for name in audit_filters})
         return paging.page_of(query, args, Event.to_audit_dict)
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from flask import Response, stream_with_context
 from flask_restful.reqparse import Namespace
+from models.json_schema import TEXT
 
 from api.auth.permissions import scope
 from api.media_types import CSV, NDJSON
-from api.requests.parsers import Form, QueryField, takes
+from api.requests.parsers import QueryField, RequestParser, takes
 from api.requests.types import Boolean
 from api.resource import ProtectedResource
 from api.responses.negotiation import answers, representation
 from api.responses.outputs import gives
 from api.responses.tables import cells, csv_text
-from models.shapes import TEXT
 from models.stock import item_query
 from models.stock.movement import Movement
 from models.values import as_json, now
@@ -24,9 +24,9 @@ from resources.item_rows import COLUMNS
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 bom_field = QueryField("bom", Boolean(), default=False, help="Begin a CSV with a byte order mark, which Excel needs.")
-item_export_form = Form(*items.filters, bom_field)
-movement_export_form = Form(
-    *(field for name, field in movements.ledger_form.query.items() if field not in movements.paging.fields), bom_field
+item_export_parser = RequestParser(*items.filters, bom_field)
+movement_export_parser = RequestParser(
+    *(field for name, field in movements.ledger_parser.query.items() if field not in movements.paging.fields), bom_field
 )
 
 
@@ -34,9 +34,9 @@ class ItemExportResource(ProtectedResource):
     """The items as a file."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")}
+    permissions = {"GET": scope("items:read")}
 
-    @takes(item_export_form)
+    @takes(item_export_parser)
     @gives(TEXT, file=True)
     @answers(CSV, NDJSON)
     def get(self, args: Namespace) -> Any:
@@ -49,9 +49,9 @@ class MovementExportResource(ProtectedResource):
     """The ledger as a file."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")}
+    permissions = {"GET": scope("items:read")}
 
-    @takes(movement_export_form)
+    @takes(movement_export_parser)
     @gives(TEXT, file=True)
     @answers(CSV, NDJSON)
     def get(self, args: Namespace) -> Any:

@@ -6,12 +6,13 @@ from typing import Any
 
 from flask import Request, Response, after_this_request, current_app, request
 from flask_restful.reqparse import Namespace
+from models.json_schema import BOOLEAN, COUNT, TEXT, closed
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.idempotency import idempotent
 from api.media_types import CSV, MULTIPART, NDJSON
-from api.requests.parsers import Form, QueryField, takes
+from api.requests.parsers import QueryField, RequestParser, takes
 from api.requests.tables import read_csv, read_json_lines
 from api.requests.types import Boolean, Choice
 from api.requests.uploads import Upload, receive
@@ -19,7 +20,6 @@ from api.resource import ProtectedResource
 from api.responses.outputs import gives
 from models.files.importing import ON_CONFLICT, Import
 from models.files.staging import Row
-from models.shapes import BOOLEAN, COUNT, TEXT, closed
 from resources.item_rows import CELLS, COLUMNS, MEMBERS, REQUIRED, rows_of
 from settings import Settings
 
@@ -35,18 +35,18 @@ OUTCOME = closed(
 )
 
 
-def _shown_as(schema: Any, example: Any) -> dict[str, Any]:
+def _media(schema: Any, example: Any) -> dict[str, Any]:
     """How the document tells of one kind of body."""
     return {"schema": schema, "examples": {"typical": {"value": example}}}
 
 
-class ImportForm(Form):
+class ImportParser(RequestParser):
     """The query of an import, and its file: staged and compared before the write begins."""
 
     media = {
-        CSV: _shown_as(TEXT, IN_CSV),
-        NDJSON: _shown_as(TEXT, '{"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}\n'),
-        MULTIPART: _shown_as({"type": "object", "properties": {"file": TEXT}, "required": ["file"]}, {"file": IN_CSV}),
+        CSV: _media(TEXT, IN_CSV),
+        NDJSON: _media(TEXT, '{"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}\n'),
+        MULTIPART: _media({"type": "object", "properties": {"file": TEXT}, "required": ["file"]}, {"file": IN_CSV}),
     }
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
@@ -79,10 +79,10 @@ def stage(upload: Upload, file: Import, watch: Callable[[Iterable[Row]], Iterabl
         else:
             rows = rows_of(read_json_lines(text), MEMBERS, file.faults)
         file.stage(watch(rows))
-    file.compare()
+    file.diff()
 
 
-import_form = ImportForm(
+import_parser = ImportParser(
     QueryField("dry_run", Boolean(), default=False, help="Tell what would happen, and change nothing."),
     QueryField("on_conflict", Choice(*ON_CONFLICT), default="update", help="What to do about a SKU that is there."),
 )
@@ -91,11 +91,11 @@ import_form = ImportForm(
 class ItemImportResource(ProtectedResource):
     """Items from a file."""
 
-    needs = {"POST": scope("items:write", "stock:write")}
+    permissions = {"POST": scope("items:write", "stock:write")}
 
-    @takes(import_form)
+    @takes(import_parser)
     @gives(OUTCOME, name="import_items")
     @idempotent
     def post(self, args: Namespace) -> Any:
         """Create and update items, and count them, as a CSV or NDJSON file says: all rows or none."""
-        return args["file"].carry_out(current_principal())
+        return args["file"].apply(current_principal())

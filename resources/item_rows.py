@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from api.requests.bodies import NotJson, parse_json
+from api.requests.bodies import InvalidJson, parse_json
 from api.requests.parsers import unknown
 from api.requests.tables import Record, RecordFault, Records
-from api.requests.text import shown
+from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
-from models.files.importing import MAX_FAULTS, SHOWN, RowFault
+from models.files.importing import MAX_FAULTS, VALUE_LENGTH, RowFault
 from models.files.staging import Row
-from models.stock.item_fields import folded
+from models.stock.item_fields import normalized
 from models.values import money
-from resources.items import create_form
+from resources.items import create_parser
 
 # The columns of the import are those of the export, so that what went out can come back.
 COLUMNS = (
@@ -39,13 +39,13 @@ def rows_of(records: Records, readers: Readers, faults: list[RowFault]) -> Itera
     for record in records:
         if isinstance(record, RecordFault):
             message = f"{record.column} {record.words}" if record.column else record.words
-            faults.append(RowFault(record.line, record.column, _shown(record.value), record.code, message))
+            faults.append(RowFault(record.line, record.column, _truncated(record.value), record.code, message))
         else:
             fields, wrong = _fields_of(record, readers)
             faults += wrong
             if "sku" in fields:
                 sku = fields.pop("sku")
-                yield Row(record.line, sku, folded(sku), fields, not wrong)
+                yield Row(record.line, sku, normalized(sku), fields, not wrong)
         if len(faults) >= MAX_FAULTS:
             return
 
@@ -77,14 +77,14 @@ def _one_by_one(record: Record, readers: Readers, faults: list[RowFault]) -> Ite
             yield name, readers[name](value)
         except InvalidValues as error:
             faults += [
-                RowFault(record.line, shown(name), _shown(value), found.code, f"{found.part} {found}")
-                for found in error.within(shown(name))
+                RowFault(record.line, truncate(name), _truncated(value), found.code, f"{found.part} {found}")
+                for found in error.within(truncate(name))
             ]
 
 
 def _price(text: str) -> str:
     try:
-        return money(create_form.fields["price"].type.from_text(text))
+        return money(create_parser.fields["price"].type.from_text(text))
     except InvalidValue as error:
         if error.code == "wrong_type" and "," in text:
             raise InvalidValue(error.code, f"{error}: a point before the decimals, nothing between thousands") from None
@@ -92,18 +92,18 @@ def _price(text: str) -> str:
 
 
 def _tags(text: str) -> Any:
-    return create_form.fields["tags"].type(text.split("|"))
+    return create_parser.fields["tags"].type(text.split("|"))
 
 
 def _attributes(text: str) -> Any:
     try:
-        return create_form.fields["attributes"].type(parse_json(text))
-    except NotJson as error:
+        return create_parser.fields["attributes"].type(parse_json(text))
+    except InvalidJson as error:
         raise InvalidValue("malformed_json", str(error)) from None
 
 
 def _cell_reader(name: str) -> Callable[[str], Any]:
-    read = _of_text.get(name) or create_form.fields[name].type.from_text
+    read = _of_text.get(name) or create_parser.fields[name].type.from_text
     return (lambda text: read(text) if text else EMPTY[name]) if name in EMPTY else read
 
 
@@ -118,12 +118,12 @@ def _remember(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 # Of the members of a JSON object, and of the cells of a CSV file.
-_of_value = {"price": lambda value: money(create_form.fields["price"].convert(value))}
+_of_value = {"price": lambda value: money(create_parser.fields["price"].convert(value))}
 _of_text = {"price": _price, "tags": _tags, "attributes": _attributes}
-MEMBERS = _remembering({name: _of_value.get(name) or create_form.fields[name].convert for name in COLUMNS})
+MEMBERS = _remembering({name: _of_value.get(name) or create_parser.fields[name].convert for name in COLUMNS})
 CELLS = _remembering({name: _cell_reader(name) for name in COLUMNS})
 
 
-def _shown(value: Any) -> str:
+def _truncated(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return shown(text[:SHOWN], SHOWN)
+    return truncate(text[:VALUE_LENGTH], VALUE_LENGTH)

@@ -9,20 +9,20 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
 from api.idempotency import idempotent
-from api.requests.containers import Attributes, Many
-from api.requests.parsers import Field, Form, QueryField, takes
+from api.requests.containers import Attributes, ListOf
+from api.requests.parsers import Field, QueryField, RequestParser, takes
 from api.requests.text import Sku, Text
 from api.requests.types import Amount, Boolean, Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
 from api.responses.negotiation import or_csv
-from api.responses.outputs import gives_one, gives_page, some_of
+from api.responses.outputs import gives_one, gives_page, partial_of
 from api.responses.pagination import Paging
-from models.database.transactions import Overtaken, transactional
+from models.database.transactions import RetryTransaction, transactional
 from models.refusals import NotFound, Refusal
 from models.stock import item_query
 from models.stock.item import Item
-from models.stock.item_fields import MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS, folded
+from models.stock.item_fields import MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS, normalized
 from models.stock.movement import Movement
 
 SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
@@ -40,7 +40,7 @@ fields = (
     Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="At or below it, stock is low."),
     Field("location", Text(100)),
     Field("barcode", barcode_type, nullable=True, help="Unique when given."),
-    Field("tags", Many(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
+    Field("tags", ListOf(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
     Field("attributes", Attributes(), help="Whatever else there is to know of it, by name."),
 )
 EXAMPLE = {
@@ -52,19 +52,19 @@ EXAMPLE = {
     "tags": ["light"],
     "attributes": {"colour": "green", "watts": 7},
 }
-create_form = Form(
+create_parser = RequestParser(
     sku_field,
     *fields,
     Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs `stock:write` too."),
     refused=READ_ONLY,
     example={"sku": "LAMP-1", **EXAMPLE, "quantity": 20},
 )
-item_form = Form(sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE})
-patch_form = item_form.merge_patch(
+item_parser = RequestParser(sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE})
+patch_parser = item_parser.merge_patch(
     attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
 )
-SHAPE = (*item_form.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
-by_sku_form = Form(Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE)
+SCHEMA = (*item_parser.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
+by_sku_parser = RequestParser(Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE)
 TAKEN = ("sku_taken", "barcode_taken")
 
 paging = Paging(Item.id, {name: getattr(Item, column) for name, column in SORTS.items()})
@@ -81,10 +81,10 @@ filters = (
     QueryField("updated_since", Timestamp()),
 )
 FILTERS = [filter_.name for filter_ in filters]
-list_form = Form(
+list_parser = RequestParser(
     *filters,
     *paging.fields,
-    QueryField("fields", Many(Choice(*SHAPE), len(SHAPE), 1), help="Only these, separated by commas."),
+    QueryField("fields", ListOf(Choice(*SCHEMA), len(SCHEMA), 1), help="Only these, separated by commas."),
 )
 
 
@@ -92,18 +92,18 @@ class ItemListResource(ProtectedResource):
     """The many items."""
 
     cacheable = True
-    needs = {"GET": scope("items:read"), "POST": scope("items:write")}
+    permissions = {"GET": scope("items:read"), "POST": scope("items:write")}
 
-    @takes(list_form)
-    @gives_page(some_of(Item.SHAPE))
-    @or_csv(SHAPE)
+    @takes(list_parser)
+    @gives_page(partial_of(Item.SCHEMA))
+    @or_csv(SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List items; `q` keeps those with these words in sku, name, description or barcode."""
         query = item_query.matching(**{name: args[name] for name in FILTERS})
         return paging.page_of(query, args, lambda row: _only(args["fields"], item_query.to_dict(row)))
 
-    @takes(create_form)
-    @gives_one(Item.SHAPE, 201, refuses=TAKEN)
+    @takes(create_parser)
+    @gives_one(Item.SCHEMA, 201, refuses=TAKEN)
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
@@ -121,15 +121,15 @@ class ItemResource(ProtectedResource):
     """One item, by its id."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")} | dict.fromkeys(("PUT", "PATCH", "DELETE"), scope("items:write"))
+    permissions = {"GET": scope("items:read")} | dict.fromkeys(("PUT", "PATCH", "DELETE"), scope("items:write"))
 
-    @gives_one(Item.SHAPE)
+    @gives_one(Item.SCHEMA)
     def get(self, item_id: int) -> Any:
         """Read an item, archived or not."""
         return answer(item_query.read(item_id))
 
-    @takes(item_form)
-    @gives_one(Item.SHAPE, refuses=("item_archived", *TAKEN))
+    @takes(item_parser)
+    @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @transactional
     def put(self, args: Namespace, item_id: int) -> Any:
         """Replace an item; fields left out fall back to their defaults, the stock stays."""
@@ -137,8 +137,8 @@ class ItemResource(ProtectedResource):
         item.replace(**args, by=current_principal())
         return answer(item.to_dict())
 
-    @takes(patch_form)
-    @gives_one(Item.SHAPE, refuses=("item_archived", *TAKEN))
+    @takes(patch_parser)
+    @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @idempotent
     @transactional
     def patch(self, args: Namespace, item_id: int) -> Any:
@@ -158,9 +158,9 @@ class ItemResource(ProtectedResource):
 class ItemRestoreResource(ProtectedResource):
     """The way back from the archive."""
 
-    needs = {"POST": scope("items:write")}
+    permissions = {"POST": scope("items:write")}
 
-    @gives_one(Item.SHAPE, checked=True, name="restore_item")
+    @gives_one(Item.SCHEMA, checked=True, name="restore_item")
     @idempotent
     @transactional
     def post(self, item_id: int) -> Any:
@@ -174,17 +174,17 @@ class ItemBySkuResource(ProtectedResource):
     """One item, by its SKU."""
 
     cacheable = True
-    needs = {"GET": scope("items:read"), "PUT": scope("items:write")}
+    permissions = {"GET": scope("items:read"), "PUT": scope("items:write")}
 
-    @gives_one(Item.SHAPE)
+    @gives_one(Item.SCHEMA)
     def get(self, sku: str) -> Any:
         """Read an item by its SKU, whatever the case."""
         if _fault_of_sku(sku):
             raise NotFound("There is no item with such a SKU.")
         return answer(item_query.read_by_sku(sku))
 
-    @takes(by_sku_form)
-    @gives_one(Item.SHAPE, 200, 201, refuses=("item_archived", *TAKEN))
+    @takes(by_sku_parser)
+    @gives_one(Item.SCHEMA, 200, 201, refuses=("item_archived", *TAKEN))
     @transactional
     def put(self, args: Namespace, sku: str) -> Any:
         """Create the item of this SKU, or replace it."""
@@ -212,14 +212,14 @@ def _created(**fields: Any) -> Item:
         return Item.create(**fields, by=current_principal())
     except Refusal as refusal:
         if refusal.code == "sku_taken":  # it was free a moment ago: replace what a rival has made
-            raise Overtaken from refusal
+            raise RetryTransaction from refusal
         raise
 
 
 def _check_sku(path_sku: str, body_sku: str | None) -> None:
     if error := _fault_of_sku(path_sku):
         raise InvalidInput([fault("sku", error.code, str(error))])
-    if body_sku is not None and folded(body_sku) != folded(path_sku):
+    if body_sku is not None and normalized(body_sku) != normalized(path_sku):
         raise InvalidInput([fault("sku", "mismatch", f"must be left out or match the path, {path_sku!r}")])
 
 

@@ -10,8 +10,8 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.idempotency import idempotent
-from api.requests.containers import Many
-from api.requests.parsers import Field, Form, QueryField, Record, takes
+from api.requests.containers import ListOf
+from api.requests.parsers import Field, QueryField, Record, RequestParser, takes
 from api.requests.text import Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
@@ -20,7 +20,7 @@ from api.responses.negotiation import or_csv
 from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
-from models.shapes import ID, INTEGER, TEXT, TIME, closed, list_of
+from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
 from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
@@ -68,24 +68,26 @@ line_fields = (
 BOUNDS = {kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()}
 LINE_RULES = {"oneOf": [{"properties": {"kind": {"const": kind}, "quantity": bound}} for kind, bound in BOUNDS.items()]}
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
-movement_form = Form(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
-batch_line_form = Form(
+movement_parser = RequestParser(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
+batch_line_parser = RequestParser(
     Field("item_id", item_id_type, help="The item, by its id …"),
     Field("sku", Text(SKU_LENGTH, 1), help="… or by its SKU."),
     *line_fields,
     check=faults_of_batch_line,
     rules={"allOf": [LINE_RULES, {"oneOf": [{"required": ["item_id"]}, {"required": ["sku"]}]}]},
 )
-batch_form = Form(
-    Field("movements", Many(Record(batch_line_form), MAX_LINES, 1, unique=False), required=True),
+batch_parser = RequestParser(
+    Field("movements", ListOf(Record(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
     example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
 )
-reversal_form = Form(
+reversal_parser = RequestParser(
     Field("reason", reason_type, help="Why."), Field("reference", reference_type), example={"reason": "booked twice"}
 )
 MOVED = ("insufficient_stock", "quantity_changed", "stock_limit", "item_archived")
 
-COLUMNS = tuple(Movement.SHAPE["properties"])
+BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
+
+COLUMNS = tuple(Movement.SCHEMA["properties"])
 paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
 filters = (
     QueryField("user", Text(64, 1), help="The name of who made it."),
@@ -94,29 +96,29 @@ filters = (
     QueryField("since", Timestamp(), help="Occurred then or later."),
     QueryField("until", Timestamp(), help="Occurred before then."),
 )
-item_ledger_form = Form(*filters, *paging.fields)
-ledger_form = Form(
+item_ledger_parser = RequestParser(*filters, *paging.fields)
+ledger_parser = RequestParser(
     QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
 )
-quantity_form = Form(QueryField("at", Timestamp(), help="The moment; now, unless given."))
+quantity_parser = RequestParser(QueryField("at", Timestamp(), help="The moment; now, unless given."))
 
 
 class ItemMovementListResource(ProtectedResource):
     """The ledger of one item."""
 
     cacheable = True
-    needs = {"GET": scope("items:read"), "POST": scope("stock:write")}
+    permissions = {"GET": scope("items:read"), "POST": scope("stock:write")}
 
-    @takes(item_ledger_form)
-    @gives_page(Movement.SHAPE)
+    @takes(item_ledger_parser)
+    @gives_page(Movement.SCHEMA)
     @or_csv(COLUMNS)
     def get(self, args: Namespace, item_id: int) -> Any:
         """List the movements of an item, in the order they were recorded."""
         item = item_query.read(item_id)
-        return _page(item_ledger_form, args, item_id=item["id"])
+        return _page(item_ledger_parser, args, item_id=item["id"])
 
-    @takes(movement_form)
-    @gives_one(Movement.SHAPE, 201, refuses=MOVED)
+    @takes(movement_parser)
+    @gives_one(Movement.SCHEMA, 201, refuses=MOVED)
     @idempotent
     @transactional
     def post(self, args: Namespace, item_id: int) -> Any:
@@ -129,9 +131,9 @@ class ItemQuantityResource(ProtectedResource):
     """The stock of one item at a moment."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")}
+    permissions = {"GET": scope("items:read")}
 
-    @takes(quantity_form)
+    @takes(quantity_parser)
     @gives(closed("Quantity", {"item_id": ID, "sku": TEXT, "at": TIME, "quantity": INTEGER}))
     def get(self, args: Namespace, item_id: int) -> Any:
         """Read how many there were: the sum of all that had occurred by then."""
@@ -145,17 +147,19 @@ class MovementListResource(ProtectedResource):
     """The whole ledger."""
 
     cacheable = True
-    needs = {"GET": scope("items:read"), "POST": scope("stock:write")}
+    permissions = {"GET": scope("items:read"), "POST": scope("stock:write")}
 
-    @takes(ledger_form)
-    @gives_page(Movement.SHAPE)
+    @takes(ledger_parser)
+    @gives_page(Movement.SCHEMA)
     @or_csv(COLUMNS)
     def get(self, args: Namespace) -> Any:
         """List movements of all items, in the order they were recorded."""
-        return _page(ledger_form, args)
+        return _page(ledger_parser, args)
 
-    @takes(batch_form)
-    @gives(closed("RecordedBatch", {"movements": list_of(Movement.SHAPE)}), 201, refuses=MOVED, name="create_movements")
+    @takes(batch_parser)
+    @gives(
+        closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)}), 201, refuses=MOVED, name="create_movements"
+    )
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
@@ -168,9 +172,9 @@ class MovementResource(ProtectedResource):
     """One row of the ledger."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")}
+    permissions = {"GET": scope("items:read")}
 
-    @gives_one(Movement.SHAPE)
+    @gives_one(Movement.SCHEMA)
     def get(self, movement_id: int) -> Any:
         """Read a movement."""
         return answer(Movement.get(movement_id))
@@ -179,10 +183,10 @@ class MovementResource(ProtectedResource):
 class ReversalResource(ProtectedResource):
     """The way to undo a movement: a second one that counters it."""
 
-    needs = {"POST": scope("stock:write")}
+    permissions = {"POST": scope("stock:write")}
 
-    @takes(reversal_form)
-    @gives_one(Movement.SHAPE, 201, refuses=("already_reversed", "not_reversible", *MOVED))
+    @takes(reversal_parser)
+    @gives_one(Movement.SCHEMA, 201, refuses=("already_reversed", "not_reversible", *MOVED))
     @idempotent
     @transactional
     def post(self, args: Namespace, movement_id: int) -> Any:
@@ -200,7 +204,7 @@ def _created(movement: dict[str, Any]) -> Any:
     return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
 
 
-def _page(form: Form, args: Namespace, **conditions: Any) -> Any:
+def _page(form: RequestParser, args: Namespace, **conditions: Any) -> Any:
     paged = {field.name for field in paging.fields}
     conditions |= {name: args[name] for name in form.query if name not in paged}
     return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)

@@ -9,31 +9,31 @@ from api.auth import authentication as auth
 from api.auth import code_flow, permissions
 from api.auth.accounts import email_type, new_hash, password_type, renewed_hash, username_type
 from api.auth.authentication import current_principal
-from api.auth.sign_ins import PAIR, begin_sign_in, pair_of
-from api.requests.parsers import Field, Form, QueryField, takes
+from api.auth.sign_ins import PAIR, begin_session, pair_of
+from api.requests.parsers import Field, QueryField, RequestParser, takes
 from api.requests.text import Text
 from api.resource import OpenResource, ProtectedResource
 from api.responses.conditional import answer
 from api.responses.outputs import gives, gives_one
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
-from models.people.session import Refreshed, SignIn
+from models.people.session import Refreshed, Session
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
 from settings import Settings
 
 credential_type = Text(512, lines=True)
-login_form = Form(
+login_parser = RequestParser(
     Field("username", credential_type, required=True),
     Field("password", credential_type, required=True),
     example={"username": "mia", "password": "a long sentence is best"},
 )
-refresh_form = Form(
+refresh_parser = RequestParser(
     Field("refresh_token", Text(200), required=True, help="Of the last answer; it is spent by this."),
     example={"refresh_token": "0CqYv…"},
 )
-registration_form = Form(
+registration_parser = RequestParser(
     Field("username", username_type, required=True),
     Field("email", email_type, required=True),
     Field("password", password_type, required=True),
@@ -44,14 +44,14 @@ registration_form = Form(
 COOKIE = "stockroom_oidc"
 
 
-class _AnswerForm(Form):
+class _CallbackParser(RequestParser):
     """What a provider sends; it may add to it as it likes, and that is ignored (RFC 6749 section 4.1.2)."""
 
     def _unknown_parameters(self, parameters: Any) -> Any:
         return (fault for fault in super()._unknown_parameters(parameters) if fault.part in self.query)
 
 
-answer_form = _AnswerForm(
+answer_parser = _CallbackParser(
     QueryField("code", Text(4096), help="To be exchanged for tokens, once."),
     QueryField("state", Text(512), help="Of the sign-in that was begun."),
     QueryField("iss", Text(512), help="Who answers (RFC 9207)."),
@@ -62,7 +62,7 @@ answer_form = _AnswerForm(
 class LoginResource(OpenResource):
     """The door for people."""
 
-    @takes(login_form)
+    @takes(login_parser)
     @gives(PAIR, name="login")
     def post(self, args: Namespace) -> Any:
         """Sign in with a password; the access token lives for minutes, the refresh token once."""
@@ -76,7 +76,7 @@ class LoginResource(OpenResource):
 class RefreshResource(OpenResource):
     """The way to stay signed in."""
 
-    @takes(refresh_form)
+    @takes(refresh_parser)
     @gives(PAIR, name="refresh")
     def post(self, args: Namespace) -> Any:
         """Spend a refresh token for a new pair; one that was spent before ends the sign-in."""
@@ -89,28 +89,28 @@ class RefreshResource(OpenResource):
 class LogoutResource(ProtectedResource):
     """The way out."""
 
-    needs = {"POST": permissions.sign_in}
+    permissions = {"POST": permissions.sign_in}
 
     @gives(None, 204, name="logout")
     @transactional
     def post(self) -> Any:
         """End this sign-in; its tokens are refused from now on."""
         principal = current_principal()
-        SignIn.end(principal.sign_in_id or 0)
-        Event.note("sign_in.ended", {"username": principal.username}, principal, stream=ACCESS)
+        Session.end(principal.session_id or 0)
+        Event.record("sign_in.ended", {"username": principal.username}, principal, stream=ACCESS)
         return None, 204
 
 
 class RegistrationResource(OpenResource):
     """Where a stranger becomes a guest, if the service is open to strangers."""
 
-    def admit(self, method: str) -> None:
+    def authorize(self, method: str) -> None:
         """Everybody may, where registration is open; raises Refusal `registration_closed`."""
         if not _settings().allow_registration:
             raise Refusal("registration_closed", "Registration is closed here; ask an administrator.")
 
-    @takes(registration_form)
-    @gives_one(User.SHAPE, 201, refuses=("registration_closed", "username_taken", "email_taken"), name="register")
+    @takes(registration_parser)
+    @gives_one(User.SCHEMA, 201, refuses=("registration_closed", "username_taken", "email_taken"), name="register")
     def post(self, args: Namespace) -> Any:
         """Register as a guest."""
         return _register(args["username"], args["email"], new_hash("password", args["password"], args["username"]))
@@ -131,7 +131,7 @@ class OidcLoginResource(OpenResource):
 class OidcCallbackResource(OpenResource):
     """The way back from the OpenID provider."""
 
-    @takes(answer_form)
+    @takes(answer_parser)
     @gives(PAIR, refuses=("not_found", "invalid_state", "sign_in_refused", "issuer_unreachable"), name="oidc_callback")
     def get(self, args: Namespace) -> Any:
         """Exchange the code of the provider for tokens of this service; a sign-in that was begun ends here."""
@@ -140,7 +140,7 @@ class OidcCallbackResource(OpenResource):
         principal = auth.principal_of(claims)
         if principal is None:
             raise auth.wrong_credentials()
-        return pair_of(begin_sign_in(principal))
+        return pair_of(begin_session(principal))
 
 
 @transactional
@@ -153,12 +153,12 @@ def _register(username: str, email: str, password_hash: str) -> Any:
 def _begin(principal: Principal, verified_hash: str, renewed_hash: str | None) -> Refreshed:
     if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # it was changed meanwhile
         raise auth.wrong_credentials()
-    return begin_sign_in(principal)
+    return begin_session(principal)
 
 
 @transactional
 def _refresh(refresh_token: str) -> Refreshed | None:
-    return SignIn.refresh(refresh_token, _settings().refresh_token_lifetime)
+    return Session.refresh(refresh_token, _settings().refresh_token_lifetime)
 
 
 def _settings() -> Settings:

@@ -5,16 +5,16 @@ from typing import Any
 from api.auth.permissions import scope
 from api.resource import ProtectedResource
 from api.responses.outputs import gives
-from models.stock.stats import SHAPE, stats
+from models.stock.stats import SCHEMA, stats
 
 
 class StatsResource(ProtectedResource):
     """The numbers."""
 
     cacheable = True
-    needs = {"GET": scope("items:read")}
+    permissions = {"GET": scope("items:read")}
 
-    @gives(SHAPE)
+    @gives(SCHEMA)
     def get(self) -> Any:
         """Count items, units, their value, what is low, and the movements of today and of this week."""
         return stats()

@@ -4,13 +4,14 @@ from typing import Any
 
 from flask import url_for
 from flask_restful.reqparse import Namespace
+from models.json_schema import ID, TEXT, TIME, Schema, closed
 
 from api.auth import permissions
 from api.auth.authentication import current_principal
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
-from api.requests.containers import Many
-from api.requests.parsers import Field, Form, takes
+from api.requests.containers import ListOf
+from api.requests.parsers import Field, RequestParser, takes
 from api.requests.text import Text
 from api.requests.types import Choice, Integer
 from api.resource import ProtectedResource
@@ -20,42 +21,41 @@ from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.people.token import ApiToken, IssuedToken
 from models.principal import SCOPES
-from models.shapes import ID, TEXT, TIME, Shape, closed
 from models.values import rfc3339
 
-token_form = Form(
+token_parser = RequestParser(
     Field("name", Text(100, 1), required=True, help="What it is for."),
-    Field("scopes", Many(Choice(*SCOPES), len(SCOPES), 1), required=True, help="Some of your own."),
+    Field("scopes", ListOf(Choice(*SCOPES), len(SCOPES), 1), required=True, help="Some of your own."),
     Field("expires_in_days", Integer(1, 3650), nullable=True, help="Without it, until revoked."),
     Field(
         "allowed_ips",
-        Many(Network(), 20, 1),
+        ListOf(Network(), 20, 1),
         nullable=True,
         help="The addresses and networks it may be used from; without it, from anywhere.",
     ),
     example={"name": "till 3", "scopes": ["items:read", "stock:write"], "expires_in_days": 365},
 )
 paging = Paging(ApiToken.id, {"name": ApiToken.name, "created_at": ApiToken.created_at})
-list_form = Form(*paging.fields)
+list_parser = RequestParser(*paging.fields)
 
 
-def told(title: str, **more: Shape) -> Shape:
+def told(title: str, **more: Schema) -> Schema:
     """A token with its secret, which is answered this once."""
-    return closed(title, {**ApiToken.SHAPE["properties"], "token": TEXT, **more})
+    return closed(title, {**ApiToken.SCHEMA["properties"], "token": TEXT, **more})
 
 
 class TokenListResource(ProtectedResource):
     """The caller's tokens."""
 
-    needs = dict.fromkeys(("GET", "POST"), permissions.password)
+    permissions = dict.fromkeys(("GET", "POST"), permissions.password)
 
-    @takes(list_form)
-    @gives_page(ApiToken.SHAPE)
+    @takes(list_parser)
+    @gives_page(ApiToken.SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List your tokens that have not been revoked."""
         return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.to_dict)
 
-    @takes(token_form)
+    @takes(token_parser)
     @gives(told("NewToken"), 201)
     @transactional
     def post(self, args: Namespace) -> Any:
@@ -79,9 +79,9 @@ class TokenListResource(ProtectedResource):
 class TokenResource(ProtectedResource):
     """One of the caller's tokens."""
 
-    needs = dict.fromkeys(("GET", "DELETE"), permissions.password)
+    permissions = dict.fromkeys(("GET", "DELETE"), permissions.password)
 
-    @gives_one(ApiToken.SHAPE)
+    @gives_one(ApiToken.SCHEMA)
     def get(self, token_id: int) -> Any:
         """Read one of your tokens; somebody else's is not found."""
         return answer(ApiToken.get(token_id, current_principal().user_id).to_dict())
@@ -98,7 +98,7 @@ class TokenResource(ProtectedResource):
 class TokenRotateResource(ProtectedResource):
     """The succession of one of the caller's tokens."""
 
-    needs = {"POST": permissions.password}
+    permissions = {"POST": permissions.password}
 
     @gives(told("Successor", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
     @transactional
@@ -112,9 +112,9 @@ class TokenRotateResource(ProtectedResource):
 class CurrentTokenResource(ProtectedResource):
     """The token in use."""
 
-    needs = {"GET": permissions.token}
+    permissions = {"GET": permissions.token}
 
-    @gives_one(ApiToken.SHAPE)
+    @gives_one(ApiToken.SCHEMA)
     def get(self) -> Any:
         """Read the token that this request carries."""
         principal = current_principal()

@@ -12,7 +12,7 @@ from api.auth.authentication import current_principal
 from api.auth.passwords import MAX_LENGTH
 from api.auth.permissions import scope
 from api.errors import InvalidInput, fault
-from api.requests.parsers import Field, Form, QueryField, takes
+from api.requests.parsers import Field, QueryField, RequestParser, takes
 from api.requests.text import Text
 from api.requests.types import Boolean, Choice
 from api.resource import ProtectedResource
@@ -26,14 +26,14 @@ from models.principal import ROLES
 role_type = Choice(*ROLES)
 
 email_field = Field("email", email_type, nullable=True)
-user_form = Form(
+user_parser = RequestParser(
     Field("username", username_type, required=True, help="Unique whatever its case."),
     Field("password", password_type, required=True),
     Field("role", role_type, help="guest, unless given."),
     email_field,
     example={"username": "mia", "password": "a long sentence is best", "role": "member", "email": "mia@example.com"},
 )
-user_patch_form = Form(
+user_patch_parser = RequestParser(
     Field("role", role_type),
     Field("active", Boolean()),
     Field("password", password_type),
@@ -41,28 +41,28 @@ user_patch_form = Form(
     refused={"username": ("read_only", "stays what it is: the ledger names it")},
     example={"role": "guest"},
 )
-password_form = Form(
+password_parser = RequestParser(
     Field("current_password", Text(MAX_LENGTH, lines=True), required=True),
     Field("new_password", password_type, required=True),
     example={"current_password": "a long sentence is best", "new_password": "a longer sentence is even better"},
 )
 paging = Paging(User.id, {"username": User.username_key, "created_at": User.created_at})
-list_form = Form(QueryField("role", role_type), QueryField("active", Boolean()), *paging.fields)
+list_parser = RequestParser(QueryField("role", role_type), QueryField("active", Boolean()), *paging.fields)
 
 
 class UserListResource(ProtectedResource):
     """The many users."""
 
-    needs = {"GET": scope("users:read"), "POST": scope("users:write")}
+    permissions = {"GET": scope("users:read"), "POST": scope("users:write")}
 
-    @takes(list_form)
-    @gives_page(User.SHAPE)
+    @takes(list_parser)
+    @gives_page(User.SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List users, the inactive included."""
         return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.to_dict)
 
-    @takes(user_form)
-    @gives_one(User.SHAPE, 201, refuses=("username_taken", "email_taken"))
+    @takes(user_parser)
+    @gives_one(User.SCHEMA, 201, refuses=("username_taken", "email_taken"))
     def post(self, args: Namespace) -> Any:
         """Add a user."""
         return _create(**{"role": "guest", **_hashed(args, args["username"])})
@@ -71,15 +71,15 @@ class UserListResource(ProtectedResource):
 class UserResource(ProtectedResource):
     """One user."""
 
-    needs = {"GET": scope("users:read"), "PATCH": scope("users:write"), "DELETE": scope("users:write")}
+    permissions = {"GET": scope("users:read"), "PATCH": scope("users:write"), "DELETE": scope("users:write")}
 
-    @gives_one(User.SHAPE)
+    @gives_one(User.SCHEMA)
     def get(self, user_id: int) -> Any:
         """Read a user."""
         return answer(User.get(user_id).to_dict())
 
-    @takes(user_patch_form)
-    @gives_one(User.SHAPE, refuses=("last_admin", "email_taken", "no_password"))
+    @takes(user_patch_parser)
+    @gives_one(User.SCHEMA, refuses=("last_admin", "email_taken", "no_password"))
     def patch(self, args: Namespace, user_id: int) -> Any:
         """Change a user's role, activity, password or address."""
         return answer(_change(user_id, **_hashed(args, User.get(user_id).username)))
@@ -94,9 +94,9 @@ class UserResource(ProtectedResource):
 class CurrentUserResource(ProtectedResource):
     """Oneself."""
 
-    needs = {"GET": permissions.anyone}
+    permissions = {"GET": permissions.anyone}
 
-    @gives_one(User.SHAPE)
+    @gives_one(User.SCHEMA)
     def get(self) -> Any:
         """Read the user whose credential this is."""
         return answer(User.get(current_principal().user_id).to_dict())
@@ -105,9 +105,9 @@ class CurrentUserResource(ProtectedResource):
 class CurrentPasswordResource(ProtectedResource):
     """One's own password."""
 
-    needs = {"PUT": permissions.password}
+    permissions = {"PUT": permissions.password}
 
-    @takes(password_form)
+    @takes(password_parser)
     @gives(None, 204)
     def put(self, args: Namespace) -> Any:
         """Change one's own password; every sign-in made with the old one ends."""

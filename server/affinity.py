@@ -17,34 +17,34 @@ from settings import Settings, SettingsError
 Cpus = frozenset[int]
 
 
-def home(settings: Settings, port: int) -> int | None:
+def cpu_for(settings: Settings, port: int) -> int | None:
     """The CPU for the threads that serve at this port; None if they may run on any.
 
     Left to itself it goes by the port, so that processes at consecutive ports get one each.
     Raises SettingsError for a CPU that this process may not use.
     """
-    cpus = sorted(EVERYWHERE)
+    cpus = sorted(ALLOWED_CPUS)
     wanted = settings.cpu_affinity
     if wanted is None or (wanted == "auto" and len(cpus) < 2):
         return None
     if wanted == "auto":
         return cpus[port % len(cpus)]
-    if wanted not in EVERYWHERE:
+    if wanted not in ALLOWED_CPUS:
         names = ", ".join(map(str, cpus)) or "none: this system has no such choice"
         raise SettingsError(f"CPU_AFFINITY is {wanted}; the CPUs that this process may use are {names}.")
     return wanted
 
 
-def stay_at(cpu: int | None) -> None:
+def pin_to(cpu: int | None) -> None:
     """Let the calling thread run on this CPU alone; None changes nothing."""
     if cpu is not None:
         _allow(frozenset((cpu,)))
 
 
 @contextmanager
-def away_from_home() -> Iterator[None]:
+def unpinned() -> Iterator[None]:
     """Let the calling thread run on every CPU for a while."""
-    before = _allow(EVERYWHERE)
+    before = _allow(ALLOWED_CPUS)
     try:
         yield
     finally:
@@ -86,6 +86,6 @@ def _elsewhere() -> tuple[Cpus, Callable[[Cpus], Cpus]]:
 
 # The CPUs that this process may use, and what confines the calling thread to some and tells where it was before.
 if sys.platform == "win32":
-    EVERYWHERE, _allow = _on_windows()
+    ALLOWED_CPUS, _allow = _on_windows()
 else:
-    EVERYWHERE, _allow = _on_linux() if hasattr(os, "sched_setaffinity") else _elsewhere()
+    ALLOWED_CPUS, _allow = _on_linux() if hasattr(os, "sched_setaffinity") else _elsewhere()

@@ -16,7 +16,7 @@ log = logging.getLogger("stockroom")
 
 HEADER_BYTES = 32 * 1024
 # What a body must grow by within the patience for "receiving": some 70 kB/s, so slow links may send large files.
-HEADWAY_BYTES = 1024 * 1024
+PROGRESS_BYTES = 1024 * 1024
 LINGER_BYTES = 64 * 1024 * 1024
 FRAMING_HEADER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
@@ -110,7 +110,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     seen: tuple[str, object] = ("new", None)
     since = 0.0
 
-    def stage(self) -> tuple[str, object]:
+    def phase(self) -> tuple[str, object]:
         """What the connection is at, as in PATIENCE, and a token that changes with every headway."""
         if self.lingering:
             return "lingering", None
@@ -119,7 +119,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         if self.requests:
             return "working", None
         if self.request is not None:
-            return "receiving", (self.request, self.request.body_bytes_received // HEADWAY_BYTES)
+            return "receiving", (self.request, self.request.body_bytes_received // PROGRESS_BYTES)
         return "idle", self.last_activity
 
     def on_last_request(self) -> bool:

@@ -16,18 +16,18 @@ from wsgiref.types import WSGIApplication
 from waitress import task, wasyncore
 from waitress.adjustments import Adjustments
 
-from server.affinity import stay_at
+from server.affinity import pin_to
 from server.connections import HEADER_BYTES, Channel, Listener, MakeErrorAnswer
 from server.sockets import BACKLOG
 
 log = logging.getLogger("stockroom")
 
 # How many seconds a connection may be at each stage; at all but "receiving" and "lingering", without headway.
-PATIENCE = {"idle": 30.0, "receiving": 15.0, "working": math.inf, "sending": 30.0, "lingering": 2.0}
+TIMEOUTS = {"idle": 30.0, "receiving": 15.0, "working": math.inf, "sending": 30.0, "lingering": 2.0}
 DRAIN_SECONDS = 15.0
 DRAIN_IDLE_SECONDS = 0.5  # a client that has just been answered may have its next request on the way
 # At the connection limit, one that has been at such a stage for so many seconds makes room for a new one.
-CROWDED_PATIENCE = {"idle": 1.0, "lingering": 1.0, "receiving": 5.0}
+CROWDED_TIMEOUTS = {"idle": 1.0, "lingering": 1.0, "receiving": 5.0}
 LOOK_SECONDS = 0.5  # also the time a stop may need to be noticed: on Windows, no signal ends a poll
 CONNECTION_LIMIT = 500 if hasattr(select, "poll") else 400  # Windows has select() alone, for 512 sockets
 
@@ -88,7 +88,7 @@ class _Dispatcher(task.ThreadedTaskDispatcher):  # type: ignore[misc] # waitress
         self._cpu = cpu
 
     def handler_thread(self, thread_no: int) -> None:
-        stay_at(self._cpu)
+        pin_to(self._cpu)
         super().handler_thread(thread_no)
 
 
@@ -113,7 +113,7 @@ class Server:
         trusted_proxy: str | None = None,
         cpu: int | None = None,
         connection_limit: int = CONNECTION_LIMIT,
-        patience: Mapping[str, float] = PATIENCE,
+        timeouts: Mapping[str, float] = TIMEOUTS,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         proxy = {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": FORWARDED} if trusted_proxy else {}
@@ -134,7 +134,7 @@ class Server:
             adjustments.of_path[path].max_request_body_size = limit + 1
         self._threads = threads
         self._limit = connection_limit
-        self._patience = patience
+        self._timeouts = timeouts
         self._drain_seconds = drain_seconds
         self._next_look = 0.0
         self._stops = 0
@@ -157,7 +157,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until a stop is asked for, then answer what has begun to arrive and return."""
-        stay_at(self._cpu)
+        pin_to(self._cpu)
         self._dispatcher.set_thread_count(self._threads)
         try:
             while not self._stops:
@@ -175,7 +175,7 @@ class Server:
 
     def _drain(self) -> None:
         deadline = time.monotonic() + self._drain_seconds
-        self._patience = {**self._patience, "idle": DRAIN_IDLE_SECONDS}
+        self._timeouts = {**self._timeouts, "idle": DRAIN_IDLE_SECONDS}
         for listener in self._listeners:
             listener.stop_listening()
         wait = 0.0  # the first turn reads what has arrived before the look calls its connection idle
@@ -202,12 +202,12 @@ class Server:
         """Close the connections that try the patience and, at the limit, the one to be missed least."""
         quiet = []
         for channel in self._connections():
-            stage = channel.stage()
-            if stage != channel.seen:
-                channel.seen, channel.since = stage, now
-            elif now - channel.since >= self._patience[stage[0]]:
+            phase = channel.phase()
+            if phase != channel.seen:
+                channel.seen, channel.since = phase, now
+            elif now - channel.since >= self._timeouts[phase[0]]:
                 channel.handle_close()
-            elif now - channel.since >= CROWDED_PATIENCE.get(stage[0], math.inf):
+            elif now - channel.since >= CROWDED_TIMEOUTS.get(phase[0], math.inf):
                 quiet.append(channel)
         if quiet and len(self._map) >= self._limit:
             min(quiet, key=lambda channel: (channel.seen[0] == "receiving", channel.since)).handle_close()

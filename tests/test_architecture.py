@@ -291,7 +291,7 @@ def test_every_resource_is_closed_but_those_that_are_named_here(routed):
 def test_a_closed_resource_says_what_each_of_its_methods_needs(routed):
     closed = [resource for resource in resources(routed) if resource.__name__ not in OPEN]
 
-    assert [r.__name__ for r in closed if r.needs.keys() != r.methods - {"HEAD", "OPTIONS"}] == []
+    assert [r.__name__ for r in closed if r.permissions.keys() != r.methods - {"HEAD", "OPTIONS"}] == []
 
 
 def test_every_method_says_in_one_sentence_what_it_does(routed):

@@ -22,15 +22,15 @@ class Claims(NamedTuple):
     """What an access token says."""
 
     user_id: int
-    sign_in_id: int
+    session_id: int
 
 
-def issue(user_id: int, sign_in_id: int, lifetime: timedelta) -> str:
+def issue(user_id: int, session_id: int, lifetime: timedelta) -> str:
     """A token for this user and sign-in."""
     moment = now()
     claims = {
         "sub": str(user_id),
-        "sid": sign_in_id,
+        "sid": session_id,
         "jti": secrets.token_hex(16),
         "iat": moment,
         "exp": moment + lifetime,

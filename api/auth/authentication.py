@@ -15,8 +15,8 @@ from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
 from api.monitoring.audit import record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
 from api.request_id import request_id
-from api.throttle import Seldom
-from models.database.best_effort import aside
+from api.throttle import Throttle
+from models.database.best_effort import write_best_effort
 from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
@@ -26,7 +26,7 @@ from settings import Settings
 
 REALM = "Stockroom API"
 # How long a token's last use may wait for the writer's place before it goes unrecorded, in seconds.
-NOTE_WAIT = 0.05
+RECORD_WAIT = 0.05
 EXPIRES_SOON = timedelta(days=7)
 
 
@@ -54,23 +54,23 @@ class Challenged(HTTPException):
         return [("WWW-Authenticate", each) for each in self.challenges]
 
 
-class Authority:
+class AuthenticationState:
     """The state of sign-ins in one process: the password verifier, and when tokens' uses were noted."""
 
     def __init__(self, threads: int) -> None:
         self.passwords = PasswordVerifier(threads)
-        self.uses_noted = Seldom(LAST_USE_EVERY.total_seconds())
+        self.uses_recorded = Throttle(LAST_USE_EVERY.total_seconds())
 
 
 def init_auth(app: Flask) -> None:
     """Give the application its authority."""
     settings: Settings = app.extensions["stockroom.settings"]
-    app.extensions["stockroom.authority"] = Authority(settings.threads)
+    app.extensions["stockroom.authority"] = AuthenticationState(settings.threads)
     oidc.init_oidc(app, settings)
-    app.after_request(_tell_expiry)
+    app.after_request(_add_expiry_header)
 
 
-def _tell_expiry(response: Response) -> Response:
+def _add_expiry_header(response: Response) -> Response:
     """Tell a script whose token ends soon, in seconds, so that it is rotated in time."""
     expires_at: datetime | None = g.get("token_expires_at")
     if expires_at and expires_at - now() < EXPIRES_SOON:
@@ -78,9 +78,9 @@ def _tell_expiry(response: Response) -> Response:
     return response
 
 
-def authority() -> Authority:
+def authentication_state() -> AuthenticationState:
     """The authority of the running application."""
-    found: Authority = current_app.extensions["stockroom.authority"]
+    found: AuthenticationState = current_app.extensions["stockroom.authority"]
     return found
 
 
@@ -151,7 +151,7 @@ def verify_password(username: str | None, password: str) -> Principal | None:
         return None
     check_sign_in(username)
     user = User.credentials(username)
-    right = authority().passwords.verify(username, user and user.password_hash, password)
+    right = authentication_state().passwords.verify(username, user and user.password_hash, password)
     if not right or user is None or not user.active:
         count_failed_sign_in(username)
         record_failed_sign_in(username)
@@ -179,10 +179,10 @@ def principal_of(claims: oidc.Claims) -> Principal | None:
 def verify_access_token(token: str) -> Principal | None:
     """The user of a sign-in that goes on, with everything that the user's role has now."""
     claims = access_tokens.read(token)
-    user = claims and User.of_sign_in(claims.sign_in_id, claims.user_id)
+    user = claims and User.find_by_session(claims.session_id, claims.user_id)
     if not claims or not user:
         return None
-    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "sign_in", sign_in_id=claims.sign_in_id)
+    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "sign_in", session_id=claims.session_id)
 
 
 @api_key.verify_token  # type: ignore[untyped-decorator]
@@ -197,7 +197,7 @@ def verify_api_token(secret: str) -> Principal | None:
     if token.allowed_ips and not comes_from(token.allowed_ips):
         record_refusal(principal, "address_not_allowed")
         raise unauthorized("address_not_allowed", f"This token may not be used from {request.remote_addr}.")
-    _note_use(token.id, token.last_used_at)
+    _record_use(token.id, token.last_used_at)
     g.token_expires_at = token.expires_at
     return principal
 
@@ -207,13 +207,13 @@ def _principal(user_id: int, user: Any, scopes: frozenset[str], method: Method, 
     return Principal(user_id, user.username, user.role, scopes, method, **ids)
 
 
-def _note_use(token_id: int, last_used_at: datetime | None) -> None:
+def _record_use(token_id: int, last_used_at: datetime | None) -> None:
     """Record the use of a token, once a minute; a database that can't is no reason to refuse the request."""
     if last_used_at is not None and now() - last_used_at < LAST_USE_EVERY:
         return
-    if authority().uses_noted.lets(token_id):
-        aside(
+    if authentication_state().uses_recorded.allow(token_id):
+        write_best_effort(
             f"the last use of token {token_id}",
-            partial(ApiToken.note_use, token_id, request.remote_addr),
-            NOTE_WAIT,
+            partial(ApiToken.record_use, token_id, request.remote_addr),
+            RECORD_WAIT,
         )

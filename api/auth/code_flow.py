@@ -19,7 +19,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from api.auth import oidc
 from api.auth.authentication import unauthorized, wrong_credentials
-from api.auth.issuer import FAILURES, PATIENCE, Issuer, IssuerUnreachable, Provider, fetch
+from api.auth.issuer import FAILURES, TIMEOUT, Issuer, IssuerUnreachable, Provider, fetch
 from api.errors import Unreadable
 from models.people.secrets import random_letters
 from models.refusals import NotFound
@@ -32,7 +32,7 @@ LIFETIME = 600
 SECRET_LENGTH = 43  # of 62 letters: 256 bits
 
 
-class Attempt(NamedTuple):
+class LoginTransaction(NamedTuple):
     """What one sign-in is known by: `state` to us, `nonce` in the ID token, `verifier` to the token endpoint."""
 
     state: str
@@ -46,7 +46,7 @@ def begin(redirect_uri: str) -> tuple[str, str]:
     Raises NotFound where no provider is set, IssuerUnreachable when it can't be asked where its door is.
     """
     issuer = _issuer()
-    attempt = Attempt(*(random_letters(SECRET_LENGTH) for _ in Attempt._fields))
+    attempt = LoginTransaction(*(random_letters(SECRET_LENGTH) for _ in LoginTransaction._fields))
     url: str = prepare_grant_uri(
         issuer.provider().endpoint("authorization_endpoint"),
         issuer.settings.client_id,
@@ -69,7 +69,7 @@ def finish(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
     Challenged for a refusal of the provider, IssuerUnreachable.
     """
     issuer = _issuer()
-    attempt = _attempt(cookie)
+    attempt = _login_transaction(cookie)
     if not hmac.compare_digest(attempt.state.encode(), (answer["state"] or "").encode()):
         raise _invalid_state()
     if answer["iss"] not in (None, issuer.settings.issuer):  # RFC 9207: another provider answers
@@ -100,7 +100,7 @@ def _exchange(issuer: Issuer, provider: Provider, code: str, verifier: str, redi
         "POST", provider.endpoint("token_endpoint"), {"Content-Type": "application/x-www-form-urlencoded"}, body
     )
     try:
-        tokens: dict[str, Any] = fetch(url, time.monotonic() + PATIENCE, body.encode(), headers)
+        tokens: dict[str, Any] = fetch(url, time.monotonic() + TIMEOUT, body.encode(), headers)
     except HTTPError as error:
         if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise IssuerUnreachable from error
@@ -120,9 +120,9 @@ def _client_auth(issuer: Issuer, provider: Provider) -> Any:
     return ClientAuth(issuer.settings.client_id, secret, method if secret else "none")
 
 
-def _attempt(cookie: str) -> Attempt:
+def _login_transaction(cookie: str) -> LoginTransaction:
     try:
-        return Attempt(*_signer().loads(cookie, max_age=LIFETIME))
+        return LoginTransaction(*_signer().loads(cookie, max_age=LIFETIME))
     except BadData:
         raise _invalid_state() from None
 

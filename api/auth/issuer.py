@@ -23,7 +23,7 @@ from settings import VERSION, OidcSettings, is_private_url
 log = logging.getLogger("stockroom")
 
 # How long a request waits for the issuer, in seconds, and how much it reads.
-PATIENCE = 3.0
+TIMEOUT = 3.0
 MAX_BYTES = 256 * 1024
 CHUNK = 16 * 1024
 # How seldom the issuer is asked, in seconds: for a key that is not known, again after a failure before anything
@@ -113,12 +113,12 @@ class Issuer:
     def _outcome(self, look: "Future[Provider]") -> Provider:
         since = self.clock() - self._looked_at
         try:
-            return look.result(max(0.0, PATIENCE - since))
+            return look.result(max(0.0, TIMEOUT - since))
         except FAILURES as error:
             raise IssuerUnreachable((ASKED_EVERY if self._known else RETRIED_EVERY) - since) from error
 
     def _look_up(self) -> Provider:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         try:
             metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline)
             if metadata.get("issuer") != self.settings.issuer:

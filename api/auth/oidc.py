@@ -10,7 +10,7 @@ from flask import Flask, current_app
 
 from api.auth.issuer import Issuer
 from models.database.transactions import transactional
-from models.people.identity import SUBJECT_LENGTH, Identity, Told
+from models.people.identity import SUBJECT_LENGTH, Identity, IdentityClaims
 from models.people.user import USERNAME_LENGTH
 from models.principal import ROLES, Principal
 from settings import Settings
@@ -85,12 +85,12 @@ def user_of(claims: Claims, by: Principal) -> Any:
     return user
 
 
-def _told(claims: Claims) -> Told:
+def _told(claims: Claims) -> IdentityClaims:
     found = issuer()
     role_claim = found and found.settings.role_claim
     role = role_in(claims, role_claim) if role_claim else None
     issued_at = datetime.fromtimestamp(max(0, int(claims["iat"])), UTC)
-    return Told(claims["iss"], claims["sub"], name_in(claims), role, issued_at)
+    return IdentityClaims(claims["iss"], claims["sub"], name_in(claims), role, issued_at)
 
 
 def role_in(claims: Claims, path: str) -> str | None:

@@ -14,7 +14,7 @@ SIGNS = str.maketrans("@430$5!17", "aaeossiit")
 COMMON = Path(__file__).with_name("common_passwords.txt")
 
 
-def why_too_easy(password: str, username: str, minimum: int) -> str | None:
+def find_weakness(password: str, username: str, minimum: int) -> str | None:
     """What is wrong with a password of `minimum` characters or more, in words that follow its name; or None."""
     text, name = password.casefold(), username.casefold()
     if text == name:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from api.auth.password_policy import why_too_easy
-from server.affinity import away_from_home
+from api.auth.password_policy import find_weakness
+from server.affinity import unpinned
 
 MIN_LENGTH = 12
 MAX_LENGTH = 128
@@ -42,7 +42,7 @@ def is_outdated(stored_hash: str) -> bool:
 
 def weakness(password: str, username: str) -> str | None:
     """Why the password is among the first that anybody would try, in words that follow its name; or None."""
-    return why_too_easy(_normal(password), username, MIN_LENGTH)
+    return find_weakness(_normal(password), username, MIN_LENGTH)
 
 
 def _normal(password: str) -> str:
@@ -77,7 +77,7 @@ class PasswordVerifier:
 
     def hash(self, password: str) -> str:
         """The hash to store for a new password. Raises TooManyRequests when there is no room."""
-        with self._admitted(), self._slots, away_from_home():
+        with self._admitted(), self._slots, unpinned():
             return hash_password(password)
 
     def verify(self, username: str, stored_hash: str | None, password: str) -> bool:
@@ -112,7 +112,7 @@ class PasswordVerifier:
 
     def _run(self, key: bytes, mine: "Future[bool]", hash_: str, password: str) -> None:
         try:
-            with self._slots, away_from_home():
+            with self._slots, unpinned():
                 verdict = check_password_hash(hash_, password)
         except BaseException as error:
             with self._lock:

@@ -7,7 +7,7 @@ from models.principal import SCOPES_OF_ROLE, Principal
 from models.refusals import Refusal
 
 
-class Need(Protocol):
+class Permission(Protocol):
     """What a method asks of the principal: returns when it is met, raises Refusal when it is not."""
 
     def __call__(self, principal: Principal) -> None: ...
@@ -35,7 +35,7 @@ def token(principal: Principal) -> None:
         raise Refusal("token_required", "Only a request that carries an API token can ask this.")
 
 
-def scope(*names: str) -> Need:
+def scope(*names: str) -> Permission:
     """The scopes of these names, of the role and, for a token, of the token too."""
 
     def need(principal: Principal) -> None:

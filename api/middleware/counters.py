@@ -17,7 +17,7 @@ log = logging.getLogger("stockroom")
 # How many windows are kept in memory; beyond them, those that began first are forgotten.
 REMEMBERED = 100_000
 # How long one look at Redis may take, and how long after a failure it is left alone, in seconds.
-REDIS_PATIENCE = 0.1
+REDIS_TIMEOUT = 0.1
 REDIS_REST = 5.0
 # One trip, and atomic: whatever the number of clients, each number is told once.
 ADD = """
@@ -122,5 +122,5 @@ def redis_of(url: str) -> Any:
     Nothing is asked of it yet.
     """
     return Redis.from_url(
-        url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE, retry=Retry(NoBackoff(), 0)
+        url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0)
     )

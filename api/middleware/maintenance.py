@@ -15,7 +15,7 @@ from settings import Settings
 LOOK_EVERY = 1.0
 RETRY_AFTER = 30
 DEFAULT_MESSAGE = "The service is being maintained; nothing was changed."
-SHOWN = 500
+MESSAGE_LENGTH = 500
 
 
 class UnderMaintenance(HttpRefusal):
@@ -25,7 +25,7 @@ class UnderMaintenance(HttpRefusal):
         super().__init__("maintenance", message, {"Retry-After": str(RETRY_AFTER)})
 
 
-class Sign:
+class MaintenanceFlag:
     """The file, looked at once in a while: a request between two looks costs a comparison of numbers."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,11 +43,11 @@ class Sign:
                 self._next_look = self._clock() + LOOK_EVERY
         return self._message
 
-    def put_up(self, message: str) -> None:
+    def enable(self, message: str) -> None:
         """Begin the maintenance; raises OSError where the folder can't be written."""
         self._path.write_text(message, encoding="utf-8")
 
-    def take_down(self) -> None:
+    def disable(self) -> None:
         """End it, if it was on."""
         self._path.unlink(missing_ok=True)
 
@@ -61,24 +61,24 @@ class Sign:
         # An administrator's `echo … > maintenance` is UTF-16 in Windows PowerShell.
         utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = content.decode("utf-16" if utf_16 else "utf-8-sig", errors="replace")
-        return " ".join(text.split())[:SHOWN] or DEFAULT_MESSAGE
+        return " ".join(text.split())[:MESSAGE_LENGTH] or DEFAULT_MESSAGE
 
 
 def init_maintenance(app: Flask, settings: Settings) -> None:
     """Put the sign before the API; health, metrics and the pages for people stay open."""
-    app.extensions["stockroom.maintenance"] = Sign(settings.instance_path / "maintenance")
+    app.extensions["stockroom.maintenance"] = MaintenanceFlag(settings.instance_path / "maintenance")
     app.before_request(_stand_before_the_api)
 
 
-def sign() -> Sign:
+def maintenance_flag() -> MaintenanceFlag:
     """The sign of the running application."""
-    found: Sign = current_app.extensions["stockroom.maintenance"]
+    found: MaintenanceFlag = current_app.extensions["stockroom.maintenance"]
     return found
 
 
 def maintenance() -> str | None:
     """What clients are told while maintenance is on; None while it is off."""
-    return sign().message()
+    return maintenance_flag().message()
 
 
 def _stand_before_the_api() -> None:

@@ -16,7 +16,7 @@ from api.monitoring.metrics import Metrics, metrics
 from api.request_id import request_id
 from models.values import rfc3339
 
-PATH_SHOWN = 200
+PATH_LENGTH = 200
 ACCESS = "stockroom.access"
 
 
@@ -61,7 +61,7 @@ def _local_time(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
-def init_observing(app: Flask) -> None:
+def init_access_log(app: Flask) -> None:
     """Observe every request, from before anything else of it until after everything else."""
     app.before_request(_begin)
     app.after_request(_end)
@@ -118,7 +118,7 @@ class _Observation:
                 "user": self._user or "-",
                 "method": quote(self._method[:20]),
                 # No query: it may hold what a client should have sent as a header.
-                "path": quote(self._path[:PATH_SHOWN], safe="/:@!$&'()*+,;=~"),
+                "path": quote(self._path[:PATH_LENGTH], safe="/:@!$&'()*+,;=~"),
                 "status": self._status,
                 "ms": round(seconds * 1000, 1),
                 "bytes": self.bytes,

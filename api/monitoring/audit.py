@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask, current_app, request
 
 from api.request_id import request_id
-from api.requests.text import shown
-from api.throttle import Seldom
-from models.database.best_effort import aside
+from api.requests.text import truncate
+from api.throttle import Throttle
+from models.database.best_effort import write_best_effort
 from models.event import ACCESS, Event
 from models.principal import Principal
 from models.values import now
@@ -23,34 +23,34 @@ NAME_LENGTH = 64
 
 def init_audit(app: Flask) -> None:
     """Give the application its memory of refusals told."""
-    app.extensions["stockroom.refusals_told"] = Seldom(REFUSALS_EVERY)
+    app.extensions["stockroom.refusals_told"] = Throttle(REFUSALS_EVERY)
 
 
 def record_failed_sign_in(username: str) -> None:
     """Tell that somebody failed to sign in with this name; who it was, nobody knows."""
     stranger = Principal(0, "", "guest", frozenset(), "password", request_id=request_id(), address=request.remote_addr)
-    _record("sign_in.failed", {"username": shown(username, NAME_LENGTH)}, stranger)
+    _record("sign_in.failed", {"username": truncate(username, NAME_LENGTH)}, stranger)
 
 
 def record_refusal(principal: Principal, code: str) -> None:
     """Tell that this principal was refused here; the same refusal once a minute, not once a request."""
-    told: Seldom = current_app.extensions["stockroom.refusals_told"]
-    if told.lets((principal.user_id, principal.token_id, request.endpoint, request.method)):
+    told: Throttle = current_app.extensions["stockroom.refusals_told"]
+    if told.allow((principal.user_id, principal.token_id, request.endpoint, request.method)):
         data = {
             "code": code,
             "method": request.method,
-            "path": shown(request.path, 200),
+            "path": truncate(request.path, 200),
             "token_id": principal.token_id,
         }
         _record("access.refused", data, principal)
 
 
 def _record(type_: str, data: dict[str, Any], by: Principal) -> None:
-    aside(f"the event {type_}", partial(_write, type_, data, by), WAIT)
+    write_best_effort(f"the event {type_}", partial(_write, type_, data, by), WAIT)
 
 
 def _write(type_: str, data: dict[str, Any], by: Principal) -> None:
     settings: Settings = current_app.extensions["stockroom.settings"]
-    Event.note(type_, data, by, stream=ACCESS)
+    Event.record(type_, data, by, stream=ACCESS)
     if settings.audit_days:
-        Event.forget_access(before=now() - timedelta(days=settings.audit_days))
+        Event.purge_access(before=now() - timedelta(days=settings.audit_days))

@@ -12,7 +12,7 @@ from api.middleware.maintenance import maintenance
 from models.database.schema import is_current
 
 # How long the database may take to answer, in seconds: whoever asks is told within two.
-PATIENCE = 1.5
+TIMEOUT = 1.5
 OK = "ok"
 
 
@@ -25,7 +25,7 @@ def init_health(app: Flask) -> None:
 
 def _ready(look: "SharedLook") -> Response:
     """200 when requests would be answered, 503 with what is in the way; each check by its name."""
-    database, migrations = look.result(PATIENCE)
+    database, migrations = look.result(TIMEOUT)
     off = maintenance()
     checks = {"database": database, "migrations": migrations, "maintenance": OK if off is None else off}
     failed = [f"{name}: {said}" for name, said in checks.items() if said != OK]
@@ -54,7 +54,7 @@ class SharedLook:
         self._lock = threading.Lock()
         self._under_way: Future[tuple[str, str]] | None = None
 
-    def result(self, patience: float) -> tuple[str, str]:
+    def result(self, timeout: float) -> tuple[str, str]:
         """What the look found, if it did within `patience` seconds."""
         with self._lock:
             if self._under_way is None or self._under_way.done():
@@ -62,9 +62,9 @@ class SharedLook:
                 threading.Thread(target=self._run, args=[self._under_way], daemon=True, name="readyz").start()
             under_way = self._under_way
         try:
-            return under_way.result(patience)
+            return under_way.result(timeout)
         except TimeoutError:
-            return f"has not answered for {patience} s", "unknown"
+            return f"has not answered for {timeout} s", "unknown"
 
     def _run(self, under_way: "Future[tuple[str, str]]") -> None:
         try:

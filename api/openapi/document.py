@@ -21,19 +21,19 @@ from settings import VERSION
 Json = dict[str, Any]
 
 # What any request can be refused for, before its method runs or while it does.
-EVERYWHERE = (
+ALLOWED_CPUS = (
     *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
     *("address_not_allowed", "not_acceptable"),
     *("content_too_large", "unsupported_media_type", "invalid_input", "too_many_requests"),
     *("internal_error", "issuer_unreachable", "unavailable", "maintenance"),
 )
 ALL_SCHEMES = ("basic", "bearer", "apiKey")
-SCHEMES_OF_NEED = {
+SCHEMES_OF_PERMISSION = {
     permissions.password: ("basic", "bearer"),
     permissions.sign_in: ("bearer",),
     permissions.token: ("bearer", "apiKey"),
 }
-REFUSALS_OF_NEED: dict[Any, tuple[str, ...]] = {
+REFUSALS_OF_PERMISSION: dict[Any, tuple[str, ...]] = {
     permissions.password: ("password_required",),
     permissions.sign_in: ("sign_in_required",),
     permissions.token: ("token_required",),
@@ -122,7 +122,7 @@ def _header_parameters(operation: Operation) -> Iterator[Json]:
 def _security(operation: Operation, scope: str | None) -> list[Json]:
     if operation.need is None:
         return []
-    return [{scheme: (scope or "").split()} for scheme in SCHEMES_OF_NEED.get(operation.need, ALL_SCHEMES)]
+    return [{scheme: (scope or "").split()} for scheme in SCHEMES_OF_PERMISSION.get(operation.need, ALL_SCHEMES)]
 
 
 def _body(operation: Operation) -> Json:
@@ -171,11 +171,11 @@ def _refusals(operation: Operation) -> Json:
 
 def _codes(operation: Operation) -> Iterable[str]:
     """The problems this operation can answer, each for what the code has."""
-    yield from EVERYWHERE
+    yield from ALLOWED_CPUS
     yield from operation.output.refuses
     if operation.need:
         yield "unauthorized"
-        yield from REFUSALS_OF_NEED.get(operation.need, ("forbidden", "insufficient_scope"))
+        yield from REFUSALS_OF_PERMISSION.get(operation.need, ("forbidden", "insufficient_scope"))
     if operation.rule.arguments:
         yield "not_found"
     if not operation.form.fields and not operation.form.media:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flask import Flask
+from models.json_schema import OBJECT
 from werkzeug.routing import Rule
 
-from api.requests.parsers import NOTHING, Form
+from api.requests.parsers import NOTHING, RequestParser
 from api.resource import ProtectedResource
 from api.responses.outputs import Output
-from models.shapes import OBJECT
 
 VERBS = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 
@@ -24,8 +24,8 @@ class Operation(NamedTuple):
     function: Any
 
     @property
-    def form(self) -> Form:
-        form: Form = self.function.form if hasattr(self.function, "form") else NOTHING
+    def form(self) -> RequestParser:
+        form: RequestParser = self.function.form if hasattr(self.function, "form") else NOTHING
         return form
 
     @property
@@ -36,7 +36,7 @@ class Operation(NamedTuple):
 
     @property
     def need(self) -> Any:
-        return self.resource.needs[self.method] if issubclass(self.resource, ProtectedResource) else None
+        return self.resource.permissions[self.method] if issubclass(self.resource, ProtectedResource) else None
 
     @property
     def idempotent(self) -> bool:

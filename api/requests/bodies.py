@@ -10,7 +10,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import Unreadable
 from api.media_types import JSON, MERGE_PATCH
-from api.requests.text import shown
+from api.requests.text import truncate
 
 MAX_DEPTH = 32
 MAX_DIGITS = 100  # characters of one number
@@ -37,20 +37,20 @@ def _read(request: Request) -> dict[str, Any]:
     accepted = (JSON, MERGE_PATCH) if request.method == "PATCH" else (JSON,)
     charset = request.mimetype_params.get("charset", "utf-8")
     if request.mimetype not in accepted or charset.lower() not in ("utf-8", "utf8"):
-        sent = shown(request.headers.get("Content-Type", "")) or "none"
+        sent = truncate(request.headers.get("Content-Type", "")) or "none"
         raise UnsupportedMediaType(f"The Content-Type must be {' or '.join(accepted)} in UTF-8; it is {sent}.")
     try:
         body = parse_json(request.get_data().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Unreadable("malformed_json", "The body is not UTF-8.") from None
-    except NotJson as error:
+    except InvalidJson as error:
         raise Unreadable("malformed_json", f"The body {error}.") from None
     if not isinstance(body, dict):
         raise Unreadable("not_an_object", 'The body must be a JSON object, as {"name": "value"}.')
     return body
 
 
-class NotJson(ValueError):
+class InvalidJson(ValueError):
     """A text is no JSON that can be kept exactly; the words follow the name of what holds it."""
 
 
@@ -59,7 +59,7 @@ def parse_json(text: str) -> Any:
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise NotJson(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise InvalidJson(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise _too_deep() from None
     if text.count("[") + text.count("{") > MAX_DEPTH:  # fewer are not nested deeper
@@ -74,18 +74,18 @@ def _number(text: str) -> int | Decimal:
             return int(text) if text.lstrip("-").isdigit() else Decimal(text)
     except InvalidOperation:  # an exponent of twenty digits
         pass
-    raise NotJson("has a number that is too long")
+    raise InvalidJson("has a number that is too long")
 
 
 def _no_constant(name: str) -> None:
-    raise NotJson(f"is not JSON: {name} is no JSON number")
+    raise InvalidJson(f"is not JSON: {name} is no JSON number")
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refusing_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         twin, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise NotJson(f"names {shown(twin)!r} twice")
+        raise InvalidJson(f"names {truncate(twin)!r} twice")
     return members
 
 
@@ -98,13 +98,13 @@ def _check_depth(value: Any, depth: int) -> None:
         _check_depth(part, depth - 1)
 
 
-def _too_deep() -> NotJson:
-    return NotJson(f"is nested deeper than {MAX_DEPTH} levels")
+def _too_deep() -> InvalidJson:
+    return InvalidJson(f"is nested deeper than {MAX_DEPTH} levels")
 
 
 _decoder = json.JSONDecoder(
     parse_int=_number,
     parse_float=_number,
     parse_constant=_no_constant,
-    object_pairs_hook=_no_twins,
+    object_pairs_hook=_refusing_duplicates,
 )

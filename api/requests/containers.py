@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from api.requests.text import Text, shown
+from api.requests.text import Text, truncate
 from api.requests.types import InvalidValue, InvalidValues, Json, kind_of, schema_of
 
 # The whole numbers that every JSON reader keeps exactly (RFC 7493 section 2.2).
@@ -13,7 +13,7 @@ SAFE_INTEGER = 2**53 - 1
 MAX_FAULTS = 1000
 
 
-class Many:
+class ListOf:
     """A list of one type, without repetitions where `unique`; in a query, its parts are separated by commas."""
 
     def __init__(self, part: Callable[[Any], Any], maximum: int, minimum: int = 0, *, unique: bool = True) -> None:
@@ -77,7 +77,7 @@ class Attributes:
             try:
                 entries[self.name(name)] = self._entry(entry)
             except InvalidValues as error:
-                faults += error.within(f".{shown(name)}")
+                faults += error.within(f".{truncate(name)}")
         if faults:
             raise InvalidValues(faults)
         return entries

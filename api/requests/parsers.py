@@ -18,9 +18,9 @@ from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 
 from api.errors import InvalidInput, Unreadable, fault
 from api.requests.bodies import has_body, json_body
-from api.requests.text import shown
+from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues, kind_of, schema_of, text_schema_of
-from models.shapes import Shape
+from models.json_schema import Schema
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Check = Callable[[Namespace], Iterable[InvalidValue]]
@@ -62,7 +62,7 @@ class Field(_Argument):
             raise InvalidValue("null", "must not be null")
         return self.type(value)
 
-    def schema(self) -> Shape:
+    def schema(self) -> Schema:
         """The JSON Schema of the member."""
         schema = schema_of(self.type)
         if self.nullable:
@@ -79,13 +79,13 @@ class QueryField(_Argument):
     def convert(self, value: str) -> Any:
         return self.type.from_text(value)
 
-    def schema(self) -> Shape:
+    def schema(self) -> Schema:
         """The JSON Schema of the parameter."""
         schema = text_schema_of(self.type)
         return schema if self.default in (None, "") else {**schema, "default": self.default}
 
 
-class Form(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
+class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
     """What one method takes; `refused` names fields that exist but are not for the client to set,
     `check` finds the faults that no single field shows, and `rules` says of those what JSON Schema can.
 
@@ -111,10 +111,10 @@ class Form(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no
         self.fields = {field.name: field for field in arguments if isinstance(field, Field)}
         self.query = {field.name: field for field in arguments if isinstance(field, QueryField)}
 
-    def merge_patch(self, *, example: Mapping[str, Any] | None = None, **types: Any) -> "Form":
+    def merge_patch(self, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
         """The same form for a merge patch (RFC 7396): every field may be missing, and null unsets
         those that are not required; `types` replaces the type of some."""
-        return Form(
+        return RequestParser(
             *(
                 Field(
                     field.name,
@@ -162,7 +162,7 @@ class Form(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no
             raise InvalidValues(faults)
         return arguments
 
-    def schema(self) -> Shape:
+    def schema(self) -> Schema:
         """The JSON Schema of the body."""
         return {
             "type": "object",
@@ -200,7 +200,7 @@ class Form(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no
 class Record:
     """The type of a JSON object inside the body, checked by a form of its own."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: RequestParser) -> None:
         self.form = form
 
     def __call__(self, value: Any) -> Namespace:
@@ -208,11 +208,11 @@ class Record:
             raise InvalidValue("wrong_type", f"must be an object, not {kind_of(value)}")
         return self.form.read(value)
 
-    def schema(self) -> Shape:
+    def schema(self) -> Schema:
         return self.form.schema()
 
 
-NOTHING = Form()
+NOTHING = RequestParser()
 
 
 def _check_utf8(request: Request) -> None:
@@ -223,7 +223,7 @@ def _check_utf8(request: Request) -> None:
         raise Unreadable("bad_request", "The query is not UTF-8.") from None
 
 
-def takes(form: Form) -> Callable[[Method], Method]:
+def takes(form: RequestParser) -> Callable[[Method], Method]:
     """Hang a form on a method: it then gets the arguments as its first parameter."""
 
     def hang(method: Method) -> Method:
@@ -241,4 +241,4 @@ def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidVal
         hint = f"; did you mean {near[0]!r}?"
     else:
         hint = f"; known are {', '.join(names)}" if names else "; there are none here"
-    return InvalidValue(code, f"is not a {what} of this request{hint}", shown(name))
+    return InvalidValue(code, f"is not a {what} of this request{hint}", truncate(name))

@@ -11,8 +11,8 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, TextIO
 
-from api.requests.bodies import NotJson, parse_json
-from api.requests.text import shown
+from api.requests.bodies import InvalidJson, parse_json
+from api.requests.text import truncate
 
 # What begins a formula in one spreadsheet or another; an apostrophe makes text of it.
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are their full-width forms
@@ -68,7 +68,7 @@ def read_json_lines(file: TextIO) -> Records:
 def _record_of(line: int, text: str) -> Record | RecordFault:
     try:
         value = parse_json(text)
-    except NotJson as error:
+    except InvalidJson as error:
         return RecordFault(line, "", text, "malformed_json", f"The line {error}")
     if isinstance(value, dict):
         return Record(line, value)
@@ -165,6 +165,6 @@ def _faults_of_header(names: Sequence[str], columns: Sequence[str], required: Se
         if name not in columns:
             near = get_close_matches(name[:100].strip().lower(), columns, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(columns)}"
-            yield RecordFault(line, shown(name), name, "unknown_column", f"is not a column of this table; {hint}")
+            yield RecordFault(line, truncate(name), name, "unknown_column", f"is not a column of this table; {hint}")
         elif name in names[:index]:
             yield RecordFault(line, name, name, "repeated", "must be named once")

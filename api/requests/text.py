@@ -82,7 +82,7 @@ class Sku(Text):
         return {**super().schema(), "pattern": SKU_PATTERN}
 
 
-def shown(name: str, length: int = 64) -> str:
+def truncate(name: str, length: int = 64) -> str:
     """A name that came from outside, short and printable, for a message."""
     cut = name if len(name) <= length else f"{name[:length]}…"
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cut)

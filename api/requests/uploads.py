@@ -12,7 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import Unreadable
 from api.media_types import CSV, MULTIPART, NDJSON
-from api.requests.text import shown
+from api.requests.text import truncate
 
 CHUNK = 64 * 1024
 IN_MEMORY = 1024 * 1024
@@ -70,7 +70,7 @@ def _source(request: Request) -> Source:
         return Source(NDJSON if is_ndjson else CSV, file.stream, is_ndjson)
     charset = request.mimetype_params.get("charset", "").lower()
     if request.mimetype not in (CSV, NDJSON) or charset not in CHARSETS:
-        sent = shown(request.headers.get("Content-Type", "")) or "none"
+        sent = truncate(request.headers.get("Content-Type", "")) or "none"
         raise UnsupportedMediaType(
             f"The Content-Type must be {CSV}, {NDJSON} or {MULTIPART}, in UTF-8, UTF-16 or Windows-1252; it is {sent}."
         )

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from models.shapes import COUNT, ID, Shape, closed, list_of, nullable
+from models.json_schema import COUNT, ID, Schema, closed, list_of, nullable
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-CURSOR: Shape = nullable({"type": "string"})
+CURSOR: Schema = nullable({"type": "string"})
 
 
 @dataclass(frozen=True)
 class Output:
     """The successes of one method, and those of its refusals that nothing else tells of."""
 
-    shape: Shape | None
+    shape: Schema | None
     statuses: tuple[int, ...] = (200,)
     refuses: tuple[str, ...] = ()
     tagged: bool = False  # carries an ETag; a GET then answers 304 too
@@ -29,7 +29,7 @@ class Output:
 
 
 def gives(
-    shape: Shape | None, *statuses: int, refuses: tuple[str, ...] = (), **options: Any
+    shape: Schema | None, *statuses: int, refuses: tuple[str, ...] = (), **options: Any
 ) -> Callable[[Method], Method]:
     """Hang on a method what it answers: the shape of the body, its statuses (200), its own refusals."""
 
@@ -40,12 +40,12 @@ def gives(
     return hang
 
 
-def gives_one(shape: Shape, *statuses: int, **options: Any) -> Callable[[Method], Method]:
+def gives_one(shape: Schema, *statuses: int, **options: Any) -> Callable[[Method], Method]:
     """The same for one thing with its ETag, as `api.conditional.answer` makes it."""
     return gives(shape, *statuses, tagged=True, **options)
 
 
-def gives_page(shape: Shape, *, name: str | None = None) -> Callable[[Method], Method]:
+def gives_page(shape: Schema, *, name: str | None = None) -> Callable[[Method], Method]:
     """The same for a page of things, as `api.pagination.Paging.page_of` makes it."""
     page = closed(
         f"{shape['title']}Page",
@@ -55,6 +55,6 @@ def gives_page(shape: Shape, *, name: str | None = None) -> Callable[[Method], M
     return gives(page, linked=True, name=name)
 
 
-def some_of(shape: Shape) -> Shape:
+def partial_of(shape: Schema) -> Schema:
     """The same thing where a client may have asked for some of its fields only."""
     return {**shape, "title": f"{shape['title']}Fields", "required": []}

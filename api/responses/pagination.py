@@ -19,7 +19,7 @@ from api.errors import InvalidInput, Unreadable, fault
 from api.requests import types
 from api.requests.parsers import QueryField
 from api.requests.types import Choice
-from models.database.reading import AnySelect, Selection, question
+from models.database.reading import AnySelect, BoundQuery, prepared
 from models.values import rfc3339
 
 MAX_LIMIT = 200
@@ -58,7 +58,7 @@ class Paging:
             QueryField("cursor", _CursorText(), help="The page by cursor, not counted; empty to begin."),
         )
 
-    def page_of(self, selection: Selection, args: Mapping[str, Any], represent: Represent) -> Answer:
+    def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
         """The page that `args` asks for, its rows made by `represent`, with its Link header."""
         sort, limit, page, cursor = args["sort"], args["limit"], args["page"], args["cursor"]
         if page is not None and cursor is not None:
@@ -67,12 +67,12 @@ class Paging:
             return self._by_cursor(selection, sort, limit, cursor, represent)
         return self._by_number(selection, sort, limit, page or 1, represent)
 
-    def _by_number(self, selection: Selection, sort: str, limit: int, page: int, represent: Represent) -> Answer:
+    def _by_number(self, selection: BoundQuery, sort: str, limit: int, page: int, represent: Represent) -> Answer:
         query, values = selection
         before = (page - 1) * limit
-        rows = question(self._numbered, query, sort).rows(**values, row_limit=limit, row_offset=before)
+        rows = prepared(self._numbered, query, sort).rows(**values, row_limit=limit, row_offset=before)
         is_last = 0 < len(rows) < limit  # which tells how many there are
-        total = before + len(rows) if is_last else question(self._counted, query).rows(**values)[0].total
+        total = before + len(rows) if is_last else prepared(self._counted, query).rows(**values)[0].total
         pages = -(-total // limit)
         links = {"first": {"page": 1}, "last": {"page": max(pages, 1)}}
         if page > 1:
@@ -89,9 +89,9 @@ class Paging:
         }
         return body, 200, _link_header(links)
 
-    def _by_cursor(self, selection: Selection, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
+    def _by_cursor(self, selection: BoundQuery, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
         key, backward = self._read_cursor(sort, cursor) if cursor else (None, False)
-        wanted = question(self._beyond, selection.query, sort, backward, key is not None)
+        wanted = prepared(self._beyond, selection.query, sort, backward, key is not None)
         rows = wanted.rows(**selection.values, **(key or {}), row_limit=limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backward:

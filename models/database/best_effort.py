@@ -12,14 +12,14 @@ from models.refusals import Refusal
 log = logging.getLogger("stockroom")
 
 
-def aside(what: str, deed: Callable[[], None], wait: float) -> None:
+def write_best_effort(what: str, operation: Callable[[], None], wait: float) -> None:
     """Do the deed in a transaction of its own; it may wait `wait` seconds for the writer's place (SQLite).
 
     A database that can't is no reason to refuse the request: the log says what was not recorded.
     """
     try:
         begin_write(wait)
-        deed()
+        operation()
         db.session.commit()
     except (SQLAlchemyError, Refusal) as error:
         db.session.rollback()

@@ -88,7 +88,7 @@ class Money(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value).scaleb(-MONEY_PLACES)
 
 
-class ShownTime(UtcTime):
+class SerializedTime(UtcTime):
     """A moment read as clients see it: as `rfc3339` writes it, without a detour where the database keeps a text."""
 
     cache_ok = True
@@ -99,35 +99,38 @@ class ShownTime(UtcTime):
         return super().load_dialect_impl(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Maker:
-        return _shown_time if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+        return _serialize_time if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return rfc3339(super().process_result_value(value, dialect))
 
 
-def _shown_time(text: str | None) -> str | None:
+def _serialize_time(text: str | None) -> str | None:
     """A moment as SQLite keeps it, as clients see it."""
     return None if text is None else f"{text[:10]}T{text[11:]}Z"
 
 
-class ShownMoney(Money):
+class SerializedMoney(Money):
     """An amount read as clients see it: as `money` writes it."""
 
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Maker:
-        return _shown_money
+        return _serialize_money
 
 
 @lru_cache(4096)
-def _shown_money(scaled: int | None) -> str | None:
+def _serialize_money(scaled: int | None) -> str | None:
     return None if scaled is None else money_of_scaled(scaled)
 
 
-def shown(column: Any) -> Any:
+def serialized(column: Any) -> Any:
     """A column whose values are read as clients see them."""
-    kind = ShownTime() if isinstance(column.type, UtcTime) else ShownMoney() if isinstance(column.type, Money) else None
-    return type_coerce(column, kind).label(column.name) if kind else column
+    if isinstance(column.type, UtcTime):
+        return type_coerce(column, SerializedTime()).label(column.name)
+    if isinstance(column.type, Money):
+        return type_coerce(column, SerializedMoney()).label(column.name)
+    return column
 
 
 class Json(TypeDecorator[Any]):

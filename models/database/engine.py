@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from models.refusals import Busy
+from models.refusals import LockTimeout
 
 # Execution option of a connection: how many seconds this write may wait for its place.
 WRITE = "stockroom_write"
@@ -130,7 +130,7 @@ class _WriterQueue:
             connection.exec_driver_sql("BEGIN DEFERRED")
             return
         if not self._take_place(wait):
-            raise Busy
+            raise LockTimeout
         _notes(connection.connection)["writing"] = True
         self.stands_still_from = time.monotonic() + LOCKED_OUT
         if connection.info.get("busy_timeout", WRITE_WAIT) != wait:

@@ -27,20 +27,20 @@ REMEMBERED = 500
 BATCH = 500
 
 
-class Question:
+class PreparedQuery:
     """A select that is asked again and again; only its parameters differ."""
 
     def __init__(self, query: AnySelect) -> None:
         self._query = query
-        self._straight: _Straight | None = None
+        self._driver_query: _DriverQuery | None = None
 
     def rows(self, **parameters: Any) -> list[Any]:
         """The rows of the answer."""
-        engine = _engine_for_straight()
+        engine = _engine_for_driver()
         if engine:
-            self._straight = self._straight or _Straight(_compiled(self._query, engine.dialect))
+            self._driver_query = self._driver_query or _DriverQuery(_compiled(self._query, engine.dialect))
             with suppress(sqlite3.Error):
-                return self._straight.rows(engine, parameters)
+                return self._driver_query.rows(engine, parameters)
         return list(db.session.connection().execute(self._query, parameters))
 
     def one_or_none(self, **parameters: Any) -> Any:
@@ -51,7 +51,7 @@ class Question:
         return rows[0] if rows else None
 
 
-class Selection(NamedTuple):
+class BoundQuery(NamedTuple):
     """The rows that a request is about: a select whose values are parameters, and these values.
 
     Requests of one shape share the select, so that whatever is made of it is made once.
@@ -61,7 +61,7 @@ class Selection(NamedTuple):
     values: Mapping[str, Any]
 
 
-class Collection:
+class FilterSet:
     """Rows that clients ask for by conditions that have names; what each compares with is a parameter of its name."""
 
     def __init__(self, query: AnySelect, conditions: Mapping[str, ColumnElement[bool]]) -> None:
@@ -69,10 +69,10 @@ class Collection:
         self._conditions = conditions
         self._of_names = lru_cache(REMEMBERED)(self._select)
 
-    def where(self, **values: Any) -> Selection:
+    def where(self, **values: Any) -> BoundQuery:
         """The rows that meet each condition whose value is not None; raises TypeError for a name that has none."""
         given = {name: value for name, value in values.items() if value is not None}
-        return Selection(self._of_names(frozenset(given)), given)
+        return BoundQuery(self._of_names(frozenset(given)), given)
 
     def _select(self, names: frozenset[str]) -> AnySelect:
         if unknown := names - self._conditions.keys():
@@ -81,19 +81,19 @@ class Collection:
 
 
 @lru_cache(REMEMBERED)
-def question(make: Callable[..., AnySelect], *about: Any) -> Question:
+def prepared(make: Callable[..., AnySelect], *about: Any) -> PreparedQuery:
     """The question that `make` makes about a select, and what else there is to say; remembered."""
-    return Question(make(*about))
+    return PreparedQuery(make(*about))
 
 
-def rows_of(selection: Selection, order_by: Any) -> list[Any]:
+def rows_of(selection: BoundQuery, order_by: Any) -> list[Any]:
     """All rows of a selection that has few, in order."""
-    return question(_ordered, selection.query, order_by).rows(**selection.values)
+    return prepared(_ordered, selection.query, order_by).rows(**selection.values)
 
 
-def batches_by_id(selection: Selection, id_column: Any) -> Iterator[list[Any]]:
+def batches_by_id(selection: BoundQuery, id_column: Any) -> Iterator[list[Any]]:
     """Yield all rows of a selection by id, 500 at a time; in between, nothing of the database is held."""
-    following = question(_following, selection.query, id_column)
+    following = prepared(_following, selection.query, id_column)
     last = 0
     while rows := following.rows(**selection.values, last=last):
         db.session.rollback()
@@ -110,7 +110,7 @@ def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
     return query.order_by(order_by)
 
 
-class _Straight:
+class _DriverQuery:
     """The text of a select for SQLite's driver, and what its values are made into and made of."""
 
     def __init__(self, compiled: SQLCompiler) -> None:
@@ -129,14 +129,14 @@ class _Straight:
     def rows(self, engine: Engine, parameters: Mapping[str, Any]) -> list[Any]:
         values = {**self._given, **parameters}
         sent = [make(values[name]) if make else values[name] for name, make in self._sent]
-        found = _readers_of(engine).fetch_all(engine, self._text, sent)
+        found = _reader_pool_of(engine).fetch_all(engine, self._text, sent)
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for place, make in self._made if found else ():
             columns[place] = map(make, columns[place])
         return list(starmap(self._row, zip(*columns, strict=True)))
 
 
-class _Readers:
+class _ReaderPool:
     """The connections of an SQLite engine that only ever read one statement at a time: as many as read at once so far.
 
     They come from the pool and never go back to it, as that costs more than the statement.
@@ -171,14 +171,14 @@ class _Readers:
             self._idle.pop().close()
 
 
-_readers: WeakKeyDictionary[Engine, _Readers] = WeakKeyDictionary()
+_reader_pools: WeakKeyDictionary[Engine, _ReaderPool] = WeakKeyDictionary()
 
 
-def _readers_of(engine: Engine) -> _Readers:
-    return _readers.get(engine) or _readers.setdefault(engine, _Readers())
+def _reader_pool_of(engine: Engine) -> _ReaderPool:
+    return _reader_pools.get(engine) or _reader_pools.setdefault(engine, _ReaderPool())
 
 
-def _engine_for_straight() -> Engine | None:
+def _engine_for_driver() -> Engine | None:
     engine = db.engine
     if engine.dialect.name != "sqlite" or (db.session.registry.has() and db.session().in_transaction()):
         return None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from models.database.base import db
 from models.database.engine import WRITE
-from models.refusals import Busy
+from models.refusals import LockTimeout
 from settings import ROOT
 
 MIGRATIONS = ROOT / "migrations"
@@ -79,7 +79,7 @@ def changing_schema() -> Iterator[Connection]:
             connection.detach()
             lock = f"SELECT GET_LOCK(CONCAT('stockroom ', MD5(DATABASE())), {SCHEMA_WAIT})"
             if connection.exec_driver_sql(lock).scalar() != 1:
-                raise Busy
+                raise LockTimeout
         yield connection
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from models.database.base import db
 from models.database.engine import WRITE, WRITE_WAIT
 from models.database.errors import broken_constraint, fault_codes
-from models.refusals import Busy, Refusal
+from models.refusals import LockTimeout, Refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +35,7 @@ class OutcomeUnknown(Refusal):
         )
 
 
-class Overtaken(Exception):
+class RetryTransaction(Exception):
     """Another transaction got there first; the deed is to be run again on what it left."""
 
 
@@ -49,7 +49,7 @@ def begin_write(wait: float = WRITE_WAIT) -> None:
     session.connection(execution_options={WRITE: wait})
 
 
-def transactional(deed: Callable[P, R]) -> Callable[P, R]:
+def transactional(operation: Callable[P, R]) -> Callable[P, R]:
     """Run `deed` in one write transaction: commit when it returns, roll back when it raises.
 
     A deadlock or a serialization failure undoes the whole transaction, and Overtaken asks for it:
@@ -57,11 +57,11 @@ def transactional(deed: Callable[P, R]) -> Callable[P, R]:
     transaction it joins that one.
     """
 
-    @functools.wraps(deed)
+    @functools.wraps(operation)
     def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
         notes = db.session.info
         if _WRITING in notes:
-            return deed(*args, **kwargs)
+            return operation(*args, **kwargs)
         notes[_WRITING] = True
         try:
             return attempts(*args, **kwargs)
@@ -72,17 +72,17 @@ def transactional(deed: Callable[P, R]) -> Callable[P, R]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 begin_write()
-                result = deed(*args, **kwargs)
+                result = operation(*args, **kwargs)
                 _commit()
                 return result
             except DBAPIError as error:
                 db.session.rollback()
                 if attempt == ATTEMPTS or RETRIED.isdisjoint(fault_codes(error)):
                     raise
-            except Overtaken:
+            except RetryTransaction:
                 db.session.rollback()
                 if attempt == ATTEMPTS:
-                    raise Busy from None
+                    raise LockTimeout from None
             except BaseException:
                 db.session.rollback()
                 raise

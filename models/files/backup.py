@@ -24,11 +24,11 @@ TABLES = {"alembic_version", "items", "movements", "users"}
 WAIT = 1.0
 
 
-class Unfit(Exception):
+class InvalidBackup(Exception):
     """A file is no sound database of this service; the message follows its name."""
 
 
-class InUse(Exception):
+class DatabaseInUse(Exception):
     """Another process has the database open."""
 
 
@@ -87,24 +87,26 @@ def check(file: Path, known: Collection[str], newest: Collection[str]) -> Checke
         with closing(sqlite3.connect(file)) as connection:
             revision = _revision(connection)
             if revision not in known:
-                raise Unfit(f"has the schema {revision!r}, which this version does not know")
+                raise InvalidBackup(f"has the schema {revision!r}, which this version does not know")
             faults = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.DatabaseError as error:
-        raise Unfit(f"is damaged: {error}") from error
+        raise InvalidBackup(f"is damaged: {error}") from error
     if faults != ["ok"] or broken:
-        raise Unfit(f"is damaged: {faults[0] if faults != ['ok'] else f'a row of {broken[0]} refers to nothing'}")
+        raise InvalidBackup(
+            f"is damaged: {faults[0] if faults != ['ok'] else f'a row of {broken[0]} refers to nothing'}"
+        )
     if revision not in newest:
         return Checked(revision, verified=False)
     for fault in _ledger_faults(file):
-        raise Unfit(f"has a ledger that does not add up: {fault}")
+        raise InvalidBackup(f"has a ledger that does not add up: {fault}")
     return Checked(revision, verified=True)
 
 
 def _revision(connection: sqlite3.Connection) -> str:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables >= TABLES:
-        raise Unfit("is no database of Stockroom")
+        raise InvalidBackup("is no database of Stockroom")
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else ""
 
@@ -118,7 +120,7 @@ def _ledger_faults(file: Path) -> Iterator[str]:
 def _check_header(file: Path) -> None:
     with file.open("rb") as opened:
         if opened.read(len(MAGIC)) != MAGIC:
-            raise Unfit("is no SQLite database")
+            raise InvalidBackup("is no SQLite database")
 
 
 @contextmanager
@@ -181,10 +183,10 @@ def _fold_journal(database: Path) -> bool:
             mode = connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise InUse from error
+            raise DatabaseInUse from error
         return False
     if mode != "delete":
-        raise InUse
+        raise DatabaseInUse
     return True
 
 

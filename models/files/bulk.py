@@ -74,7 +74,7 @@ def change_items(changes: Sequence[Change], by: Principal, reason: str) -> None:
     _enter(counts, moment, by)
 
 
-def forget_plans() -> None:
+def discard_plans() -> None:
     """Have PostgreSQL plan anew what this connection goes on asking, the checks of foreign keys included.
 
     It keeps plans for as long as the statistics stay the same, and nobody counts rows that are not committed
@@ -97,7 +97,7 @@ def _index_tags(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _tell(type_: str, rows: Sequence[Mapping[str, Any]], by: Principal) -> None:
-    Event.note_many(type_, [({name: row[name] for name in item_query.NAMES}, row["id"], None) for row in rows], by)
+    Event.record_many(type_, [({name: row[name] for name in item_query.NAMES}, row["id"], None) for row in rows], by)
 
 
 def _enter(moved: Sequence[tuple[Mapping[str, Any], Line, int]], moment: datetime, by: Principal) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from models.database.base import db, table_of
 from models.database.errors import broken_constraint
-from models.database.transactions import Overtaken, transactional
-from models.files.bulk import Change, change_items, create_items, forget_plans
+from models.database.transactions import RetryTransaction, transactional
+from models.files.bulk import Change, change_items, create_items, discard_plans
 from models.files.staging import CHUNK, Row, Staging
 from models.principal import Principal
 from models.refusals import Refusal
@@ -28,10 +28,10 @@ ON_CONFLICT = ("update", "skip", "fail")
 REASON = "import"
 # How many faults are told; nobody reads more.
 MAX_FAULTS = 1000
-SHOWN = 100
+VALUE_LENGTH = 100
 
 _items = table_of(Item)
-_FIND = select(*item_query.SHOWN, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
+_FIND = select(*item_query.COLUMNS, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
 _LOCK = _FIND.order_by(_items.c.id).with_for_update()
 _FIND_HOLDERS = select(_items.c.barcode, _items.c.sku, _items.c.sku_key).where(
     _items.c.barcode.in_(bindparam("barcodes", expanding=True))
@@ -103,40 +103,40 @@ class Import:
         """Store the rows; two about the same item, or with the same barcode, are a fault."""
         self._staging.add(rows)
         for column in ("sku", "barcode"):
-            for line, value, first in self._staging.twins(column):
+            for line, value, first in self._staging.duplicates(column):
                 words = f"{column} {value!r} stands on line {first} already"
-                self.faults.append(RowFault(line, column, value[:SHOWN], "repeated", words))
+                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", words))
                 if len(self.faults) >= MAX_FAULTS:
                     return
 
-    def compare(self) -> None:
+    def diff(self) -> None:
         """Find out what each row would change now, and what forbids it."""
         db.session.rollback()  # what was read before may be old by now
         for rows in self._staging.chunks():
             if len(self.faults) >= MAX_FAULTS:
                 break
             known = _known(rows)
-            due: list[tuple[Row, int | None, bool]] = []
+            pending: list[tuple[Row, int | None, bool]] = []
             for row in rows:
                 faults = list(self._faults(row, known))
                 self.faults += faults
-                if faults or not row.sound:
+                if faults or not row.valid:
                     continue
                 item = known.items.get(row.sku_key)
                 outcome, changes = self._outcome(row, item)
                 self.counts[outcome] += 1
                 if outcome in ("created", "updated"):
                     frees = item is not None and "barcode" in changes and item["barcode"] is not None
-                    due.append((row, item["id"] if item else None, frees))
-            self._staging.put_due(due)
-        self._staging.order_due()
+                    pending.append((row, item["id"] if item else None, frees))
+            self._staging.put_pending(pending)
+        self._staging.order_pending()
         db.session.rollback()
 
     def _faults(self, row: Row, known: _Known) -> Iterator[RowFault]:
         """What the stock as it is makes of a row."""
         item = known.items.get(row.sku_key)
         if item is None:
-            if row.sound and "name" not in row.fields:
+            if row.valid and "name" not in row.fields:
                 words = f"name is required to create an item; there is none with the SKU {row.sku!r}"
                 yield RowFault(row.line, "name", "", "required", words)
         elif self.on_conflict == "fail":
@@ -170,7 +170,7 @@ class Import:
         }
         return ("updated" if changes else "unchanged"), changes
 
-    def carry_out(self, by: Principal) -> dict[str, Any]:
+    def apply(self, by: Principal) -> dict[str, Any]:
         """Change what is to be changed, unless this is a dry run; how many rows had which outcome.
 
         Raises RefusedRows.
@@ -186,8 +186,8 @@ class Import:
         """Write the rows that are due, each compared again once its item is locked."""
         counts = Counter({name: self.counts[name] for name in ("unchanged", "skipped")})
         self._free_barcodes()
-        for rows in self._staging.due():
-            forget_plans()
+        for rows in self._staging.pending():
+            discard_plans()
             known = _known(rows, lock=True)
             faults = [fault for row in rows for fault in self._faults(row, known)]
             if faults:
@@ -207,7 +207,7 @@ class Import:
                 create_items([{"sku": row.sku, **row.fields} for row in new], by, REASON)
             except IntegrityError as error:
                 if broken_constraint(error) in ("uq_items_sku_key", "uq_items_barcode"):
-                    raise Overtaken from error  # a rival has made such an item since we looked
+                    raise RetryTransaction from error  # a rival has made such an item since we looked
                 raise
         return counts
 

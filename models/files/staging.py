@@ -18,7 +18,7 @@ class Row(NamedTuple):
     sku: str
     sku_key: str
     fields: dict[str, Any]
-    sound: bool
+    valid: bool
 
 
 class Staging:
@@ -46,13 +46,13 @@ class Staging:
         self._rows.execute("BEGIN")
         self._rows.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
-            ((*row[:3], _barcode(row.fields), row.sound, marshal.dumps(row.fields)) for row in rows),
+            ((*row[:3], _barcode(row.fields), row.valid, marshal.dumps(row.fields)) for row in rows),
         )
         self._rows.execute("CREATE INDEX rows_sku_key ON rows (sku_key)")
         self._rows.execute("CREATE INDEX rows_barcode ON rows (barcode) WHERE barcode > ''")
         self._rows.execute("COMMIT")
 
-    def twins(self, column: str) -> Iterator[tuple[int, str, int]]:
+    def duplicates(self, column: str) -> Iterator[tuple[int, str, int]]:
         """Of every row whose `sku` or `barcode` an earlier row has: its line, the value, the line of the first."""
         key = {"sku": "sku_key", "barcode": "barcode"}[column]
         yield from self._rows.execute(
@@ -75,16 +75,16 @@ class Staging:
             "SELECT line, line, sku, sku_key, fields, sound FROM rows WHERE line > ? ORDER BY line LIMIT ?"
         )
 
-    def put_due(self, due: Iterable[tuple[Row, int | None, bool]]) -> None:
+    def put_pending(self, pending: Iterable[tuple[Row, int | None, bool]]) -> None:
         """Remember which rows have something to do, to which item, and whether it gives up its barcode."""
         self._rows.execute("BEGIN")
         self._rows.executemany(
             "INSERT INTO due (line, item_id, frees_barcode) VALUES (?, ?, ?)",
-            [(row.line, item_id, frees) for row, item_id, frees in due],
+            [(row.line, item_id, frees) for row, item_id, frees in pending],
         )
         self._rows.execute("COMMIT")
 
-    def order_due(self) -> None:
+    def order_pending(self) -> None:
         """Put the rows that are due into the order of their items' ids, new items last in the order of the file."""
         self._rows.executescript(
             """
@@ -95,7 +95,7 @@ class Staging:
             """
         )
 
-    def due(self) -> Iterator[list[Row]]:
+    def pending(self) -> Iterator[list[Row]]:
         """The rows that are due, ordered, some at a time."""
         return self._chunks(
             "SELECT place, line, sku, sku_key, fields, sound FROM ordered JOIN rows USING (line) "
@@ -112,8 +112,8 @@ class Staging:
         while found := self._rows.execute(query, (last, CHUNK)).fetchall():
             last = found[-1][0]
             yield [
-                Row(line, sku, key, marshal.loads(fields), bool(sound))  # noqa: S302 - nobody else can write the file
-                for _, line, sku, key, fields, sound in found
+                Row(line, sku, key, marshal.loads(fields), bool(valid))  # noqa: S302 - nobody else can write the file
+                for _, line, sku, key, fields, valid in found
             ]
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db
 from models.database.column_types import UtcTime, exact_text
-from models.database.reading import Question
-from models.database.transactions import Overtaken
+from models.database.reading import PreparedQuery
+from models.database.transactions import RetryTransaction
 from models.people.secrets import hashed
 from models.people.user import USERNAME_LENGTH, User
 from models.principal import Principal
@@ -21,7 +21,7 @@ ISSUER_LENGTH = SUBJECT_LENGTH = 255
 SUFFIX_LENGTH = 8
 
 
-class Told(NamedTuple):
+class IdentityClaims(NamedTuple):
     """What a token tells of somebody: `role` is None if it tells none, `at` is when it was issued."""
 
     issuer: str
@@ -54,7 +54,7 @@ class Identity(Model):
         return _USER_OF.one_or_none(issuer=issuer, subject=subject)
 
     @classmethod
-    def learn(cls, told: Told, by: Principal) -> None:
+    def learn(cls, told: IdentityClaims, by: Principal) -> None:
         """Make the user on first sight, or give them the role told; the last admin stays one.
 
         Raises Overtaken when another transaction met them first, or took the name.
@@ -71,7 +71,7 @@ class Identity(Model):
                 user.change(role=told.role, by=by)
 
     @classmethod
-    def _meet(cls, told: Told, by: Principal) -> None:
+    def _meet(cls, told: IdentityClaims, by: Principal) -> None:
         try:
             user = User.create(username=_free_name(told), password_hash="", role=told.role or "guest", by=by)
             db.session.add(
@@ -79,10 +79,10 @@ class Identity(Model):
             )
             db.session.flush()
         except (Refusal, IntegrityError) as twin:
-            raise Overtaken from twin
+            raise RetryTransaction from twin
 
 
-_USER_OF = Question(
+_USER_OF = PreparedQuery(
     select(
         User.id,
         User.username,
@@ -96,7 +96,7 @@ _USER_OF = Question(
 )
 
 
-def _free_name(told: Told) -> str:
+def _free_name(told: IdentityClaims) -> str:
     """The name, or, if somebody has it, the name with a suffix that is this subject's own."""
     if User.by_name(told.name) is None:
         return told.name

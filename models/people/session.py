@@ -18,12 +18,12 @@ SWEEP = 100
 class Refreshed(NamedTuple):
     """A sign-in that goes on, and the refresh token that is told this once."""
 
-    sign_in_id: int
+    session_id: int
     user_id: int
     refresh_token: str
 
 
-class SignIn(Model):
+class Session(Model):
     """One sign-in of a user; its access tokens count only while it has not ended.
 
     A refresh token has two parts: one names the sign-in for all its life, the other only its next turn.
@@ -76,9 +76,9 @@ class SignIn(Model):
         return Refreshed(sign_in.id, sign_in.user_id, f"{family}.{next_turn}")
 
     @classmethod
-    def end(cls, sign_in_id: int) -> None:
+    def end(cls, session_id: int) -> None:
         """End one sign-in: its tokens are refused from the next request on."""
-        cls._end(cls.id == sign_in_id)
+        cls._end(cls.id == session_id)
 
     @classmethod
     def end_all_of(cls, user_id: int) -> None:
@@ -96,7 +96,7 @@ class SignIn(Model):
 
 def _sweep() -> None:
     """Forget some sign-ins whose last token has expired: the table stays small, and nobody waits for it."""
-    expired = select(SignIn.id).where(SignIn.expires_at < now()).limit(SWEEP).with_for_update(skip_locked=True)
+    expired = select(Session.id).where(Session.expires_at < now()).limit(SWEEP).with_for_update(skip_locked=True)
     ids = list(db.session.scalars(expired))
     if ids:
-        db.session.execute(delete(SignIn).where(SignIn.id.in_(ids)))
+        db.session.execute(delete(Session).where(Session.id.in_(ids)))

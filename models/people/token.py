@@ -10,19 +10,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import Json, UtcTime, exact_text
-from models.database.reading import Collection, Question, Selection
+from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.event import ACCESS, Event
+from models.json_schema import ID, TEXT, TIME, closed, list_of, nullable, one_of
 from models.people.secrets import ALPHABET, hashed, random_letters
 from models.people.user import User
 from models.principal import SCOPES, SYSTEM, Principal
 from models.refusals import NotFound
-from models.shapes import ID, TEXT, TIME, closed, list_of, nullable, one_of
 from models.values import now, rfc3339
 
 PREFIX = "stk_"
 RANDOM_LENGTH = 43  # of 62 letters: 256 bits
 CHECKSUM_LENGTH = 6  # CRC-32 in base 62, so that a mistyped token is known without a look-up
-SHOWN_LENGTH = 12
+PREFIX_LENGTH = 12
 # `last_used_at` is exact to this: one write a token a minute, not one a request.
 LAST_USE_EVERY = timedelta(seconds=60)
 # How long a token that was rotated still works, so that its script can be given the successor.
@@ -72,7 +72,7 @@ class ApiToken(Model):
         token = cls(
             user_id=user_id,
             name=name,
-            prefix=secret[:SHOWN_LENGTH],
+            prefix=secret[:PREFIX_LENGTH],
             hash=hashed(secret),
             scopes=list(scopes),
             expires_in_days=expires_in_days,
@@ -82,11 +82,11 @@ class ApiToken(Model):
         )
         db.session.add(token)
         db.session.flush()
-        Event.note("token.created", token.to_dict(), by, stream=ACCESS)
+        Event.record("token.created", token.to_dict(), by, stream=ACCESS)
         return IssuedToken(token, secret)
 
     @classmethod
-    def owned(cls, user_id: int) -> Selection:
+    def owned(cls, user_id: int) -> BoundQuery:
         """The tokens of a user that have not been revoked, expired ones included."""
         return _TOKENS.where(user_id=user_id)
 
@@ -106,7 +106,7 @@ class ApiToken(Model):
         return _SIGN_IN.one_or_none(hash=hashed(secret), moment=now())
 
     @classmethod
-    def note_use(cls, token_id: int, address: str | None) -> None:
+    def record_use(cls, token_id: int, address: str | None) -> None:
         """Record the last use and its address, unless that was done within the last minute.
 
         A row that another transaction holds is left alone: no request waits for this.
@@ -139,9 +139,9 @@ class ApiToken(Model):
     def revoke(self, by: Principal = SYSTEM) -> None:
         """End the token: the next request that carries it is refused."""
         self.revoked_at = now()
-        Event.note("token.revoked", self.to_dict(), by, stream=ACCESS)
+        Event.record("token.revoked", self.to_dict(), by, stream=ACCESS)
 
-    SHAPE = closed(
+    SCHEMA = closed(
         "Token",
         {
             "id": ID,
@@ -192,11 +192,11 @@ def checksum(body: str) -> str:
     return letters
 
 
-_TOKENS = Collection(
+_TOKENS = FilterSet(
     select(table_of(ApiToken)).where(ApiToken.revoked_at.is_(None)),
     {"user_id": ApiToken.user_id == bindparam("user_id")},
 )
-_SIGN_IN = Question(
+_SIGN_IN = PreparedQuery(
     select(
         ApiToken.id,
         ApiToken.scopes,

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import UtcTime, exact_text
-from models.database.reading import Collection, Question, Selection
+from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
-from models.people.session import SignIn
+from models.json_schema import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
+from models.people.session import Session
 from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
-from models.shapes import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
 from models.values import now, rfc3339
 
 USERNAME_LENGTH = 64
@@ -49,18 +49,18 @@ class User(Model):
         moment = now()
         user = cls(
             username=username,
-            username_key=folded(username),
+            username_key=normalized(username),
             email=email,
-            email_key=email and folded(email),
+            email_key=email and normalized(email),
             password_hash=password_hash,
             role=role,
             active=True,
             created_at=moment,
             updated_at=moment,
         )
-        with _no_twins(username, email):
+        with _refusing_duplicates(username, email):
             db.session.add(user)
-        Event.note("user.created", user.to_dict(), by, stream=ACCESS)
+        Event.record("user.created", user.to_dict(), by, stream=ACCESS)
         return user
 
     @classmethod
@@ -95,7 +95,7 @@ class User(Model):
     @classmethod
     def by_name(cls, username: str) -> Self | None:
         """The user of this name, whatever its case, or None."""
-        return db.session.scalar(select(cls).where(cls.username_key == folded(username)))
+        return db.session.scalar(select(cls).where(cls.username_key == normalized(username)))
 
     @classmethod
     def credentials(cls, username: str) -> Any:
@@ -105,12 +105,12 @@ class User(Model):
         """
         if not USERNAME.fullmatch(username):
             return None
-        return _CREDENTIALS.one_or_none(key=folded(username))
+        return _CREDENTIALS.one_or_none(key=normalized(username))
 
     @classmethod
-    def of_sign_in(cls, sign_in_id: int, user_id: int) -> Any:
+    def find_by_session(cls, session_id: int, user_id: int) -> Any:
         """The active user of a sign-in that has not ended, as one row, in one indexed look-up; or None."""
-        return _OF_SIGN_IN.one_or_none(sign_in=sign_in_id, user=user_id)
+        return _BY_SESSION.one_or_none(sign_in=session_id, user=user_id)
 
     @classmethod
     def confirm_password(cls, user_id: int, verified_hash: str, renewed_hash: str | None) -> bool:
@@ -131,7 +131,7 @@ class User(Model):
         return db.session.scalar(select(cls.id).limit(1)) is not None
 
     @classmethod
-    def matching(cls, *, role: str | None = None, active: bool | None = None) -> Selection:
+    def matching(cls, *, role: str | None = None, active: bool | None = None) -> BoundQuery:
         """The users with this role and activity; None asks for all."""
         return _USERS.where(role=role, active=active)
 
@@ -149,15 +149,15 @@ class User(Model):
         if self._leaves_admins(changes) and not self._other_admins():
             raise Refusal("last_admin", f"{self.username} is the last active admin; name another first.")
         email = changes.get("email", self.email)
-        with _no_twins(self.username, email):
+        with _refusing_duplicates(self.username, email):
             for name, value in changes.items():
                 setattr(self, name, value)
-            self.email_key = email and folded(email)
+            self.email_key = email and normalized(email)
             self.updated_at = now()
         if "password_hash" in changes or not self.active:
-            SignIn.end_all_of(self.id)
+            Session.end_all_of(self.id)
         told = {**self.to_dict(), "changed": sorted(name.removesuffix("_hash") for name in changes)}
-        Event.note("user.updated", told, by, stream=ACCESS)
+        Event.record("user.updated", told, by, stream=ACCESS)
 
     def _leaves_admins(self, changes: dict[str, Any]) -> bool:
         was_admin = self.role == "admin" and self.active
@@ -168,7 +168,7 @@ class User(Model):
         others = select(User.id).where(active_admin(), User.id != self.id).limit(1)
         return db.session.scalar(others) is not None
 
-    SHAPE = closed(
+    SCHEMA = closed(
         "User",
         {
             "id": ID,
@@ -199,35 +199,35 @@ def active_admin() -> ColumnElement[bool]:
     return and_(User.role == "admin", User.active.is_(True))
 
 
-def folded(name: str) -> str:
+def normalized(name: str) -> str:
     """The form in which user names and addresses are compared: without case."""
     return name.casefold()
 
 
-_USERS = Collection(
+_USERS = FilterSet(
     select(table_of(User)), {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")}
 )
 
-_CREDENTIALS = Question(
+_CREDENTIALS = PreparedQuery(
     select(User.id, User.username, User.role, User.active, User.password_hash).where(
         User.username_key == bindparam("key")
     )
 )
 
 
-_OF_SIGN_IN = Question(
+_BY_SESSION = PreparedQuery(
     select(User.id, User.username, User.role)
-    .join(SignIn, SignIn.user_id == User.id)
+    .join(Session, Session.user_id == User.id)
     .where(
-        SignIn.id == bindparam("sign_in"),
-        SignIn.ended_at.is_(None),
+        Session.id == bindparam("sign_in"),
+        Session.ended_at.is_(None),
         User.id == bindparam("user"),
         User.active.is_(True),
     )
 )
 
 
-def _no_twins(username: str, email: str | None) -> Any:
+def _refusing_duplicates(username: str, email: str | None) -> Any:
     return refusing_duplicates(
         uq_users_username_key=Refusal("username_taken", f"There is a user {username!r} already."),
         uq_users_email_key=Refusal("email_taken", f"Another user has the address {email!r}."),

@@ -18,19 +18,19 @@ from models.database.base import Model, db
 from models.database.column_types import Json, Money, UtcTime, exact_text, long_text
 from models.database.transactions import refusing_duplicates
 from models.event import Event
+from models.json_schema import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
-from models.shapes import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
 from models.stock.item_fields import (
     DEFAULTS,
-    FOLDED,
     MAX_PRICE,
     MAX_QUANTITY,
     NAME_LENGTH,
+    NORMALIZED_GROWTH,
     SKU_LENGTH,
     SORTS,
     derived,
-    folded,
+    normalized,
     same,
 )
 from models.stock.item_tag import ItemTag
@@ -56,7 +56,7 @@ class Item(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sku: Mapped[str] = mapped_column(exact_text(SKU_LENGTH))
-    sku_key: Mapped[str] = mapped_column(exact_text(SKU_LENGTH * FOLDED), unique=True)
+    sku_key: Mapped[str] = mapped_column(exact_text(SKU_LENGTH * NORMALIZED_GROWTH), unique=True)
     name: Mapped[str] = mapped_column(exact_text(NAME_LENGTH))
     name_key: Mapped[str] = mapped_column(exact_text(NAME_LENGTH))
     description: Mapped[str] = mapped_column(long_text())
@@ -89,10 +89,10 @@ class Item(Model):
             updated_at=moment,
         )
         item._derive()
-        with item._no_twins():
+        with item._refusing_duplicates():
             db.session.add(item)
         ItemTag.replace(item.id, item.tags)
-        item._note("item.created", by)
+        item._record_event("item.created", by)
         return item
 
     @classmethod
@@ -103,7 +103,7 @@ class Item(Model):
     @classmethod
     def by_sku(cls, sku: str, *, lock: bool = False) -> Self:
         """The item of this SKU, whatever its case, like `get`."""
-        return cls._found(cls.sku_key == folded(sku), lock, f"SKU {sku!r}")
+        return cls._found(cls.sku_key == normalized(sku), lock, f"SKU {sku!r}")
 
     @classmethod
     def _found(cls, condition: ColumnElement[bool], lock: bool, name: str) -> Self:
@@ -141,11 +141,11 @@ class Item(Model):
             setattr(self, name, value)
         self._derive()
         self._touch()
-        with self._no_twins():
+        with self._refusing_duplicates():
             db.session.add(self)
         if "tags" in changed:
             ItemTag.replace(self.id, self.tags)
-        self._note("item.updated", by)
+        self._record_event("item.updated", by)
         return True
 
     def set_archived(self, archived: bool, *, by: Principal) -> bool:
@@ -155,11 +155,11 @@ class Item(Model):
         self.archived = archived
         self._touch()
         db.session.flush()
-        self._note("item.archived" if archived else "item.restored", by)
+        self._record_event("item.archived" if archived else "item.restored", by)
         return True
 
-    def _note(self, type_: str, by: Principal) -> None:
-        Event.note(type_, self.to_dict(), by, item_id=self.id)
+    def _record_event(self, type_: str, by: Principal) -> None:
+        Event.record(type_, self.to_dict(), by, item_id=self.id)
 
     def _touch(self) -> None:
         self.version += 1
@@ -170,13 +170,13 @@ class Item(Model):
         for name, value in derived(self.sku, self.name, self.description, self.barcode).items():
             setattr(self, name, value)
 
-    def _no_twins(self) -> Any:
+    def _refusing_duplicates(self) -> Any:
         return refusing_duplicates(
             uq_items_sku_key=Refusal("sku_taken", f"There is an item with the SKU {self.sku!r} already."),
             uq_items_barcode=Refusal("barcode_taken", f"Another item has the barcode {self.barcode!r}."),
         )
 
-    SHAPE = closed(
+    SCHEMA = closed(
         "Item",
         {
             "id": ID,

@@ -11,7 +11,7 @@ MAX_PRICE = Decimal("999999999.9999")
 SKU_LENGTH = 64
 NAME_LENGTH = 200
 # Folding case can lengthen a text (ß becomes ss): three times at the most.
-FOLDED = 3
+NORMALIZED_GROWTH = 3
 
 # What a client may set, and what a field is when nobody set it.
 DEFAULTS: dict[str, Any] = {
@@ -42,9 +42,9 @@ DERIVED = ("sku_key", "name_key", "search_text")
 def derived(sku: str, name: str, description: str, barcode: str | None) -> dict[str, str]:
     """The DERIVED columns of an item with these fields."""
     return {
-        "sku_key": folded(sku),
-        "name_key": folded(name)[:NAME_LENGTH].rstrip(),  # MariaDB compares without trailing blanks
-        "search_text": folded("\n".join((sku, name, description, barcode or ""))),
+        "sku_key": normalized(sku),
+        "name_key": normalized(name)[:NAME_LENGTH].rstrip(),  # MariaDB compares without trailing blanks
+        "search_text": normalized("\n".join((sku, name, description, barcode or ""))),
     }
 
 
@@ -55,7 +55,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def folded(text: str) -> str:
+def normalized(text: str) -> str:
     """The form in which names are compared: without case, and accents composed (Unicode NFC)."""
     if text.isascii():
         return text.lower()

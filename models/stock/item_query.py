@@ -6,19 +6,19 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, select
 
 from models.database.base import db
-from models.database.column_types import shown
-from models.database.reading import Collection, Question, Selection, batches_by_id
+from models.database.column_types import serialized
+from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.refusals import NotFound
 from models.stock import item_search
 from models.stock.item import Item
-from models.stock.item_fields import DERIVED, folded
+from models.stock.item_fields import DERIVED, normalized
 from models.stock.item_tag import ItemTag
 
-SHOWN = [shown(column) for column in Item.__table__.columns if column.name not in DERIVED]
-NAMES = [column.name for column in SHOWN]
-_ALL = select(*SHOWN)
-_BY_ID = Question(_ALL.where(Item.id == bindparam("item_id")))
-_BY_SKU = Question(_ALL.where(Item.sku_key == bindparam("key")))
+COLUMNS = [serialized(column) for column in Item.__table__.columns if column.name not in DERIVED]
+NAMES = [column.name for column in COLUMNS]
+_ALL = select(*COLUMNS)
+_BY_ID = PreparedQuery(_ALL.where(Item.id == bindparam("item_id")))
+_BY_SKU = PreparedQuery(_ALL.where(Item.sku_key == bindparam("key")))
 
 
 def read(item_id: int) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def read(item_id: int) -> dict[str, Any]:
 
 def read_by_sku(sku: str) -> dict[str, Any]:
     """The item of this SKU, whatever its case, like `read`."""
-    row = _BY_SKU.one_or_none(key=folded(sku))
+    row = _BY_SKU.one_or_none(key=normalized(sku))
     if row is None:
         raise NotFound(f"There is no item with the SKU {sku!r}.")
     return to_dict(row)
@@ -43,7 +43,7 @@ def to_dict(row: Sequence[Any]) -> dict[str, Any]:
 
 
 _is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)
-_ITEMS = Collection(
+_ITEMS = FilterSet(
     _ALL,
     {
         **item_search.CONDITIONS,
@@ -78,11 +78,11 @@ def matching(
     sku: str | None = None,
     low_stock: bool | None = None,
     **others: Any,
-) -> Selection:
+) -> BoundQuery:
     """The items that meet every condition given; `q` wants each of its words somewhere."""
     return _ITEMS.where(
-        **item_search.values_of(folded(q or "").split(), archived=archived),
-        sku=None if sku is None else folded(sku),
+        **item_search.values_of(normalized(q or "").split(), archived=archived),
+        sku=None if sku is None else normalized(sku),
         low=low_stock or None,
         enough=low_stock is False or None,
         **others,

@@ -29,11 +29,11 @@ from sqlalchemy import (
 )
 
 from models.database.base import db
-from models.database.reading import AnySelect, Question
+from models.database.reading import AnySelect, PreparedQuery
 from models.stock.item import Item
 from models.values import as_json
 
-PIECE = 3
+TRIGRAM = 3
 # Of words that more items may have than these, every item is looked at: that begins with a page at once.
 MANY = 2000
 MAX_WORDS = 100  # in the 200 characters that a client may send
@@ -44,22 +44,22 @@ SAMPLE = 256
 LONGER = 16
 ANY = 1e18
 
-_THERE = Question(select(column("name")).select_from(text("sqlite_master")).where(text("name = 'items_search'")))
-_BY_FTS5 = Question(
+_THERE = PreparedQuery(select(column("name")).select_from(text("sqlite_master")).where(text("name = 'items_search'")))
+_BY_FTS5 = PreparedQuery(
     cast(
         AnySelect,
         text(f"""
             WITH lists AS (
-                SELECT value AS piece, coalesce(
+                SELECT value AS trigram, coalesce(
                     (SELECT rowid FROM items_search WHERE items_search MATCH value LIMIT 1 OFFSET {SAMPLE - 1}), {ANY}
                 ) AS sampled_at
-                FROM json_each(:pieces)
+                FROM json_each(:trigrams)
             )
             SELECT count(*) AS number, json_group_array(item_id) AS ids FROM (
                 SELECT item_id FROM items_search_due
                 UNION ALL
                 SELECT rowid FROM items_search WHERE items_search MATCH (
-                    SELECT group_concat(piece, ' ') FROM lists
+                    SELECT group_concat(trigram, ' ') FROM lists
                     WHERE sampled_at * :longer >= (SELECT max(sampled_at) FROM lists)
                 )
                 LIMIT {MANY + 1}
@@ -67,13 +67,13 @@ _BY_FTS5 = Question(
         """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
     )
 )
-_BY_GIN = Question(
+_BY_GIN = PreparedQuery(
     cast(
         AnySelect,
         text(f"""
             SELECT count(*) AS number, coalesce(array_agg(item_id), '{{}}') AS ids FROM (
                 SELECT item_id FROM items_search
-                WHERE stockroom_pieces(search_text) @> CAST(:pieces AS text[]) LIMIT {MANY + 1}
+                WHERE stockroom_pieces(search_text) @> CAST(:trigrams AS text[]) LIMIT {MANY + 1}
             ) AS found
         """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
     )
@@ -81,11 +81,13 @@ _BY_GIN = Question(
 # In the order of their use: what is rarest, first.
 CONDITIONS: dict[str, ColumnElement[bool]] = {
     # The items with some ids. On SQLite these are a JSON text: one parameter, so one statement for any number.
-    "few": Item.id == any_(bindparam("few", type_=ARRAY(Integer))),
-    "few_as_json": Item.id.in_(select(func.json_each(bindparam("few_as_json", type_=Text())).table_valued("value"))),
+    "candidates": Item.id == any_(bindparam("candidates", type_=ARRAY(Integer))),
+    "candidates_as_json": Item.id.in_(
+        select(func.json_each(bindparam("candidates_as_json", type_=Text())).table_valued("value"))
+    ),
     # `=` would be what SQLite begins with: without statistics it believes that ten items of all are archived or not.
-    "archived_of_few": Item.archived != false(),
-    "current_of_few": Item.archived != true(),
+    "archived_candidates": Item.archived != false(),
+    "current_candidates": Item.archived != true(),
     "archived": Item.archived == true(),
     "current": Item.archived == false(),
     **{f"word_{number}": Item.search_text.like(bindparam(f"word_{number}"), escape="/") for number in range(MAX_WORDS)},
@@ -97,11 +99,11 @@ def values_of(words: Sequence[str], *, archived: bool) -> dict[str, Any]:
     """The values of those of `CONDITIONS` that make an item archived or not and have each of these folded words
     somewhere: the words as patterns and, if they are few, the items that can have all of them."""
     values: dict[str, Any] = {f"word_{number}": _pattern(word) for number, word in enumerate(words)}
-    few = _candidates(words)
-    if few is None:
+    candidates = _candidates(words)
+    if candidates is None:
         return {**values, "archived" if archived else "current": True}
-    among = "few" if isinstance(few, list) else "few_as_json"
-    return {**values, among: few, "archived_of_few" if archived else "current_of_few": True}
+    among = "candidates" if isinstance(candidates, list) else "candidates_as_json"
+    return {**values, among: candidates, "archived_candidates" if archived else "current_candidates": True}
 
 
 def _pattern(word: str) -> str:
@@ -111,13 +113,13 @@ def _pattern(word: str) -> str:
 
 def _candidates(words: Sequence[str]) -> Any:
     """The ids of the few items that can have these words; None if they are many, or if no index knows."""
-    long = [word for word in words if len(word) >= PIECE]
+    long = [word for word in words if len(word) >= TRIGRAM]
     ask = _index() if long else None
     if ask is None:
         return None
     # A few pieces side by side are quick and nearly always enough; all, those that overlap too, rule out much more.
-    for step, longer in ((PIECE, LONGER), (1, ANY)):
-        found = ask(sorted({piece for word in long for piece in _pieces(word, step)}), longer)
+    for step, longer in ((TRIGRAM, LONGER), (1, ANY)):
+        found = ask(sorted({trigram for word in long for trigram in _trigrams(word, step)}), longer)
         if found.number <= MANY:
             return found.ids
     return None
@@ -127,21 +129,28 @@ def _index() -> Callable[[list[str], float], Any] | None:
     """What asks the index for the items with all of some pieces, if this database has one."""
     dialect = db.engine.dialect.name
     if dialect == "postgresql":  # which begins with the shortest list by itself
-        return lambda pieces, _: _BY_GIN.one_or_none(pieces=pieces)
+        return lambda trigrams, _: _BY_GIN.one_or_none(trigrams=trigrams)
     if dialect == "sqlite" and _is_there():
-        return lambda pieces, longer: _BY_FTS5.one_or_none(pieces=as_json(list(map(_quoted, pieces))), longer=longer)
+        return lambda trigrams, longer: _BY_FTS5.one_or_none(
+            trigrams=as_json(list(map(_quoted, trigrams))), longer=longer
+        )
     return None
 
 
-def _pieces(word: str, step: int) -> list[str]:
+def _ask_fts5(trigrams: list[str], longer: float) -> Any:
+    """Return how many items have all of these trigrams, and the first of their ids, by the index of SQLite."""
+    return _BY_FTS5.one_or_none(trigrams=as_json(list(map(_quoted, trigrams))), longer=longer)
+
+
+def _trigrams(word: str, step: int) -> list[str]:
     """The pieces of a word that begin so many characters apart, and the last one."""
-    last = len(word) - PIECE
-    return [word[start : start + PIECE] for start in (*range(0, last, step), last)]
+    last = len(word) - TRIGRAM
+    return [word[start : start + TRIGRAM] for start in (*range(0, last, step), last)]
 
 
-def _quoted(piece: str) -> str:
+def _quoted(trigram: str) -> str:
     """A piece as FTS5 takes it literally."""
-    return '"' + piece.replace('"', '""') + '"'
+    return '"' + trigram.replace('"', '""') + '"'
 
 
 def _is_there() -> bool:

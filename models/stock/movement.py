@@ -8,16 +8,16 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindp
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import LongId, UtcTime, exact_text, shown
-from models.database.reading import Collection, Question, Selection, batches_by_id
+from models.database.column_types import LongId, UtcTime, exact_text, serialized
+from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.database.writing import insert_many
 from models.event import Event
+from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
-from models.shapes import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
 from models.stock.item import Item
-from models.stock.item_fields import folded
+from models.stock.item_fields import normalized
 from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
 from models.values import now, rfc3339
 
@@ -83,7 +83,7 @@ class Movement(Model):
             for id_, row in zip(insert_many(cls, rows), rows, strict=True)
         ]
         told = [(movement, movement["item_id"], movement["id"]) for movement in movements]
-        Event.note_many("movement.created", told, by)
+        Event.record_many("movement.created", told, by)
         return movements
 
     @classmethod
@@ -140,13 +140,13 @@ class Movement(Model):
         return cls.to_dict(row)
 
     @classmethod
-    def ledger(cls, *, sku: str | None = None, user: str | None = None, **others: Any) -> Selection:
+    def ledger(cls, *, sku: str | None = None, user: str | None = None, **others: Any) -> BoundQuery:
         """The movements that meet every condition given, with the names that clients see.
 
         `since` and `until` bound when they occurred; `until` itself is no longer in.
         """
         return _MOVEMENTS.where(
-            sku=None if sku is None else folded(sku), user=None if user is None else user.casefold(), **others
+            sku=None if sku is None else normalized(sku), user=None if user is None else user.casefold(), **others
         )
 
     @classmethod
@@ -161,7 +161,7 @@ class Movement(Model):
         total = select(func.coalesce(func.sum(cls.delta), 0))
         return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= moment)) or 0)
 
-    SHAPE = closed(
+    SCHEMA = closed(
         "Movement",
         {
             "id": ID,
@@ -183,7 +183,7 @@ class Movement(Model):
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
         """A row of `ledger` as clients see it."""
-        return dict(zip(cls.SHAPE["properties"], row, strict=False))  # whoever pages adds columns at the end
+        return dict(zip(cls.SCHEMA["properties"], row, strict=False))  # whoever pages adds columns at the end
 
 
 def _ledger() -> Select[Any]:
@@ -202,8 +202,8 @@ def _ledger() -> Select[Any]:
         movements.c.reverses_id.label("reverses"),
         reversals.c.id.label("reversed_by"),
         User.username.label("user"),
-        shown(movements.c.occurred_at),
-        shown(movements.c.created_at),
+        serialized(movements.c.occurred_at),
+        serialized(movements.c.created_at),
     ]
     return (
         select(*columns)
@@ -216,8 +216,8 @@ def _ledger() -> Select[Any]:
 
 
 _LEDGER = _ledger()
-_BY_ID = Question(_LEDGER.where(Movement.id == bindparam("movement_id")))
-_MOVEMENTS = Collection(
+_BY_ID = PreparedQuery(_LEDGER.where(Movement.id == bindparam("movement_id")))
+_MOVEMENTS = FilterSet(
     _LEDGER,
     {
         "item_id": Movement.item_id == bindparam("item_id"),

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Integer, and_, case, func, select, type_coerc
 from sqlalchemy.sql.elements import ColumnElement
 
 from models.database.base import db
-from models.shapes import COUNT, MONEY, TIME, closed
+from models.json_schema import COUNT, MONEY, TIME, closed
 from models.stock.item import Item
 from models.stock.movement import Movement
 from models.values import MONEY_PLACES, money, now, rfc3339
@@ -18,7 +18,7 @@ from models.values import MONEY_PLACES, money, now, rfc3339
 GROUP = 1000
 GROUPS = 5
 
-SHAPE = closed(
+SCHEMA = closed(
     "Stats",
     {
         **dict.fromkeys(("items", "archived", "units"), COUNT),

@@ -14,7 +14,7 @@ from models.database.writing import execute_one
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.item import Item
-from models.stock.item_fields import MAX_QUANTITY, folded
+from models.stock.item_fields import MAX_QUANTITY, normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,13 @@ class Stocks:
 
     def __init__(self, stocks: Iterable[Stock]) -> None:
         self.by_id = {stock.item_id: stock for stock in stocks}
-        self.by_key = {folded(stock.sku): stock for stock in self.by_id.values()}
+        self.by_key = {normalized(stock.sku): stock for stock in self.by_id.values()}
 
     def of(self, line: Line) -> Stock:
         """The stock that a line is about; raises NotFound."""
-        stock = self.by_id.get(line.item_id) if line.item_id is not None else self.by_key.get(folded(line.sku or ""))
+        stock = (
+            self.by_id.get(line.item_id) if line.item_id is not None else self.by_key.get(normalized(line.sku or ""))
+        )
         if stock is None:
             name = f"id {line.item_id}" if line.item_id is not None else f"SKU {line.sku!r}"
             raise NotFound(f"There is no item with the {name}.")
@@ -162,7 +164,7 @@ _MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()))
 def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
     """The stocks of these lines as they are now, locked until this write ends."""
     ids = {line.item_id for line in lines if line.item_id is not None}
-    keys = {folded(line.sku) for line in lines if line.sku is not None}
+    keys = {normalized(line.sku) for line in lines if line.sku is not None}
     if keys:
         found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
     elif len(ids) == 1:

@@ -15,7 +15,7 @@ import yaml
 from tree_sitter import Language, Node, Parser
 
 from app import create_app
-from server.server import DRAIN_SECONDS, PATIENCE
+from server.server import DRAIN_SECONDS, TIMEOUTS
 from settings import MIB, Settings
 from tests.support.program import ROOT, environment, program
 
@@ -285,7 +285,7 @@ def test_nginx_takes_what_the_service_takes_and_closes_before_it() -> None:
     assert "proxy_set_header X-Forwarded-For $remote_addr;" in site  # set, not appended to
     for upstream in UPSTREAMS:
         found = re.search(r"keepalive_timeout (\d+)s;", upstream.read_text(encoding="utf-8"))
-        assert found and int(found[1]) < PATIENCE["idle"]
+        assert found and int(found[1]) < TIMEOUTS["idle"]
 
 
 def test_what_nginx_refuses_itself_has_the_shape_of_all_errors() -> None:

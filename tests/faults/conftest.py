@@ -137,10 +137,10 @@ def noted(request: pytest.FixtureRequest, service: Address, tally: Tally) -> Not
     lines = request.config.stash.setdefault(LINES, [])
     name = request.node.originalname.removeprefix("test_").replace("_", " ")
 
-    def note(figures: str, finding: Finding | None = None) -> None:
+    def record(figures: str, finding: Finding | None = None) -> None:
         lines.append((service.database, name, figures, finding, tally))
 
-    return note
+    return record
 
 
 @pytest.fixture

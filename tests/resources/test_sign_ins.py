@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import create_app
 from models.database.base import db
-from models.people.session import SignIn
+from models.people.session import Session
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
 from tests.support.databases import settings_for
 
@@ -227,7 +227,7 @@ def test_who_registers_becomes_a_guest_whatever_they_ask_for(app, admin, setting
 
 def test_nothing_of_a_token_is_stored(app, mel):
     with app.app_context():
-        stored = repr(db.session.execute(select(SignIn.__table__)).all())
+        stored = repr(db.session.execute(select(Session.__table__)).all())
 
     assert mel.pair["access_token"] not in stored
     for part in mel.pair["refresh_token"].split("."):

@@ -23,7 +23,7 @@ BODY = {"name": "till", "scopes": ["items:read"]}
 @pytest.fixture(autouse=True)
 def nothing_noted(app):
     """The ids begin anew in each test: forget the uses that were noted of earlier ones."""
-    app.extensions["stockroom.authority"].uses_noted._passed.clear()
+    app.extensions["stockroom.authority"].uses_recorded._passed.clear()
 
 
 @pytest.fixture
@@ -333,12 +333,12 @@ def test_the_uses_of_the_same_minute_write_nothing(app, database_url, tmp_path, 
 
 def test_a_use_of_another_minute_is_noted_again(app, mel, told, till):
     till.get("/items")
-    authority = app.extensions["stockroom.authority"]
+    authentication_state = app.extensions["stockroom.authority"]
     with app.app_context():
         token = db.session.get(ApiToken, told["id"])
         token.last_used_at = old = token.last_used_at - timedelta(seconds=61)
         db.session.commit()
-    authority.uses_noted._passed[told["id"]] -= 61
+    authentication_state.uses_recorded._passed[told["id"]] -= 61
 
     till.get("/items", environ_base={"REMOTE_ADDR": "192.0.2.7"})
 
@@ -381,13 +381,13 @@ def statements(app) -> Iterator[list[str]]:
     """The statements that the database of this application gets meanwhile."""
     made: list[str] = []
 
-    def note(_connection, _cursor, statement, *_):
+    def record(_connection, _cursor, statement, *_):
         made.append(statement)
 
     with app.app_context():
         engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", record)
     try:
         yield made
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", record)

@@ -116,7 +116,7 @@ def test_a_request_id_that_could_do_harm_is_replaced(site, sent):
 
 def used_from(app, guest) -> str:
     """The address that the guest's token was last used from."""
-    app.extensions["stockroom.authority"].uses_noted._passed.clear()
+    app.extensions["stockroom.authority"].uses_recorded._passed.clear()
     return with_password(app, "gus").get("/tokens").json["data"][0]["last_used_ip"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.requests.parsers import Form
+from api.requests.parsers import RequestParser
 from tests.support.clients import PASSWORD, Client, with_password
 
 # What some table has as a column, or some code as a name, and a value that it could take.
@@ -44,7 +44,7 @@ NOT_TO_BE_SET: dict[str, Any] = {
 }
 
 
-def forms(app: Flask) -> Iterator[tuple[str, str, Form]]:
+def forms(app: Flask) -> Iterator[tuple[str, str, RequestParser]]:
     """Every method that takes a JSON body: how it is asked, where, and what it takes."""
     for rule in app.url_map.iter_rules():
         resource = getattr(app.view_functions[rule.endpoint], "view_class", None)
@@ -58,7 +58,7 @@ def forms(app: Flask) -> Iterator[tuple[str, str, Form]]:
                 yield method, path, form
 
 
-def names(form: Form) -> set[str]:
+def names(form: RequestParser) -> set[str]:
     return {*form.fields}
 
 

@@ -189,5 +189,5 @@ def test_what_looks_like_a_token_is_left_out_of_any_line(log_format):
 
 @pytest.mark.parametrize("model", [User, ApiToken])
 def test_the_shape_of_an_answer_has_no_place_for_a_secret(model):
-    assert not {"password", "password_hash", "hash", "token"} & model.SHAPE["properties"].keys()
-    assert model.SHAPE["additionalProperties"] is False
+    assert not {"password", "password_hash", "hash", "token"} & model.SCHEMA["properties"].keys()
+    assert model.SCHEMA["additionalProperties"] is False

@@ -15,7 +15,7 @@ BODY = {"name": "till", "scopes": ["items:read"]}
 @pytest.fixture(autouse=True)
 def nothing_told(app):
     """The ids begin anew in each test: forget what was told of earlier ones."""
-    for seldom in (app.extensions["stockroom.authority"].uses_noted, app.extensions["stockroom.refusals_told"]):
+    for seldom in (app.extensions["stockroom.authority"].uses_recorded, app.extensions["stockroom.refusals_told"]):
         seldom._passed.clear()
 
 

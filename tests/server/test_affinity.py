@@ -9,61 +9,61 @@ import pytest
 
 from api.auth.passwords import PasswordVerifier, hash_password
 from server import affinity
-from server.affinity import EVERYWHERE, away_from_home, home, stay_at
+from server.affinity import ALLOWED_CPUS, cpu_for, pin_to, unpinned
 from settings import Settings, SettingsError
 from tests.support.program import program
 
-several = pytest.mark.skipif(len(EVERYWHERE) < 2, reason="there is one CPU, or this system lets nobody choose")
+several = pytest.mark.skipif(len(ALLOWED_CPUS) < 2, reason="there is one CPU, or this system lets nobody choose")
 
 
 def home_of(wanted, port=8000):
-    return home(Settings.from_env({"CPU_AFFINITY": wanted}), port)
+    return cpu_for(Settings.from_env({"CPU_AFFINITY": wanted}), port)
 
 
-def in_a_thread(deed):
+def in_a_thread(operation):
     """What it answers there: this thread is to stay where it is."""
     answers = []
-    thread = threading.Thread(target=lambda: answers.append(deed()))
+    thread = threading.Thread(target=lambda: answers.append(operation()))
     thread.start()
     thread.join()
     return answers[0]
 
 
 def where_it_runs():
-    return affinity._allow(EVERYWHERE)
+    return affinity._allow(ALLOWED_CPUS)
 
 
 @several
 def test_processes_at_consecutive_ports_get_a_cpu_each():
-    ports = range(8000, 8000 + len(EVERYWHERE))
+    ports = range(8000, 8000 + len(ALLOWED_CPUS))
 
-    assert {home_of("auto", port) for port in ports} == EVERYWHERE
+    assert {home_of("auto", port) for port in ports} == ALLOWED_CPUS
     assert home_of("", 8000) == home_of("AUTO", 8000)
 
 
 def test_the_cpu_can_be_chosen_or_left_open():
     assert home_of("off") is None
-    for cpu in EVERYWHERE:
+    for cpu in ALLOWED_CPUS:
         assert home_of(str(cpu)) == cpu
 
 
 def test_where_there_is_no_choice_nothing_is_chosen(monkeypatch):
-    monkeypatch.setattr(affinity, "EVERYWHERE", frozenset((3,)))
+    monkeypatch.setattr(affinity, "ALLOWED_CPUS", frozenset((3,)))
 
     assert home_of("auto") is None
 
 
 def test_a_cpu_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(SettingsError, match=rf"^CPU_AFFINITY is 9999; .*{max(EVERYWHERE, default='none')}"):
+    with pytest.raises(SettingsError, match=rf"^CPU_AFFINITY is 9999; .*{max(ALLOWED_CPUS, default='none')}"):
         home_of("9999")
 
 
 @several
 def test_a_thread_stays_where_it_is_told_to():
-    cpu = max(EVERYWHERE)
+    cpu = max(ALLOWED_CPUS)
 
-    assert in_a_thread(lambda: stay_at(cpu) or where_it_runs()) == {cpu}
-    assert in_a_thread(lambda: stay_at(None) or where_it_runs()) == EVERYWHERE
+    assert in_a_thread(lambda: pin_to(cpu) or where_it_runs()) == {cpu}
+    assert in_a_thread(lambda: pin_to(None) or where_it_runs()) == ALLOWED_CPUS
 
 
 @several
@@ -75,25 +75,25 @@ def test_a_password_is_hashed_on_any_cpu_and_the_thread_comes_home(monkeypatch):
         return True
 
     def verify():
-        stay_at(min(EVERYWHERE))
+        pin_to(min(ALLOWED_CPUS))
         PasswordVerifier().verify("ada", hash_password("x" * 12), "x" * 12)
         return where_it_runs()
 
     monkeypatch.setattr("api.auth.passwords.check_password_hash", check)
 
-    assert in_a_thread(verify) == {min(EVERYWHERE)}
-    assert seen == [EVERYWHERE]
+    assert in_a_thread(verify) == {min(ALLOWED_CPUS)}
+    assert seen == [ALLOWED_CPUS]
 
 
 @several
 def test_an_error_brings_the_thread_home_too():
     def fail():
-        stay_at(min(EVERYWHERE))
-        with pytest.raises(ZeroDivisionError), away_from_home():
+        pin_to(min(ALLOWED_CPUS))
+        with pytest.raises(ZeroDivisionError), unpinned():
             1 / 0  # noqa: B018
         return where_it_runs()
 
-    assert in_a_thread(fail) == {min(EVERYWHERE)}
+    assert in_a_thread(fail) == {min(ALLOWED_CPUS)}
 
 
 @several

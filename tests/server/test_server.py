@@ -22,7 +22,7 @@ import pytest
 
 from api.errors import error_answer
 from server import connections, server, sockets
-from server.server import PATIENCE, Server, serve
+from server.server import TIMEOUTS, Server, serve
 from server.sockets import listening_sockets
 from settings import SettingsError
 
@@ -116,8 +116,8 @@ def service() -> Iterator[Running]:
         yield service
 
 
-def patience(**stages: float) -> dict[str, float]:
-    return {**PATIENCE, **stages}
+def timeouts(**stages: float) -> dict[str, float]:
+    return {**TIMEOUTS, **stages}
 
 
 def answer(client: socket.socket, method: str = "GET") -> tuple[HTTPResponse, bytes]:
@@ -311,7 +311,7 @@ def test_a_204_ends_the_connection_of_a_client_that_asks_or_can_not_tell(service
 
 
 def test_a_connection_in_use_outlives_the_patience_with_idle_ones() -> None:
-    with running(patience=patience(idle=0.3)) as service, service.connect() as client:
+    with running(timeouts=timeouts(idle=0.3)) as service, service.connect() as client:
         for _ in range(8):
             client.sendall(HELLO)
             answer(client)
@@ -319,7 +319,7 @@ def test_a_connection_in_use_outlives_the_patience_with_idle_ones() -> None:
 
 
 def test_a_client_sees_the_end_although_the_server_still_listens_to_it() -> None:
-    with running(patience=patience(lingering=60)) as service:
+    with running(timeouts=timeouts(lingering=60)) as service:
         with service.connect(b"GET /hello HTTP/1.0\r\n\r\n") as client:
             assert everything(client).endswith(b"hello")
 
@@ -442,7 +442,7 @@ def test_a_client_that_never_stops_sending_is_cut_off(monkeypatch: pytest.Monkey
 
 
 def test_a_client_that_lingers_in_silence_is_cut_off() -> None:
-    with running(patience=patience(lingering=0.1)) as service, service.connect(b"nonsense\r\n\r\n") as client:
+    with running(timeouts=timeouts(lingering=0.1)) as service, service.connect(b"nonsense\r\n\r\n") as client:
         answer(client)
         assert drips_until_cut_off(client)
 
@@ -473,9 +473,9 @@ def test_one_path_may_have_larger_bodies_than_the_others() -> None:
 
 
 def test_a_large_body_may_take_its_time_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEADWAY_BYTES", 1000)
+    monkeypatch.setattr(connections, "PROGRESS_BYTES", 1000)
     began = time.monotonic()
-    with running(patience=patience(receiving=0.3)) as service:
+    with running(timeouts=timeouts(receiving=0.3)) as service:
         with service.connect(b"POST /length HTTP/1.1\r\nContent-Length: 8000\r\nConnection: close\r\n\r\n") as client:
             for _ in range(8):
                 time.sleep(0.1)
@@ -507,19 +507,19 @@ def test_a_client_that_asks_first_and_has_no_body_is_answered(service: Running) 
 
 @pytest.mark.parametrize("start", [b"GET /", b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n"])
 def test_a_request_that_comes_in_drips_is_cut_off(start: bytes) -> None:
-    with running(patience=patience(receiving=0.2)) as service, service.connect(start) as client:
+    with running(timeouts=timeouts(receiving=0.2)) as service, service.connect(start) as client:
         assert drips_until_cut_off(client)
 
 
 def test_half_a_body_leaves_no_file_open() -> None:
     half = b"POST / HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n" + bytes(LIMIT * 3 // 4)
-    with running(patience=patience(receiving=0.2)) as service, service.connect(half) as client:
+    with running(timeouts=timeouts(receiving=0.2)) as service, service.connect(half) as client:
         assert drips_until_cut_off(client)
     gc.collect()  # an open file would warn
 
 
 def test_a_request_that_comes_in_time_is_answered_even_on_an_old_connection() -> None:
-    with running(patience=patience(receiving=1.0)) as service, service.connect(HELLO) as client:
+    with running(timeouts=timeouts(receiving=1.0)) as service, service.connect(HELLO) as client:
         for _ in range(4):
             answer(client)
             client.sendall(HELLO[:9])
@@ -530,7 +530,7 @@ def test_a_request_that_comes_in_time_is_answered_even_on_an_old_connection() ->
 
 
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
-    with running(patience=patience(idle=0.1)) as service:
+    with running(timeouts=timeouts(idle=0.1)) as service:
         with service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as busy, service.connect() as idle:
             assert idle.recv(1) == b""
             service.app.release.set()
@@ -538,7 +538,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
 
 
 def test_a_client_that_does_not_read_gives_its_thread_back() -> None:
-    with running(threads=1, patience=patience(sending=0.2)) as service:
+    with running(threads=1, timeouts=timeouts(sending=0.2)) as service:
         with service.connect(b"GET /huge HTTP/1.1\r\n\r\n" * 2), closing(service.http()) as other:
             other.request("GET", "/hello")
             assert other.getresponse().read() == b"hello"
@@ -546,7 +546,7 @@ def test_a_client_that_does_not_read_gives_its_thread_back() -> None:
 
 def test_a_client_that_reads_slowly_gets_everything() -> None:
     began = time.monotonic()
-    with running(patience=patience(sending=0.8)) as service:
+    with running(timeouts=timeouts(sending=0.8)) as service:
         with service.connect(b"GET /huge HTTP/1.1\r\nConnection: close\r\n\r\n") as client:
             received = 0
             while data := client.recv(LIMIT // 4):
@@ -557,7 +557,7 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
 
 
 def test_at_the_limit_the_longest_idle_make_room_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "CROWDED_PATIENCE", {"idle": 0.1, "receiving": 0.1})
+    monkeypatch.setattr(server, "CROWDED_TIMEOUTS", {"idle": 0.1, "receiving": 0.1})
     with running(connection_limit=20) as service, ExitStack() as closes:
         busy = closes.enter_context(service.connect(b"GET /wait HTTP/1.1\r\n\r\n"))
         drip = closes.enter_context(service.connect(b"GET /"))
@@ -576,7 +576,7 @@ def test_at_the_limit_the_longest_idle_make_room_and_nobody_else(monkeypatch: py
 
 def test_a_queue_of_newcomers_is_let_in_at_once_if_others_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "LOOK_SECONDS", 0.5)
-    monkeypatch.setitem(server.CROWDED_PATIENCE, "idle", 0.0)
+    monkeypatch.setitem(server.CROWDED_TIMEOUTS, "idle", 0.0)
     with running(connection_limit=20) as service, ExitStack() as closes:
         for _ in range(60):
             closes.enter_context(service.connect(HELLO))
@@ -587,7 +587,7 @@ def test_a_queue_of_newcomers_is_let_in_at_once_if_others_are_idle(monkeypatch: 
 
 
 def test_a_crowd_of_drips_does_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(server.CROWDED_PATIENCE, "receiving", 0.05)
+    monkeypatch.setitem(server.CROWDED_TIMEOUTS, "receiving", 0.05)
     with running(connection_limit=20) as service, ExitStack() as closes:
         for _ in range(40):
             closes.enter_context(service.connect(b"GET /"))

@@ -1,4 +1,4 @@
-"""Small deeds that several tests share: put items on the shelf, find them by SKU, act at the same moment."""
+"""Small operations that several tests share: put items on the shelf, find them by SKU, act at the same moment."""
 
 import json
 from collections.abc import Callable
@@ -29,13 +29,13 @@ def path_of(sku: str) -> str:
     return f"/items/by-sku/{quote(sku, safe='')}"
 
 
-def together(*deeds: Callable[[], TestResponse]) -> list[TestResponse]:
-    """The answers to deeds done in as many threads, which start at the same moment."""
-    start = Barrier(len(deeds))
+def together(*operations: Callable[[], TestResponse]) -> list[TestResponse]:
+    """The answers to operations done in as many threads, which start at the same moment."""
+    start = Barrier(len(operations))
 
-    def run(deed: Callable[[], TestResponse]) -> TestResponse:
+    def run(operation: Callable[[], TestResponse]) -> TestResponse:
         start.wait()
-        return deed()
+        return operation()
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return list(pool.map(run, deeds))
+    with ThreadPoolExecutor(len(operations)) as pool:
+        return list(pool.map(run, operations))

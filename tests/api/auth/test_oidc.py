@@ -286,8 +286,8 @@ def test_a_port_where_nobody_listens_is_503(served, app):
 
 
 def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch):
-    assert issuer.PATIENCE == 3
-    monkeypatch.setattr(issuer, "PATIENCE", 0.2)
+    assert issuer.TIMEOUT == 3
+    monkeypatch.setattr(issuer, "TIMEOUT", 0.2)
     idp.go.clear()
     began = time.monotonic()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.middleware.maintenance import LOOK_EVERY, Sign, sign
+from api.middleware.maintenance import LOOK_EVERY, MaintenanceFlag, maintenance_flag
 from app import create_app
 from models.database.base import db
 from tests.support.clients import Client, person
@@ -18,11 +18,11 @@ WORDS = "Counting the shelves until noon"
 def closed(app: Flask):
     """The service under maintenance."""
     with app.app_context():
-        board = sign()
-    board.put_up(WORDS)
+        board = maintenance_flag()
+    board.enable(WORDS)
     board._next_look = 0
     yield app
-    board.take_down()
+    board.disable()
     board._next_look = 0
 
 
@@ -37,11 +37,11 @@ def test_while_it_is_on_every_request_is_told_why_and_when_to_come_again(member,
 
 def test_while_it_is_on_nothing_changes(member, lamp, app):
     with app.app_context():
-        board = sign()
-    board.put_up("")
+        board = maintenance_flag()
+    board.enable("")
     board._next_look = 0
     refused = member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 1, "reason": "order 7"})
-    board.take_down()
+    board.disable()
     board._next_look = 0
 
     assert refused.status_code == 503
@@ -77,13 +77,13 @@ class Clock:
 
 def test_it_takes_effect_within_a_second_in_every_process(tmp_path: Path):
     clock = Clock()
-    ours, theirs = (Sign(tmp_path / "maintenance", clock) for _ in range(2))
+    ours, theirs = (MaintenanceFlag(tmp_path / "maintenance", clock) for _ in range(2))
     before = theirs.message()
 
-    ours.put_up(WORDS)
+    ours.enable(WORDS)
     clock.time += LOOK_EVERY
     during = theirs.message()
-    ours.take_down()
+    ours.disable()
     clock.time += LOOK_EVERY
 
     assert (before, during, theirs.message()) == (None, WORDS, None)
@@ -92,7 +92,7 @@ def test_it_takes_effect_within_a_second_in_every_process(tmp_path: Path):
 
 def test_between_two_looks_a_request_does_not_touch_the_disk(tmp_path: Path, monkeypatch):
     clock = Clock()
-    board = Sign(tmp_path / "maintenance", clock)
+    board = MaintenanceFlag(tmp_path / "maintenance", clock)
     board.message()
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it looked"))
     clock.time += LOOK_EVERY * 0.99
@@ -114,14 +114,14 @@ def test_between_two_looks_a_request_does_not_touch_the_disk(tmp_path: Path, mon
 def test_the_file_may_be_written_by_any_editor(tmp_path: Path, content: bytes, told: str):
     (tmp_path / "maintenance").write_bytes(content)
 
-    assert Sign(tmp_path / "maintenance").message() == told
+    assert MaintenanceFlag(tmp_path / "maintenance").message() == told
 
 
 @pytest.mark.parametrize("content", [b"", b" \r\n"])
 def test_an_empty_file_has_words_of_its_own(tmp_path: Path, content: bytes):
     (tmp_path / "maintenance").write_bytes(content)
 
-    assert "maintained" in Sign(tmp_path / "maintenance").message()
+    assert "maintained" in MaintenanceFlag(tmp_path / "maintenance").message()
 
 
 def test_it_is_the_file_of_the_instance(database_url, tmp_path: Path, app):

@@ -190,7 +190,10 @@ def test_a_log_that_cant_be_written_fails_no_request(member, monkeypatch, fault)
 
 
 def test_where_there_is_no_stderr_no_request_is_told():
-    start = "import sys; sys.stderr = None; from api.monitoring import access_log, logs; logs.init_logs('INFO', 'text'); print(access_log.access)"
+    start = (
+        "import sys; sys.stderr = None; from api.monitoring import access_log, logs; "
+        "logs.init_logs('INFO', 'text'); print(access_log.access)"
+    )
 
     told = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -17,8 +17,8 @@ RESTORE = ("post", "/restore", None)
 WRITES = [PUT, PATCH, DELETE]
 
 
-def write(client, path, deed, **headers):
-    method, below, body = deed
+def write(client, path, operation, **headers):
+    method, below, body = operation
     return getattr(client, method)(path + below, json=body, headers=headers)
 
 
@@ -74,25 +74,25 @@ def test_a_reader_who_has_something_else_gets_it_anew(member, lamp, tags):
 # Writing
 
 
-@pytest.mark.parametrize("deed", WRITES)
+@pytest.mark.parametrize("operation", WRITES)
 @pytest.mark.parametrize("template", ["{}", '"other", {}', "{},W/{}", "*"])
-def test_a_write_with_the_current_tag_goes_through(member, lamp, deed, template):
+def test_a_write_with_the_current_tag_goes_through(member, lamp, operation, template):
     etag = member.get(lamp).headers["ETag"]
 
-    written = write(member, lamp, deed, **{"If-Match": template.format(etag, etag)})
+    written = write(member, lamp, operation, **{"If-Match": template.format(etag, etag)})
 
     assert written.status_code in (200, 204)
     assert member.get(lamp).json["version"] == 2
 
 
-@pytest.mark.parametrize("deed", [*WRITES, RESTORE])
+@pytest.mark.parametrize("operation", [*WRITES, RESTORE])
 @pytest.mark.parametrize("template", ['"other"', "W/{}", '"a", "b"', '"*"', '""'])
-def test_a_write_with_another_tag_is_refused_and_changes_nothing(member, lamp, deed, template):
-    if deed == RESTORE:
+def test_a_write_with_another_tag_is_refused_and_changes_nothing(member, lamp, operation, template):
+    if operation == RESTORE:
         member.delete(lamp)
     before = member.get(lamp)
 
-    refused = write(member, lamp, deed, **{"If-Match": template.format(before.headers["ETag"])})
+    refused = write(member, lamp, operation, **{"If-Match": template.format(before.headers["ETag"])})
 
     assert (refused.status_code, refused.json["code"]) == (412, "precondition_failed")
     assert member.get(lamp).json == before.json
@@ -116,12 +116,12 @@ def test_a_malformed_header_of_a_read_can_not_be_read(member, lamp):
     assert (refused.status_code, refused.json["code"]) == (400, "invalid_header")
 
 
-@pytest.mark.parametrize("deed", WRITES)
+@pytest.mark.parametrize("operation", WRITES)
 @pytest.mark.parametrize("template", ["*", "{}", "W/{}"])
-def test_if_none_match_forbids_changing_what_it_names(member, lamp, deed, template):
+def test_if_none_match_forbids_changing_what_it_names(member, lamp, operation, template):
     before = member.get(lamp)
 
-    refused = write(member, lamp, deed, **{"If-None-Match": template.format(before.headers["ETag"])})
+    refused = write(member, lamp, operation, **{"If-None-Match": template.format(before.headers["ETag"])})
 
     assert (refused.status_code, refused.json["code"]) == (412, "precondition_failed")
     assert member.get(lamp).json == before.json
@@ -238,17 +238,17 @@ def careful(app, database_url, tmp_path) -> Iterator[Client]:
         db.engine.dispose()
 
 
-@pytest.mark.parametrize("deed", WRITES)
-def test_where_it_is_required_a_write_without_a_tag_is_refused(careful, deed):
+@pytest.mark.parametrize("operation", WRITES)
+def test_where_it_is_required_a_write_without_a_tag_is_refused(careful, operation):
     item = add(careful, "LAMP-1")
     path = f"/items/{item['id']}"
 
-    refused = write(careful, path, deed)
+    refused = write(careful, path, operation)
 
     assert (refused.status_code, refused.json["code"]) == (428, "precondition_required")
     assert careful.get(path).json == item
     etag = careful.get(path).headers["ETag"]
-    assert write(careful, path, deed, **{"If-Match": etag}).status_code in (200, 204)
+    assert write(careful, path, operation, **{"If-Match": etag}).status_code in (200, 204)
 
 
 def test_where_it_is_required_creating_and_restoring_need_none(careful):

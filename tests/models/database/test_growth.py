@@ -42,7 +42,7 @@ def plans(app, monkeypatch):
     if "sqlite" not in app.extensions["stockroom.settings"].database_url:
         pytest.skip("what the other databases plan depends on what is in them")
     found = []
-    fetch_all = reading._Readers.fetch_all
+    fetch_all = reading._ReaderPool.fetch_all
 
     def explained(self, engine, statement, values):
         with engine.connect() as connection:
@@ -50,7 +50,7 @@ def plans(app, monkeypatch):
             found.append([step.detail for step in steps])
         return fetch_all(self, engine, statement, values)
 
-    monkeypatch.setattr(reading._Readers, "fetch_all", explained)
+    monkeypatch.setattr(reading._ReaderPool, "fetch_all", explained)
     return found
 
 

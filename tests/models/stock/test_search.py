@@ -159,7 +159,7 @@ SIGNS = "aábAßİ\"'%_\\/*-:^(🔦1 \n"
 WORDS = st.text(st.sampled_from(SIGNS.replace("\n", " ")), min_size=1, max_size=12)
 
 
-def folded(value):
+def normalized(value):
     """The rule's own folding: without case, accents composed."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold())
 
@@ -181,7 +181,7 @@ def test_a_search_finds_whatever_contains_all_its_words_and_nothing_else(member)
     items = member.get("/items?limit=200").json["data"]
     assert len(items) == 60
     texts = {
-        item["sku"]: folded("\n".join((item["sku"], item["name"], item["description"], item["barcode"] or "")))
+        item["sku"]: normalized("\n".join((item["sku"], item["name"], item["description"], item["barcode"] or "")))
         for item in items
     }
     pieces = st.sampled_from(sorted(texts.values())).flatmap(
@@ -195,7 +195,7 @@ def test_a_search_finds_whatever_contains_all_its_words_and_nothing_else(member)
     @example('"""')
     @example("AND a%b")
     def finds(q):
-        expected = [sku for sku, value in texts.items() if all(word in value for word in folded(q).split())]
+        expected = [sku for sku, value in texts.items() if all(word in value for word in normalized(q).split())]
         assert found(member, q) == expected
 
     finds()
@@ -289,14 +289,14 @@ def plan(query, **parameters):
 def looked_up(monkeypatch):
     """What the index will be asked, as the questions come."""
     asked = []
-    rows = item_search.Question.rows
+    rows = item_search.PreparedQuery.rows
 
     def remembered(self, **parameters):
-        if "pieces" in parameters:
+        if "trigrams" in parameters:
             asked.append((self._query, parameters))
         return rows(self, **parameters)
 
-    monkeypatch.setattr(item_search.Question, "rows", remembered)
+    monkeypatch.setattr(item_search.PreparedQuery, "rows", remembered)
     return asked
 
 
