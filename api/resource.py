@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import flask_restful
 from flask import g, request
 
-from api.auth.authentication import Challenged, current_principal, sign_in
+from api.auth.authentication import Challenged, authenticate, current_principal
 from api.auth.permissions import Permission
 from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
@@ -33,7 +33,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
         name = "get" if request.method == "HEAD" else request.method.lower()
         method = getattr(self, name)
         try:
-            principal = sign_in()
+            principal = authenticate()
         except (Challenged, Refusal):
             count_request(None)
             raise

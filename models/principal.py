@@ -11,7 +11,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
 }
 ROLES = tuple(SCOPES_OF_ROLE)
 # What was sent: HTTP Basic, an API token, the access token of a sign-in, or a token of the OpenID provider.
-Method = Literal["password", "token", "sign_in", "oidc"]
+Method = Literal["password", "token", "session", "oidc"]
 
 
 class Principal(NamedTuple):

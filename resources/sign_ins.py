@@ -6,9 +6,10 @@ from flask import Response, after_this_request, current_app, request, url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
-from api.auth import code_flow, permissions
+from api.auth import code_flow
 from api.auth.accounts import email_type, new_hash, password_type, renewed_hash, username_type
 from api.auth.authentication import current_principal
+from api.auth.permissions import session_required
 from api.auth.sign_ins import PAIR, begin_session, pair_of
 from api.requests.parsers import Field, QueryField, RequestParser, takes
 from api.requests.text import Text
@@ -89,7 +90,7 @@ class RefreshResource(OpenResource):
 class LogoutResource(ProtectedResource):
     """The way out."""
 
-    permissions = {"POST": permissions.sign_in}
+    permissions = {"POST": session_required}
 
     @gives(None, 204, name="logout")
     @transactional

@@ -4,10 +4,9 @@ from typing import Any
 
 from flask import url_for
 from flask_restful.reqparse import Namespace
-from models.json_schema import ID, TEXT, TIME, Schema, closed
 
-from api.auth import permissions
 from api.auth.authentication import current_principal
+from api.auth.permissions import password_required, token_required
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
 from api.requests.containers import ListOf
@@ -19,6 +18,7 @@ from api.responses.conditional import answer, check_unchanged
 from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
+from models.json_schema import ID, TEXT, TIME, Schema, closed
 from models.people.token import ApiToken, IssuedToken
 from models.principal import SCOPES
 from models.values import rfc3339
@@ -47,7 +47,7 @@ def told(title: str, **more: Schema) -> Schema:
 class TokenListResource(ProtectedResource):
     """The caller's tokens."""
 
-    permissions = dict.fromkeys(("GET", "POST"), permissions.password)
+    permissions = dict.fromkeys(("GET", "POST"), password_required)
 
     @takes(list_parser)
     @gives_page(ApiToken.SCHEMA)
@@ -79,7 +79,7 @@ class TokenListResource(ProtectedResource):
 class TokenResource(ProtectedResource):
     """One of the caller's tokens."""
 
-    permissions = dict.fromkeys(("GET", "DELETE"), permissions.password)
+    permissions = dict.fromkeys(("GET", "DELETE"), password_required)
 
     @gives_one(ApiToken.SCHEMA)
     def get(self, token_id: int) -> Any:
@@ -98,7 +98,7 @@ class TokenResource(ProtectedResource):
 class TokenRotateResource(ProtectedResource):
     """The succession of one of the caller's tokens."""
 
-    permissions = {"POST": permissions.password}
+    permissions = {"POST": password_required}
 
     @gives(told("Successor", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
     @transactional
@@ -112,7 +112,7 @@ class TokenRotateResource(ProtectedResource):
 class CurrentTokenResource(ProtectedResource):
     """The token in use."""
 
-    permissions = {"GET": permissions.token}
+    permissions = {"GET": token_required}
 
     @gives_one(ApiToken.SCHEMA)
     def get(self) -> Any:

@@ -6,11 +6,10 @@ from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
-from api.auth import permissions
 from api.auth.accounts import email_type, new_hash, password_type, username_type
 from api.auth.authentication import current_principal
 from api.auth.passwords import MAX_LENGTH
-from api.auth.permissions import scope
+from api.auth.permissions import any_user, password_required, scope
 from api.errors import InvalidInput, fault
 from api.requests.parsers import Field, QueryField, RequestParser, takes
 from api.requests.text import Text
@@ -94,7 +93,7 @@ class UserResource(ProtectedResource):
 class CurrentUserResource(ProtectedResource):
     """Oneself."""
 
-    permissions = {"GET": permissions.anyone}
+    permissions = {"GET": any_user}
 
     @gives_one(User.SCHEMA)
     def get(self) -> Any:
@@ -105,7 +104,7 @@ class CurrentUserResource(ProtectedResource):
 class CurrentPasswordResource(ProtectedResource):
     """One's own password."""
 
-    permissions = {"PUT": permissions.password}
+    permissions = {"PUT": password_required}
 
     @takes(password_parser)
     @gives(None, 204)

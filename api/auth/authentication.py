@@ -113,7 +113,7 @@ def challenge(scheme: str, **parameters: str) -> str:
     return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
-def sign_in() -> Principal | None:
+def authenticate() -> Principal | None:
     """The principal of the credentials sent, None if none were.
 
     A credential that is wrong is refused even where none is needed; so are two at once,
@@ -182,13 +182,13 @@ def verify_access_token(token: str) -> Principal | None:
     user = claims and User.find_by_session(claims.session_id, claims.user_id)
     if not claims or not user:
         return None
-    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "sign_in", session_id=claims.session_id)
+    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
 
 
 @api_key.verify_token  # type: ignore[untyped-decorator]
 def verify_api_token(secret: str) -> Principal | None:
     """The owner of this API token, with those of its scopes that the owner's role still has."""
-    token = ApiToken.sign_in(secret)
+    token = ApiToken.find_by_secret(secret)
     if token is None:
         return None
     principal = _principal(

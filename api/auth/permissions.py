@@ -13,23 +13,23 @@ class Permission(Protocol):
     def __call__(self, principal: Principal) -> None: ...
 
 
-def anyone(principal: Principal) -> None:
+def any_user(principal: Principal) -> None:
     """Any credential will do."""
 
 
-def password(principal: Principal) -> None:
+def password_required(principal: Principal) -> None:
     """A token may not do this: it would outlive its own revocation."""
-    if principal.method not in ("password", "sign_in"):
+    if principal.method not in ("password", "session"):
         raise Refusal("password_required", "A token may not do this; use the password or a sign-in of the user.")
 
 
-def sign_in(principal: Principal) -> None:
+def session_required(principal: Principal) -> None:
     """Only a sign-in can ask this, with its access token."""
-    if principal.method != "sign_in":
+    if principal.method != "session":
         raise Refusal("sign_in_required", "Only the access token of a sign-in can ask this.")
 
 
-def token(principal: Principal) -> None:
+def token_required(principal: Principal) -> None:
     """Only an API token can ask this."""
     if principal.method != "token":
         raise Refusal("token_required", "Only a request that carries an API token can ask this.")

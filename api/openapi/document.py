@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask
 
-from api.auth import permissions
+from api.auth.permissions import any_user, password_required, session_required, token_required
 from api.media_types import JSON, MERGE_PATCH
 from api.openapi.components import HEADERS, INTRODUCTION, PARAMETERS, SECURITY_SCHEMES, headers, problem_response
 from api.openapi.operations import Operation, operations, path_of
@@ -29,15 +29,15 @@ ALLOWED_CPUS = (
 )
 ALL_SCHEMES = ("basic", "bearer", "apiKey")
 SCHEMES_OF_PERMISSION = {
-    permissions.password: ("basic", "bearer"),
-    permissions.sign_in: ("bearer",),
-    permissions.token: ("bearer", "apiKey"),
+    password_required: ("basic", "bearer"),
+    session_required: ("bearer",),
+    token_required: ("bearer", "apiKey"),
 }
 REFUSALS_OF_PERMISSION: dict[Any, tuple[str, ...]] = {
-    permissions.password: ("password_required",),
-    permissions.sign_in: ("sign_in_required",),
-    permissions.token: ("token_required",),
-    permissions.anyone: (),
+    password_required: ("password_required",),
+    session_required: ("sign_in_required",),
+    token_required: ("token_required",),
+    any_user: (),
 }
 SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; there is no body.", 302: "Go where `Location` says."}
 

@@ -99,11 +99,11 @@ class ApiToken(Model):
         return token
 
     @classmethod
-    def sign_in(cls, secret: str) -> Any:
+    def find_by_secret(cls, secret: str) -> Any:
         """The token and its owner as one row, in one indexed look-up; None if it opens nothing."""
         if not is_well_formed(secret):
             return None
-        return _SIGN_IN.one_or_none(hash=hashed(secret), moment=now())
+        return _BY_SECRET.one_or_none(hash=hashed(secret), moment=now())
 
     @classmethod
     def record_use(cls, token_id: int, address: str | None) -> None:
@@ -196,7 +196,7 @@ _TOKENS = FilterSet(
     select(table_of(ApiToken)).where(ApiToken.revoked_at.is_(None)),
     {"user_id": ApiToken.user_id == bindparam("user_id")},
 )
-_SIGN_IN = PreparedQuery(
+_BY_SECRET = PreparedQuery(
     select(
         ApiToken.id,
         ApiToken.scopes,
