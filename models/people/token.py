@@ -37,6 +37,19 @@ class IssuedToken(NamedTuple):
     secret: str
 
 
+class TokenOwner(NamedTuple):
+    """A token that opens something, and the active user to whom it belongs."""
+
+    id: int
+    scopes: list[str]
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    allowed_ips: list[str] | None
+    user_id: int
+    username: str
+    role: str
+
+
 class ApiToken(Model):
     """A script's credential: some of its owner's scopes, for a time."""
 
@@ -116,7 +129,7 @@ class ApiToken(Model):
         return token
 
     @classmethod
-    def find_by_secret(cls, secret: str) -> Any:
+    def find_by_secret(cls, secret: str) -> TokenOwner | None:
         """The token and its owner as one row, in one indexed look-up; None if it opens nothing."""
         if not is_well_formed(secret):
             return None
@@ -205,5 +218,6 @@ _BY_SECRET = PreparedQuery(
         ApiToken.revoked_at.is_(None),
         or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("moment", type_=UtcTime())),
         User.active.is_(True),
-    )
+    ),
+    TokenOwner,
 )
