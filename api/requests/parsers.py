@@ -7,7 +7,7 @@ the method runs; a method without one takes nothing at all.
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import Request
@@ -22,7 +22,6 @@ from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues, kind_of, schema_of, text_schema_of
 from models.json_schema import Schema
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 Check = Callable[[Namespace], Iterable[InvalidValue]]
 
 NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
@@ -141,6 +140,10 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         except InvalidValues as error:
             raise InvalidInput([fault(found.part, found.code, str(found)) for found in error.faults]) from None
 
+    def body_of(self, request: Request, arguments: Namespace | None) -> bytes:
+        """Return what distinguishes the body of this request from another; `arguments` is None if they were refused."""
+        return request.get_data()
+
     def read(self, members: Mapping[str, Any], parameters: MultiDict[str, str] = NO_PARAMETERS) -> Namespace:
         """The arguments in a JSON object and in query parameters; raises InvalidValues with every fault."""
         faults = [
@@ -221,16 +224,6 @@ def _check_utf8(request: Request) -> None:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
         raise Unreadable("bad_request", "The query is not UTF-8.") from None
-
-
-def takes(form: RequestParser) -> Callable[[Method], Method]:
-    """Hang a form on a method: it then gets the arguments as its first parameter."""
-
-    def hang(method: Method) -> Method:
-        method.form = form  # type: ignore[attr-defined]
-        return method
-
-    return hang
 
 
 def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidValue:
