@@ -12,7 +12,8 @@ from flask_restful.reqparse import Namespace
 from api.openapi.document import openapi
 from api.operation import answers, gives, takes
 from api.problems import PROBLEMS
-from api.requests.parsers import QueryField, RequestParser
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text, truncate
 from api.resource import OpenResource
 from api.responses.conditional import answer_content

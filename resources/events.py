@@ -7,7 +7,8 @@ from flask_restful.reqparse import Namespace
 from api.auth.permissions import scope
 from api.errors import Unreadable
 from api.operation import gives, gives_page, takes
-from api.requests.parsers import QueryField, RequestParser
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource

@@ -10,7 +10,8 @@ from flask_restful.reqparse import Namespace
 from api.auth.permissions import scope
 from api.media_types import CSV, NDJSON
 from api.operation import answers, gives, takes
-from api.requests.parsers import QueryField, RequestParser
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
 from api.resource import ProtectedResource
 from api.responses.negotiation import representation

@@ -11,7 +11,8 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.media_types import CSV, MULTIPART, NDJSON
 from api.operation import gives, idempotent, takes
-from api.requests.parsers import QueryField, RequestParser
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.tables import read_csv, read_json_lines
 from api.requests.types import Boolean, Choice
 from api.requests.uploads import Upload, receive

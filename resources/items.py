@@ -10,7 +10,8 @@ from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
 from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import Attributes, ListOf
-from api.requests.parsers import Field, QueryField, RequestParser
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Sku, Text
 from api.requests.types import Amount, Boolean, Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource

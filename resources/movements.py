@@ -11,7 +11,8 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import ListOf
-from api.requests.parsers import Field, QueryField, Record, RequestParser
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import Record, RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource

@@ -12,7 +12,8 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import session_required
 from api.auth.sign_ins import PAIR, begin_session, pair_of
 from api.operation import gives, gives_one, takes
-from api.requests.parsers import Field, QueryField, RequestParser
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.resource import OpenResource, ProtectedResource
 from api.responses.conditional import answer

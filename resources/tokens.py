@@ -11,7 +11,8 @@ from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
 from api.operation import gives, gives_one, gives_page, takes
 from api.requests.containers import ListOf
-from api.requests.parsers import Field, RequestParser
+from api.requests.fields import Field
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer
 from api.resource import ProtectedResource

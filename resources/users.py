@@ -12,7 +12,8 @@ from api.auth.passwords import MAX_LENGTH
 from api.auth.permissions import any_user, password_required, scope
 from api.errors import InvalidInput, fault
 from api.operation import gives, gives_one, gives_page, takes
-from api.requests.parsers import Field, QueryField, RequestParser
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Boolean, Choice
 from api.resource import ProtectedResource

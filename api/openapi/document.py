@@ -90,8 +90,8 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name, field in endpoint.parser.query.items():
         parameter = {"name": name, "in": "query", "required": field.required, "schema": field.schema()}
-        if field.description:
-            parameter["description"] = field.description
+        if field.help:
+            parameter["description"] = field.help
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
         yield parameter

@@ -7,7 +7,8 @@ import pytest
 from api.auth.permissions import any_user, password_required, scope, session_required, token_required
 from api.openapi.endpoints import Endpoint, endpoints
 from api.operation import Operation, answers, gives, idempotent, operation_of, or_csv, takes
-from api.requests.parsers import QueryField, RequestParser
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
 from api.resource import OpenResource
 from models.json_schema import TEXT
