@@ -50,7 +50,7 @@ def list_(username: str | None, as_json: bool) -> None:
     """List the tokens of a user, or of all, that have not been revoked."""
     users = [user_named(username)] if username else rows_of(User.matching(), User.id)
     rows = [
-        {**ApiToken.to_dict(token), "username": user.username}
+        {**ApiToken.REPRESENTATION.of_row(token), "username": user.username}
         for user in users
         for token in rows_of(ApiToken.owned(user.id), ApiToken.id)
     ]

@@ -12,11 +12,12 @@ from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, ev
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text, serialized
+from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
-from models.json_schema import ID, OBJECT, TEXT, TIME, closed, nullable
+from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.principal import Principal
+from models.representation import Representation
 from models.values import as_json, now
 
 # The two streams: the change feed tells of stock; the audit tells of both.
@@ -29,6 +30,17 @@ _PENDING = "stockroom_events"
 RECORDED = "stockroom_recorded"
 
 
+MEMBERS: dict[str, Schema] = {
+    "id": ID,
+    "type": {"type": "string", "pattern": r"^[a-z_]+\.[a-z_]+$", "examples": ["movement.created"]},
+    "at": TIME,
+    "actor": nullable(TEXT),
+    "request_id": TEXT,
+    "item_id": nullable(ID),
+    "data": OBJECT,
+}
+
+
 class Event(Model):
     """One thing that happened: who did it, when, in which request, and what the thing became."""
 
@@ -39,6 +51,11 @@ class Event(Model):
         Index("ix_events_type_id", "type", "id"),
         {"sqlite_autoincrement": True},
     )
+
+    REPRESENTATION = Representation("Event", MEMBERS)
+    AUDIT_REPRESENTATION = Representation("AuditEvent", {**MEMBERS, "address": nullable(TEXT)})
+    SCHEMA = REPRESENTATION.schema
+    AUDIT_SCHEMA = AUDIT_REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(LongId, primary_key=True)
     stream: Mapped[str] = mapped_column(String(8))
@@ -106,30 +123,15 @@ class Event(Model):
         if ids:
             db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
 
-    SCHEMA = closed(
-        "Event",
-        {
-            "id": ID,
-            "type": {"type": "string", "pattern": r"^[a-z_]+\.[a-z_]+$", "examples": ["movement.created"]},
-            "at": TIME,
-            "actor": nullable(TEXT),
-            "request_id": TEXT,
-            "item_id": nullable(ID),
-            "data": OBJECT,
-        },
-    )
-
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """A row of `after` as readers of the feed see it."""
-        return dict(zip(cls.SCHEMA["properties"], row, strict=False))
-
-    AUDIT_SCHEMA = {**SCHEMA, "title": "AuditEvent", "properties": {**SCHEMA["properties"], "address": nullable(TEXT)}}
+        """Return a row of `after` as readers of the feed see it."""
+        return cls.REPRESENTATION.of_row(row)
 
     @classmethod
     def to_audit_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """A row of `trail` as the audit shows it: with the address that it came from."""
-        return dict(zip(cls.AUDIT_SCHEMA["properties"], row, strict=False))  # whoever pages adds columns at the end
+        """Return a row of `audit_log` as the audit has it: with the address that it came from."""
+        return cls.AUDIT_REPRESENTATION.of_row(row)
 
 
 class Lock(Model):
@@ -140,11 +142,8 @@ class Lock(Model):
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
-# The columns in the order in which clients see them.
-_ALL = select(*(serialized(table_of(Event).c[name]) for name in Event.AUDIT_SCHEMA["properties"]))
-
 _EVENTS = FilterSet(
-    _ALL,
+    select(*Event.AUDIT_REPRESENTATION.columns(table_of(Event))),
     {
         "actor": Event.actor == bindparam("actor"),
         "type": Event.type == bindparam("type"),
@@ -154,7 +153,8 @@ _EVENTS = FilterSet(
     },
 )
 _AFTER = PreparedQuery(
-    _ALL.where(Event.stream == STOCK, Event.id > bindparam("event_id"))
+    select(*Event.REPRESENTATION.columns(table_of(Event)))
+    .where(Event.stream == STOCK, Event.id > bindparam("event_id"))
     .order_by(Event.id)
     .limit(bindparam("row_limit", type_=Integer()))
     # MariaDB would begin at the first event of the stream and pass over all until this one.

@@ -13,21 +13,18 @@ from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
 from models.files.importing import MAX_FAULTS, VALUE_LENGTH, RowFault
 from models.files.staging import Row
-from models.stock.item_fields import normalized
+from models.stock.item_fields import FILE_COLUMNS, normalized
 from models.values import money
 from resources.items import create_parser
 
 # The columns of the import are those of the export, so that what went out can come back.
-COLUMNS = (
-    *("sku", "name", "description", "unit", "price", "quantity"),
-    *("reorder_level", "location", "barcode", "tags", "attributes"),
-)
+COLUMNS = FILE_COLUMNS
 REQUIRED = ("sku",)
 # What an empty cell means; an empty quantity is none, and leaves the stock alone.
 EMPTY = {**BLANK, "quantity": None}
 
 # Columns whose values come again and again.
-REPETITIVE = ("unit", "price", "quantity", "reorder_level", "location", "tags", "attributes")
+REPETITIVE = [name for name in COLUMNS if name not in ("sku", "name", "description", "barcode")]
 REMEMBERED, SHORT = 4096, 100
 
 # What turns the value of each column into a field; raises InvalidValues.

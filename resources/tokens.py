@@ -54,7 +54,7 @@ class TokenListResource(ProtectedResource):
     @gives_page(ApiToken.SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List your tokens that have not been revoked."""
-        return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.to_dict)
+        return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.REPRESENTATION.of_row)
 
     @takes(token_parser)
     @gives(told("NewToken"), 201)

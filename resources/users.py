@@ -59,7 +59,7 @@ class UserListResource(ProtectedResource):
     @gives_page(User.SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List users, the inactive included."""
-        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.to_dict)
+        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.REPRESENTATION.of_row)
 
     @takes(user_parser)
     @gives_one(User.SCHEMA, 201, refuses=("username_taken", "email_taken"))

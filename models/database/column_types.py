@@ -125,11 +125,11 @@ def _serialize_money(scaled: int | None) -> str | None:
 
 
 def serialized(column: Any) -> Any:
-    """A column whose values are read as clients see them."""
+    """Return the column, its values read as clients see them."""
     if isinstance(column.type, UtcTime):
-        return type_coerce(column, SerializedTime()).label(column.name)
+        return type_coerce(column, SerializedTime())
     if isinstance(column.type, Money):
-        return type_coerce(column, SerializedMoney()).label(column.name)
+        return type_coerce(column, SerializedMoney())
     return column
 
 

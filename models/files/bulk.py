@@ -14,7 +14,6 @@ from models.database.base import db, table_of
 from models.database.writing import execute_many, insert_many
 from models.event import Event
 from models.principal import Principal
-from models.stock import item_query
 from models.stock.item import Item
 from models.stock.item_fields import DEFAULTS, derived
 from models.stock.item_tag import ItemTag
@@ -97,7 +96,7 @@ def _index_tags(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _tell(type_: str, rows: Sequence[Mapping[str, Any]], by: Principal) -> None:
-    Event.record_many(type_, [({name: row[name] for name in item_query.NAMES}, row["id"], None) for row in rows], by)
+    Event.record_many(type_, [(Item.REPRESENTATION.of_values(row), row["id"], None) for row in rows], by)
 
 
 def _enter(moved: Sequence[tuple[Mapping[str, Any], Line, int]], moment: datetime, by: Principal) -> None:

@@ -223,7 +223,7 @@ class Import:
 def _known(rows: Sequence[Row], *, lock: bool = False) -> _Known:
     """The items as they are now; locked, in the order of their ids, until this write ends if asked to."""
     found = db.session.execute(_LOCK if lock else _FIND, {"keys": [row.sku_key for row in rows]})
-    items = {row[-1]: item_query.to_dict(row) for row in found.all()}
+    items = {row.sku_key: item_query.to_dict(row) for row in found.all()}
     barcodes = [
         barcode
         for row in rows

@@ -12,12 +12,13 @@ from models.database.base import Model, db, table_of
 from models.database.column_types import Json, UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.event import ACCESS, Event
-from models.json_schema import ID, TEXT, TIME, closed, list_of, nullable, one_of
+from models.json_schema import ID, TEXT, TIME, list_of, nullable, one_of
 from models.people.secrets import ALPHABET, hashed, random_letters
 from models.people.user import User
 from models.principal import SCOPES, SYSTEM, Principal
 from models.refusals import NotFound
-from models.values import now, rfc3339
+from models.representation import Representation
+from models.values import now
 
 PREFIX = "stk_"
 RANDOM_LENGTH = 43  # of 62 letters: 256 bits
@@ -40,6 +41,22 @@ class ApiToken(Model):
     """A script's credential: some of its owner's scopes, for a time."""
 
     __tablename__ = "api_tokens"
+
+    REPRESENTATION = Representation(
+        "Token",
+        {
+            "id": ID,
+            "prefix": TEXT,
+            "name": TEXT,
+            "scopes": list_of(one_of(*SCOPES)),
+            "expires_at": nullable(TIME),
+            "allowed_ips": nullable(list_of(TEXT)),
+            "last_used_at": nullable(TIME),
+            "last_used_ip": nullable(TEXT),
+            "created_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -141,34 +158,9 @@ class ApiToken(Model):
         self.revoked_at = now()
         Event.record("token.revoked", self.to_dict(), by, stream=ACCESS)
 
-    SCHEMA = closed(
-        "Token",
-        {
-            "id": ID,
-            "prefix": TEXT,
-            "name": TEXT,
-            "scopes": list_of(one_of(*SCOPES)),
-            "expires_at": nullable(TIME),
-            "allowed_ips": nullable(list_of(TEXT)),
-            "last_used_at": nullable(TIME),
-            "last_used_ip": nullable(TEXT),
-            "created_at": TIME,
-        },
-    )
-
     def to_dict(self) -> dict[str, Any]:
-        """What its owner may know of a token: nothing of the secret beyond its first letters."""
-        return {
-            "id": self.id,
-            "prefix": self.prefix,
-            "name": self.name,
-            "scopes": self.scopes,
-            "expires_at": rfc3339(self.expires_at),
-            "allowed_ips": self.allowed_ips,
-            "last_used_at": rfc3339(self.last_used_at),
-            "last_used_ip": self.last_used_ip,
-            "created_at": rfc3339(self.created_at),
-        }
+        """Return what its owner may know of a token: nothing of the secret beyond its first letters."""
+        return self.REPRESENTATION.of(self)
 
 
 def new_secret() -> str:
@@ -193,7 +185,7 @@ def checksum(body: str) -> str:
 
 
 _TOKENS = FilterSet(
-    select(table_of(ApiToken)).where(ApiToken.revoked_at.is_(None)),
+    select(*ApiToken.REPRESENTATION.columns(table_of(ApiToken))).where(ApiToken.revoked_at.is_(None)),
     {"user_id": ApiToken.user_id == bindparam("user_id")},
 )
 _BY_SECRET = PreparedQuery(

@@ -12,11 +12,12 @@ from models.database.column_types import UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
-from models.json_schema import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
+from models.json_schema import BOOLEAN, ID, TEXT, TIME, nullable, one_of
 from models.people.session import Session
 from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
-from models.values import now, rfc3339
+from models.representation import Representation
+from models.values import now
 
 USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
@@ -29,6 +30,20 @@ class User(Model):
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
+
+    REPRESENTATION = Representation(
+        "User",
+        {
+            "id": ID,
+            "username": TEXT,
+            "email": nullable(TEXT),
+            "role": one_of(*ROLES),
+            "active": BOOLEAN,
+            "created_at": TIME,
+            "updated_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(exact_text(64))
@@ -168,30 +183,9 @@ class User(Model):
         others = select(User.id).where(active_admin(), User.id != self.id).limit(1)
         return db.session.scalar(others) is not None
 
-    SCHEMA = closed(
-        "User",
-        {
-            "id": ID,
-            "username": TEXT,
-            "email": nullable(TEXT),
-            "role": one_of(*ROLES),
-            "active": BOOLEAN,
-            "created_at": TIME,
-            "updated_at": TIME,
-        },
-    )
-
     def to_dict(self) -> dict[str, Any]:
-        """What others may know of a user: nothing of the password."""
-        return {
-            "id": self.id,
-            "username": self.username,
-            "email": self.email,
-            "role": self.role,
-            "active": self.active,
-            "created_at": rfc3339(self.created_at),
-            "updated_at": rfc3339(self.updated_at),
-        }
+        """Return what others may know of a user: nothing of the password."""
+        return self.REPRESENTATION.of(self)
 
 
 def active_admin() -> ColumnElement[bool]:
@@ -205,7 +199,8 @@ def normalized(name: str) -> str:
 
 
 _USERS = FilterSet(
-    select(table_of(User)), {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")}
+    select(*User.REPRESENTATION.columns(table_of(User))),
+    {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")},
 )
 
 _CREDENTIALS = PreparedQuery(

@@ -18,11 +18,12 @@ from models.database.base import Model, db
 from models.database.column_types import Json, Money, UtcTime, exact_text, long_text
 from models.database.transactions import refusing_duplicates
 from models.event import Event
-from models.json_schema import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
+from models.representation import Representation
 from models.stock.item_fields import (
     DEFAULTS,
+    FIELDS,
     MAX_PRICE,
     MAX_QUANTITY,
     NAME_LENGTH,
@@ -34,7 +35,7 @@ from models.stock.item_fields import (
     same,
 )
 from models.stock.item_tag import ItemTag
-from models.values import money, now, rfc3339
+from models.values import now
 
 LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
 
@@ -53,6 +54,9 @@ class Item(Model):
         # Only the low ones where the database can leave rows out (not on MariaDB).
         Index("ix_items_low", "archived", "id", "reorder_level", sqlite_where=LOW, postgresql_where=LOW),
     )
+
+    REPRESENTATION = Representation("Item", {name: field.schema for name, field in FIELDS.items()})
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sku: Mapped[str] = mapped_column(exact_text(SKU_LENGTH))
@@ -176,45 +180,6 @@ class Item(Model):
             uq_items_barcode=Refusal("barcode_taken", f"Another item has the barcode {self.barcode!r}."),
         )
 
-    SCHEMA = closed(
-        "Item",
-        {
-            "id": ID,
-            "sku": TEXT,
-            "name": TEXT,
-            "description": TEXT,
-            "unit": TEXT,
-            "price": MONEY,
-            "quantity": COUNT,
-            "reorder_level": nullable(COUNT),
-            "location": TEXT,
-            "barcode": nullable(TEXT),
-            "tags": list_of(TEXT),
-            "attributes": OBJECT,
-            "archived": BOOLEAN,
-            "version": ID,
-            "created_at": TIME,
-            "updated_at": TIME,
-        },
-    )
-
     def to_dict(self) -> dict[str, Any]:
-        """The item as clients see it; also for a row of the items table."""
-        return {
-            "id": self.id,
-            "sku": self.sku,
-            "name": self.name,
-            "description": self.description,
-            "unit": self.unit,
-            "price": money(self.price),
-            "quantity": self.quantity,
-            "reorder_level": self.reorder_level,
-            "location": self.location,
-            "barcode": self.barcode,
-            "tags": self.tags,
-            "attributes": self.attributes,
-            "archived": self.archived,
-            "version": self.version,
-            "created_at": rfc3339(self.created_at),
-            "updated_at": rfc3339(self.updated_at),
-        }
+        """Return the item as clients see it."""
+        return self.REPRESENTATION.of(self)

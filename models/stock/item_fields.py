@@ -1,9 +1,11 @@
 """The fields of an item: their bounds and defaults, and the forms in which they are compared."""
 
 import unicodedata
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from models.json_schema import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, Schema, list_of, nullable
 from models.values import as_json
 
 MAX_QUANTITY = 1_000_000_000
@@ -12,18 +14,44 @@ SKU_LENGTH = 64
 NAME_LENGTH = 200
 # Folding case can lengthen a text (ß becomes ss): three times at the most.
 NORMALIZED_GROWTH = 3
+# The default of a field that has none: it is set by whoever creates the item, or by the service.
+REQUIRED = object()
 
-# What a client may set, and what a field is when nobody set it.
-DEFAULTS: dict[str, Any] = {
-    "description": "",
-    "unit": "",
-    "price": Decimal(0),
-    "reorder_level": None,
-    "location": "",
-    "barcode": None,
-    "tags": (),
-    "attributes": {},
+
+@dataclass(frozen=True)
+class ItemField:
+    """What clients read of a field (JSON Schema) and, where they may leave it out, what it then is.
+
+    A field that is `in_files` is a column of the export and of the import.
+    """
+
+    schema: Schema
+    default: Any = REQUIRED
+    in_files: bool = True
+
+
+# Every field of an item, in the order in which clients see it. A new one needs, besides, its column in `Item` with a
+# migration, and what clients may send for it in resources/items.py.
+FIELDS: dict[str, ItemField] = {
+    "id": ItemField(ID, in_files=False),
+    "sku": ItemField(TEXT),
+    "name": ItemField(TEXT),
+    "description": ItemField(TEXT, ""),
+    "unit": ItemField(TEXT, ""),
+    "price": ItemField(MONEY, Decimal(0)),
+    "quantity": ItemField(COUNT),
+    "reorder_level": ItemField(nullable(COUNT), None),
+    "location": ItemField(TEXT, ""),
+    "barcode": ItemField(nullable(TEXT), None),
+    "tags": ItemField(list_of(TEXT), ()),
+    "attributes": ItemField(OBJECT, {}),
+    "archived": ItemField(BOOLEAN, in_files=False),
+    "version": ItemField(ID, in_files=False),
+    "created_at": ItemField(TIME, in_files=False),
+    "updated_at": ItemField(TIME, in_files=False),
 }
+DEFAULTS: dict[str, Any] = {name: field.default for name, field in FIELDS.items() if field.default is not REQUIRED}
+FILE_COLUMNS = tuple(name for name, field in FIELDS.items() if field.in_files)
 
 # What a list can be sorted by, and the column that does it; the id comes of itself.
 SORTS = {

@@ -5,17 +5,15 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, func, select
 
-from models.database.base import db
-from models.database.column_types import serialized
+from models.database.base import db, table_of
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.refusals import NotFound
 from models.stock import item_search
 from models.stock.item import Item
-from models.stock.item_fields import DERIVED, normalized
+from models.stock.item_fields import normalized
 from models.stock.item_tag import ItemTag
 
-COLUMNS = [serialized(column) for column in Item.__table__.columns if column.name not in DERIVED]
-NAMES = [column.name for column in COLUMNS]
+COLUMNS = Item.REPRESENTATION.columns(table_of(Item))
 _ALL = select(*COLUMNS)
 _BY_ID = PreparedQuery(_ALL.where(Item.id == bindparam("item_id")))
 _BY_SKU = PreparedQuery(_ALL.where(Item.sku_key == bindparam("key")))
@@ -38,8 +36,8 @@ def read_by_sku(sku: str) -> dict[str, Any]:
 
 
 def to_dict(row: Sequence[Any]) -> dict[str, Any]:
-    """A row of `matching` as clients see it: just as `Item.to_dict` shows an item."""
-    return dict(zip(NAMES, row, strict=False))  # whoever pages adds columns at the end
+    """Return a row of `matching` as clients see it: just as `Item.to_dict` returns an item."""
+    return Item.REPRESENTATION.of_row(row)
 
 
 _is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)

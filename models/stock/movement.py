@@ -8,18 +8,19 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindp
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import LongId, UtcTime, exact_text, serialized
+from models.database.column_types import LongId, UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.database.writing import insert_many
 from models.event import Event
-from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
+from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, nullable, one_of
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
+from models.representation import Representation
 from models.stock.item import Item
 from models.stock.item_fields import normalized
 from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
-from models.values import now, rfc3339
+from models.values import now
 
 # What a client may record; `opening` and `reversal` come of other deeds.
 KINDS = ("receive", "issue", "adjust", "count")
@@ -37,6 +38,26 @@ class Movement(Model):
         CheckConstraint(f"kind IN {ALL_KINDS}", name="kind"),
         CheckConstraint("quantity_after >= 0", name="quantity_after"),
     )
+
+    REPRESENTATION = Representation(
+        "Movement",
+        {
+            "id": ID,
+            "item_id": ID,
+            "sku": TEXT,
+            "kind": one_of(*ALL_KINDS),
+            "delta": INTEGER,
+            "quantity_after": COUNT,
+            "reason": TEXT,
+            "reference": TEXT,
+            "reverses": nullable(ID),
+            "reversed_by": nullable(ID),
+            "user": TEXT,
+            "occurred_at": TIME,
+            "created_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(LongId, primary_key=True)
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
@@ -79,11 +100,20 @@ class Movement(Model):
     def enter(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
         """Enter rows, whose stock has been moved, into the ledger, and tell of them; `skus` are their items'."""
         movements = [
-            _represent({**row, "id": id_, "sku": skus[row["item_id"]], "user": by.username})
+            cls.REPRESENTATION.of_values(
+                {
+                    **row,
+                    "id": id_,
+                    "sku": skus[row["item_id"]],
+                    "reverses": row["reverses_id"],
+                    "reversed_by": None,
+                    "user": by.username,
+                }
+            )
             for id_, row in zip(insert_many(cls, rows), rows, strict=True)
         ]
-        told = [(movement, movement["item_id"], movement["id"]) for movement in movements]
-        Event.record_many("movement.created", told, by)
+        recorded = [(movement, movement["item_id"], movement["id"]) for movement in movements]
+        Event.record_many("movement.created", recorded, by)
         return movements
 
     @classmethod
@@ -161,50 +191,23 @@ class Movement(Model):
         total = select(func.coalesce(func.sum(cls.delta), 0))
         return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= moment)) or 0)
 
-    SCHEMA = closed(
-        "Movement",
-        {
-            "id": ID,
-            "item_id": ID,
-            "sku": TEXT,
-            "kind": one_of(*ALL_KINDS),
-            "delta": INTEGER,
-            "quantity_after": COUNT,
-            "reason": TEXT,
-            "reference": TEXT,
-            "reverses": nullable(ID),
-            "reversed_by": nullable(ID),
-            "user": TEXT,
-            "occurred_at": TIME,
-            "created_at": TIME,
-        },
-    )
-
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """A row of `ledger` as clients see it."""
-        return dict(zip(cls.SCHEMA["properties"], row, strict=False))  # whoever pages adds columns at the end
+        """Return a row of `ledger` as clients see it."""
+        return cls.REPRESENTATION.of_row(row)
 
 
 def _ledger() -> Select[Any]:
     """All movements, in the columns that clients see."""
     movements = table_of(Movement)
     reversals = movements.alias()
-    columns: list[Any] = [
-        movements.c.id,
-        movements.c.item_id,
-        Item.sku,
-        movements.c.kind,
-        movements.c.delta,
-        movements.c.quantity_after,
-        movements.c.reason,
-        movements.c.reference,
-        movements.c.reverses_id.label("reverses"),
-        reversals.c.id.label("reversed_by"),
-        User.username.label("user"),
-        serialized(movements.c.occurred_at),
-        serialized(movements.c.created_at),
-    ]
+    columns = Movement.REPRESENTATION.columns(
+        movements,
+        sku=Item.sku,
+        reverses=movements.c.reverses_id,
+        reversed_by=reversals.c.id,
+        user=User.username,
+    )
     return (
         select(*columns)
         .select_from(movements)
@@ -229,22 +232,3 @@ _MOVEMENTS = FilterSet(
         "until": Movement.occurred_at < bindparam("until"),
     },
 )
-
-
-def _represent(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A movement that was just recorded as clients see it."""
-    return {
-        "id": row["id"],
-        "item_id": row["item_id"],
-        "sku": row["sku"],
-        "kind": row["kind"],
-        "delta": row["delta"],
-        "quantity_after": row["quantity_after"],
-        "reason": row["reason"],
-        "reference": row["reference"],
-        "reverses": row["reverses_id"],
-        "reversed_by": None,
-        "user": row["user"],
-        "occurred_at": rfc3339(row["occurred_at"]),
-        "created_at": rfc3339(row["created_at"]),
-    }
