@@ -9,9 +9,9 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 from flask_restful.utils import unpack
 
 from api.auth.authentication import current_principal
@@ -23,8 +23,8 @@ from models.idempotency import IdempotencyKey, in_progress
 from models.refusals import Refusal
 from settings import Settings
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 Run = Callable[[], Any]
+Body = Callable[[], bytes]
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -59,20 +59,14 @@ def init_idempotency(app: Flask) -> None:
     app.extensions["stockroom.in_flight"] = _InFlight()
 
 
-def idempotent(method: Method) -> Method:
-    """Hang it on a method that honours Idempotency-Key; a method that creates and lacks it refuses the header."""
-    method.idempotent = True  # type: ignore[attr-defined]
-    return method
-
-
 def refuse_key() -> None:
     """Refuse the header where nothing would honour it: its sender counts on what it promises."""
     if HEADER in request.headers and request.method in ("POST", "PATCH"):
         raise Unreadable("invalid_header", f"{request.method} does not honour {HEADER} here; leave it out.")
 
 
-def once(run: Run) -> Any:
-    """The answer of `run`, or the one that it gave when this key was first used.
+def once(run: Run, body: Body) -> Any:
+    """The answer of `run`, or the one that it gave when this key was first used; `body` returns the bytes to compare.
 
     Raises Refusal `idempotency_in_progress`, `idempotency_key_reused`, or the refusal that was kept.
     """
@@ -82,7 +76,7 @@ def once(run: Run) -> Any:
     user_id = current_principal().user_id
     in_flight: _InFlight = current_app.extensions["stockroom.in_flight"]
     with in_flight.claimed(user_id, key):
-        answer = _run_or_replay(run, user_id, key)
+        answer = _run_or_replay(run, body, user_id, key)
     if isinstance(answer, Refusal):
         raise answer
     return answer
@@ -99,9 +93,9 @@ def _sent_key() -> str | None:
 
 
 @transactional
-def _run_or_replay(run: Run, user_id: int, key: str) -> Any:
+def _run_or_replay(run: Run, body: Body, user_id: int, key: str) -> Any:
     settings: Settings = current_app.extensions["stockroom.settings"]
-    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(), settings.idempotency_lifetime)
+    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(body()), settings.idempotency_lifetime)
     if claimed.status is not None:
         return _replay(claimed.status, claimed.outcome)
     try:
@@ -113,8 +107,8 @@ def _run_or_replay(run: Run, user_id: int, key: str) -> Any:
             raise
         claimed.keep(status, {"code": refusal.code, "detail": refusal.detail, "extra": refusal.extra})
         return refusal
-    body, status, headers = unpack(answer)
-    claimed.keep(status, {"body": body, "headers": headers})
+    content, status, headers = unpack(answer)
+    claimed.keep(status, {"body": content, "headers": headers})
     return answer
 
 
@@ -124,11 +118,9 @@ def _replay(status: int, outcome: Any) -> Any:
     return outcome["body"], status, {**outcome["headers"], **REPLAYED}
 
 
-def _fingerprint() -> str:
+def _fingerprint(body: bytes) -> str:
     """What makes two requests the same: method, path, query and every byte of the body."""
     digest = hashlib.sha256()
-    # A file has been read already: its bytes lie on disk, their digest here.
-    body = g.body_digest if "body_digest" in g else request.get_data()
     for part in (request.method.encode(), request.full_path.encode(), body):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

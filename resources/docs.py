@@ -10,13 +10,13 @@ from flask import Response, current_app
 from flask_restful.reqparse import Namespace
 
 from api.openapi.document import openapi
+from api.operation import answers, gives, takes
 from api.problems import PROBLEMS
-from api.requests.parsers import QueryField, RequestParser, takes
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text, truncate
 from api.resource import OpenResource
 from api.responses.conditional import answer_content
-from api.responses.negotiation import answers
-from api.responses.outputs import gives
 from models.json_schema import ID, OBJECT, TEXT, closed
 from models.refusals import NotFound
 

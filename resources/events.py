@@ -3,17 +3,18 @@
 from typing import Any
 
 from flask_restful.reqparse import Namespace
-from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
 
 from api.auth.permissions import scope
 from api.errors import Unreadable
-from api.requests.parsers import QueryField, RequestParser, takes
+from api.operation import gives, gives_page, takes
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource
-from api.responses.outputs import gives, gives_page
 from api.responses.pagination import Paging
 from models.event import Event
+from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
 
 MAX_ID = 2**63 - 1
 

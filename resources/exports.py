@@ -6,16 +6,17 @@ from typing import Any
 
 from flask import Response, stream_with_context
 from flask_restful.reqparse import Namespace
-from models.json_schema import TEXT
 
 from api.auth.permissions import scope
 from api.media_types import CSV, NDJSON
-from api.requests.parsers import QueryField, RequestParser, takes
+from api.operation import answers, gives, takes
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
 from api.resource import ProtectedResource
-from api.responses.negotiation import answers, representation
-from api.responses.outputs import gives
+from api.responses.negotiation import representation
 from api.responses.tables import cells, csv_text
+from models.json_schema import TEXT
 from models.stock import item_query
 from models.stock.movement import Movement
 from models.values import as_json, now

@@ -6,20 +6,20 @@ from typing import Any
 
 from flask import Request, Response, after_this_request, current_app, request
 from flask_restful.reqparse import Namespace
-from models.json_schema import BOOLEAN, COUNT, TEXT, closed
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
-from api.idempotency import idempotent
 from api.media_types import CSV, MULTIPART, NDJSON
-from api.requests.parsers import QueryField, RequestParser, takes
+from api.operation import gives, idempotent, takes
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.tables import read_csv, read_json_lines
 from api.requests.types import Boolean, Choice
 from api.requests.uploads import Upload, receive
 from api.resource import ProtectedResource
-from api.responses.outputs import gives
 from models.files.importing import ON_CONFLICT, Import
 from models.files.staging import Row
+from models.json_schema import BOOLEAN, COUNT, TEXT, closed
 from resources.item_rows import CELLS, COLUMNS, MEMBERS, REQUIRED, rows_of
 from settings import Settings
 
@@ -62,7 +62,12 @@ class ImportParser(RequestParser):
             return response
 
         stage(upload, file)
+        args["digest"] = upload.digest
         return args
+
+    def body_of(self, request: Request, arguments: Namespace | None) -> bytes:
+        """Return the digest of the file, whose bytes have been read already."""
+        return arguments["digest"] if arguments else super().body_of(request, arguments)
 
     def _check_body(self, request: Request) -> None:
         """The body is the file."""

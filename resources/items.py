@@ -8,15 +8,15 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
-from api.idempotency import idempotent
+from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import Attributes, ListOf
-from api.requests.parsers import Field, QueryField, RequestParser, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Sku, Text
 from api.requests.types import Amount, Boolean, Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
-from api.responses.negotiation import or_csv
-from api.responses.outputs import gives_one, gives_page, partial_of
+from api.responses.outputs import partial_of
 from api.responses.pagination import Paging
 from models.database.transactions import RetryTransaction, transactional
 from models.refusals import NotFound, Refusal
@@ -148,6 +148,7 @@ class ItemResource(ProtectedResource):
         _check_room(item)
         return answer(item.to_dict())
 
+    @gives(None, 204)
     @transactional
     def delete(self, item_id: int) -> Any:
         """Archive an item: it leaves the lists, its history stays, its SKU remains taken."""

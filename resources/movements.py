@@ -9,15 +9,14 @@ from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
-from api.idempotency import idempotent
+from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import ListOf
-from api.requests.parsers import Field, QueryField, Record, RequestParser, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import Record, RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
-from api.responses.negotiation import or_csv
-from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of

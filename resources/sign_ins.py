@@ -11,11 +11,12 @@ from api.auth.accounts import email_type, new_hash, password_type, renewed_hash,
 from api.auth.authentication import current_principal
 from api.auth.permissions import session_required
 from api.auth.sign_ins import PAIR, begin_session, pair_of
-from api.requests.parsers import Field, QueryField, RequestParser, takes
+from api.operation import gives, gives_one, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.resource import OpenResource, ProtectedResource
 from api.responses.conditional import answer
-from api.responses.outputs import gives, gives_one
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
 from models.people.session import Refreshed, Session

@@ -3,8 +3,8 @@
 from typing import Any
 
 from api.auth.permissions import scope
+from api.operation import gives
 from api.resource import ProtectedResource
-from api.responses.outputs import gives
 from models.stock.stats import SCHEMA, stats
 
 

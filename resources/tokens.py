@@ -9,13 +9,14 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import password_required, token_required
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
+from api.operation import gives, gives_one, gives_page, takes
 from api.requests.containers import ListOf
-from api.requests.parsers import Field, RequestParser, takes
+from api.requests.fields import Field
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
-from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.json_schema import ID, TEXT, TIME, Schema, closed
@@ -86,6 +87,7 @@ class TokenResource(ProtectedResource):
         """Read one of your tokens; somebody else's is not found."""
         return answer(ApiToken.get(token_id, current_principal().user_id).to_dict())
 
+    @gives(None, 204)
     @transactional
     def delete(self, token_id: int) -> Any:
         """Revoke one of your tokens: its next request is refused."""

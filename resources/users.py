@@ -11,12 +11,13 @@ from api.auth.authentication import current_principal
 from api.auth.passwords import MAX_LENGTH
 from api.auth.permissions import any_user, password_required, scope
 from api.errors import InvalidInput, fault
-from api.requests.parsers import Field, QueryField, RequestParser, takes
+from api.operation import gives, gives_one, gives_page, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Boolean, Choice
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
-from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.people.user import User

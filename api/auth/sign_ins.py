@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 from flask import current_app
-from models.json_schema import COUNT, TEXT, closed, one_of
 
 from api.auth import access_tokens
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
+from models.json_schema import COUNT, TEXT, closed, one_of
 from models.people.session import Refreshed, Session
 from models.principal import Principal
 from settings import Settings

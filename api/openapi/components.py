@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of, one_of
-
 from api import media_types
 from api.idempotency import HEADER, KEPT_REFUSALS, KEY
 from api.problems import PROBLEMS
+from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of, one_of
 
 Json = dict[str, Any]
 

@@ -11,52 +11,39 @@ from typing import Any
 
 from flask import Flask
 
-from api.auth.permissions import any_user, password_required, session_required, token_required
 from api.media_types import JSON, MERGE_PATCH
 from api.openapi.components import HEADERS, INTRODUCTION, PARAMETERS, SECURITY_SCHEMES, headers, problem_response
-from api.openapi.operations import Operation, operations, path_of
+from api.openapi.endpoints import Endpoint, endpoints, path_of
 from api.problems import PROBLEMS
 from settings import VERSION
 
 Json = dict[str, Any]
 
 # What any request can be refused for, before its method runs or while it does.
-ALLOWED_CPUS = (
+OF_ANY_REQUEST = (
     *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
     *("address_not_allowed", "not_acceptable"),
     *("content_too_large", "unsupported_media_type", "invalid_input", "too_many_requests"),
     *("internal_error", "issuer_unreachable", "unavailable", "maintenance"),
 )
-ALL_SCHEMES = ("basic", "bearer", "apiKey")
-SCHEMES_OF_PERMISSION = {
-    password_required: ("basic", "bearer"),
-    session_required: ("bearer",),
-    token_required: ("bearer", "apiKey"),
-}
-REFUSALS_OF_PERMISSION: dict[Any, tuple[str, ...]] = {
-    password_required: ("password_required",),
-    session_required: ("sign_in_required",),
-    token_required: ("token_required",),
-    any_user: (),
-}
 SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; there is no body.", 302: "Go where `Location` says."}
 
 
 def openapi(app: Flask) -> Json:
     """The document of this application; made once."""
     if "stockroom.openapi" not in app.extensions:
-        app.extensions["stockroom.openapi"] = _document(list(operations(app)))
+        app.extensions["stockroom.openapi"] = _document(list(endpoints(app)))
     document: Json = app.extensions["stockroom.openapi"]
     return document
 
 
-def _document(found: list[Operation]) -> Json:
+def _document(found: list[Endpoint]) -> Json:
     schemas: Json = {}
     paths: Json = {}
-    for operation in found:
-        path = paths.setdefault(path_of(operation.rule), {"summary": inspect.getdoc(operation.resource)})
-        path[operation.method.lower()] = _with_references(_operation(operation), schemas)
-    modules = {operation.noun: inspect.getdoc(sys.modules[operation.resource.__module__]) for operation in found}
+    for endpoint in found:
+        path = paths.setdefault(path_of(endpoint.rule), {"summary": inspect.getdoc(endpoint.resource)})
+        path[endpoint.method.lower()] = _with_references(_operation(endpoint), schemas)
+    modules = {endpoint.noun: inspect.getdoc(sys.modules[endpoint.resource.__module__]) for endpoint in found}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Stockroom", "version": VERSION, "description": INTRODUCTION},
@@ -72,78 +59,77 @@ def _document(found: list[Operation]) -> Json:
     }
 
 
-def _operation(operation: Operation) -> Json:
-    told = inspect.getdoc(operation.function) or ""
-    scope = getattr(operation.need, "scope", None)
-    described = " ".join([told, f"Needs {scope.replace(' ', ' and ')}." if scope else ""]).strip()
+def _operation(endpoint: Endpoint) -> Json:
+    told = inspect.getdoc(endpoint.function) or ""
+    scopes = endpoint.permission.scopes if endpoint.permission else ()
+    described = " ".join([told, f"Needs {' and '.join(scopes)}." if scopes else ""]).strip()
     document: Json = {
-        "operationId": operation.name,
-        "tags": [operation.noun],
+        "operationId": endpoint.name,
+        "tags": [endpoint.noun],
         "summary": re.split(r"[.;:](?:\s|$)", told)[0],
         "description": described,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_header_parameters(operation)],
-        "responses": {**_successes(operation), **_refusals(operation)},
-        "security": _security(operation, scope),
+        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint), *_header_parameters(endpoint)],
+        "responses": {**_successes(endpoint), **_refusals(endpoint)},
+        "security": _security(endpoint),
     }
-    if scope:
-        document["x-required-scope"] = scope
-    if operation.form.media:
-        document["requestBody"] = {"required": True, "content": dict(operation.form.media)}
-    elif operation.form.fields:
-        document["requestBody"] = _body(operation)
+    if scopes:
+        document["x-required-scope"] = " ".join(scopes)
+    if endpoint.parser.media:
+        document["requestBody"] = {"required": True, "content": dict(endpoint.parser.media)}
+    elif endpoint.parser.fields:
+        document["requestBody"] = _body(endpoint)
     return document
 
 
-def _path_parameters(operation: Operation) -> Iterator[Json]:
-    for name, converter in operation.rule._converters.items():
+def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
+    for name, converter in endpoint.rule._converters.items():
         schema = getattr(converter, "schema", {"type": "string", "minLength": 1})
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(operation: Operation) -> Iterator[Json]:
-    for name, field in operation.form.query.items():
+def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
+    for name, field in endpoint.parser.query.items():
         parameter = {"name": name, "in": "query", "required": field.required, "schema": field.schema()}
-        if field.description:
-            parameter["description"] = field.description
+        if field.help:
+            parameter["description"] = field.help
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
         yield parameter
 
 
-def _header_parameters(operation: Operation) -> Iterator[Json]:
-    if operation.idempotent:
+def _header_parameters(endpoint: Endpoint) -> Iterator[Json]:
+    if endpoint.operation.idempotent:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
-    if operation.checked:
+    if endpoint.checked:
         yield {"$ref": "#/components/parameters/IfMatch"}
-    if operation.method in ("GET", "PUT") and operation.output.tagged:
+    if endpoint.method in ("GET", "PUT") and endpoint.output.tagged:
         yield {"$ref": "#/components/parameters/IfNoneMatch"}
 
 
-def _security(operation: Operation, scope: str | None) -> list[Json]:
-    if operation.need is None:
-        return []
-    return [{scheme: (scope or "").split()} for scheme in SCHEMES_OF_PERMISSION.get(operation.need, ALL_SCHEMES)]
+def _security(endpoint: Endpoint) -> list[Json]:
+    permission = endpoint.permission
+    return [{scheme: [*permission.scopes]} for scheme in permission.schemes] if permission else []
 
 
-def _body(operation: Operation) -> Json:
-    form = operation.form
-    media: Json = {"schema": form.schema()}
-    if form.example:
-        media["examples"] = {"typical": {"value": form.example}}
-    types = (MERGE_PATCH, JSON) if operation.method == "PATCH" else (JSON,)
-    return {"required": form.needs_body(operation.method), "content": dict.fromkeys(types, media)}
+def _body(endpoint: Endpoint) -> Json:
+    parser = endpoint.parser
+    media: Json = {"schema": parser.schema()}
+    if parser.example:
+        media["examples"] = {"typical": {"value": parser.example}}
+    types = (MERGE_PATCH, JSON) if endpoint.method == "PATCH" else (JSON,)
+    return {"required": parser.needs_body(endpoint.method), "content": dict.fromkeys(types, media)}
 
 
-def _successes(operation: Operation) -> Json:
-    output = operation.output
-    answers = {str(status): _success(operation, status) for status in output.statuses}
-    if operation.method == "GET" and output.tagged:
+def _successes(endpoint: Endpoint) -> Json:
+    output = endpoint.output
+    answers = {str(status): _success(endpoint, status) for status in output.statuses}
+    if endpoint.method == "GET" and output.tagged:
         answers["304"] = {"description": "As you have it: If-None-Match names it.", "headers": headers("ETag")}
     return answers
 
 
-def _success(operation: Operation, status: int) -> Json:
-    output = operation.output
+def _success(endpoint: Endpoint, status: int) -> Json:
+    output = endpoint.output
     names = [
         name
         for name, carried in (
@@ -151,42 +137,45 @@ def _success(operation: Operation, status: int) -> Json:
             ("Location", status in (201, 302)),
             ("Link", output.linked),
             ("Content-Disposition", output.file),
-            ("Idempotent-Replayed", operation.idempotent),
+            ("Idempotent-Replayed", endpoint.operation.idempotent),
         )
         if carried
     ]
     answer: Json = {"description": SUCCESSES[status], "headers": headers(*names)}
-    if output.shape is not None:
-        kinds = getattr(operation.function, "representations", (JSON,))
-        answer["content"] = {kind: {"schema": output.shape if kind == JSON else {"type": "string"}} for kind in kinds}
+    if output.schema is not None:
+        kinds = endpoint.operation.media_types
+        answer["content"] = {kind: {"schema": output.schema if kind == JSON else {"type": "string"}} for kind in kinds}
     return answer
 
 
-def _refusals(operation: Operation) -> Json:
+def _refusals(endpoint: Endpoint) -> Json:
     codes: dict[int, list[str]] = {}
-    for code in dict.fromkeys(_codes(operation)):
+    for code in dict.fromkeys(_codes(endpoint)):
         codes.setdefault(PROBLEMS[code].status, []).append(code)
-    return {str(status): problem_response(status, codes[status], kept=operation.idempotent) for status in sorted(codes)}
+    return {
+        str(status): problem_response(status, codes[status], kept=endpoint.operation.idempotent)
+        for status in sorted(codes)
+    }
 
 
-def _codes(operation: Operation) -> Iterable[str]:
+def _codes(endpoint: Endpoint) -> Iterable[str]:
     """The problems this operation can answer, each for what the code has."""
-    yield from ALLOWED_CPUS
-    yield from operation.output.refuses
-    if operation.need:
+    yield from OF_ANY_REQUEST
+    yield from endpoint.output.refuses
+    if endpoint.permission:
         yield "unauthorized"
-        yield from REFUSALS_OF_PERMISSION.get(operation.need, ("forbidden", "insufficient_scope"))
-    if operation.rule.arguments:
+        yield from endpoint.permission.refusals
+    if endpoint.rule.arguments:
         yield "not_found"
-    if not operation.form.fields and not operation.form.media:
+    if not endpoint.parser.fields and not endpoint.parser.media:
         yield "unexpected_body"
-    if {"cursor", "since"} & operation.form.query.keys():
+    if {"cursor", "since"} & endpoint.parser.query.keys():
         yield "invalid_cursor"
-    if operation.checked:
+    if endpoint.checked:
         yield "precondition_failed"
-    if operation.method in ("PUT", "PATCH", "DELETE"):
+    if endpoint.method in ("PUT", "PATCH", "DELETE"):
         yield "precondition_required"
-    if operation.idempotent:
+    if endpoint.operation.idempotent:
         yield from ("idempotency_in_progress", "idempotency_key_reused")
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from flask import Request, g
+from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import Unreadable
@@ -28,6 +28,7 @@ class Upload(NamedTuple):
 
     mimetype: str
     text: io.TextIOWrapper
+    digest: bytes  # SHA-256 of the media type and the bytes
 
 
 class Source(NamedTuple):
@@ -39,7 +40,7 @@ class Source(NamedTuple):
 
 
 def receive(request: Request, max_bytes: int) -> Upload:
-    """Store the file of this request, and leave the digest of its bytes as `g.body_digest`.
+    """Store the file of this request.
 
     Raises RequestEntityTooLarge (413), UnsupportedMediaType (415) or Unreadable (400).
     """
@@ -48,15 +49,15 @@ def receive(request: Request, max_bytes: int) -> Upload:
 
 
 def keep(source: "Source") -> Upload:
-    """Store a file, and leave the digest of its bytes as `g.body_digest`."""
+    """Store a file."""
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the text
     try:
-        encoding = _store(source, file)
+        encoding, digest = _store(source, file)
     except BaseException:
         file.close()
         raise
     errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"
-    return Upload(source.mimetype, io.TextIOWrapper(file, encoding, errors, newline=""))
+    return Upload(source.mimetype, io.TextIOWrapper(file, encoding, errors, newline=""), digest)
 
 
 def _source(request: Request) -> Source:
@@ -77,8 +78,8 @@ def _source(request: Request) -> Source:
     return Source(request.mimetype, request.stream, request.mimetype == NDJSON or charset in UTF_8)
 
 
-def _store(source: Source, file: IO[bytes]) -> str:
-    """Copy the bytes, and tell from them what their text is encoded in."""
+def _store(source: Source, file: IO[bytes]) -> tuple[str, bytes]:
+    """Copy the bytes; return what their text is encoded in, and their digest."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     digest = hashlib.sha256(source.mimetype.encode() + b"\n")
     is_utf8 = True
@@ -90,14 +91,12 @@ def _store(source: Source, file: IO[bytes]) -> str:
                 decoder.decode(chunk)
         except UnicodeDecodeError:
             is_utf8 = False
-    g.body_digest = digest.digest()
     file.seek(0)
     begins_as_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     file.seek(0)
-    if begins_as_utf16:
-        return "utf-16"
     complete = is_utf8 and not decoder.getstate()[0]
-    return "utf-8-sig" if complete or source.only_utf8 else "windows-1252"
+    encoding = "utf-8-sig" if complete or source.only_utf8 else "windows-1252"
+    return "utf-16" if begins_as_utf16 else encoding, digest.digest()
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

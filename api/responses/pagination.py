@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Row, and_, bindparam,
 
 from api.errors import InvalidInput, Unreadable, fault
 from api.requests import types
-from api.requests.parsers import QueryField
+from api.requests.fields import QueryField
 from api.requests.types import Choice
 from models.database.reading import AnySelect, BoundQuery, prepared
 from models.values import rfc3339

@@ -6,6 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flask import Response
+from flask_restful.utils import unpack
+
+from api.media_types import CSV
 from api.requests.tables import APOSTROPHE, FORMULA, restored
 
 
@@ -34,6 +38,13 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
+
+
+def csv_page(page: Any, columns: Sequence[str]) -> Response:
+    """Return the rows of a page, as `Paging.page_of` makes it, in these columns as CSV, with its status and headers."""
+    body, status, headers = unpack(page)
+    text = csv_text([list(columns), *(cells(row, columns) for row in body["data"])])
+    return Response(text, status, headers, content_type=f"{CSV}; charset=utf-8")
 
 
 def harmless(text: str) -> str:

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from api.middleware.cors import EXPOSED
 from api.openapi.document import openapi
-from api.openapi.operations import path_of
+from api.openapi.endpoints import path_of
 
 Json = dict[str, Any]
 # Every application has the same document, whatever its settings; it is made once for all tests.

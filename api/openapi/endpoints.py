@@ -1,46 +1,54 @@
-"""The operations of the API: each method of each resource, with what hangs on it."""
+"""The endpoints of the API: each method of each path, with its resource and what its decorators declare."""
 
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flask import Flask
-from models.json_schema import OBJECT
 from werkzeug.routing import Rule
 
-from api.requests.parsers import NOTHING, RequestParser
-from api.resource import ProtectedResource
+from api.auth.permissions import Permission
+from api.operation import Operation
+from api.requests.parsers import RequestParser
+from api.resource import ProtectedResource, StrictResource
 from api.responses.outputs import Output
 
 VERBS = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 
 
-class Operation(NamedTuple):
+class Endpoint(NamedTuple):
     """One method of one path, and what the code says of it."""
 
     method: str
     rule: Rule
-    resource: type
-    function: Any
+    resource: type[StrictResource]
 
     @property
-    def form(self) -> RequestParser:
-        form: RequestParser = self.function.form if hasattr(self.function, "form") else NOTHING
-        return form
+    def function(self) -> Any:
+        """The method of the resource, whose docstring describes the endpoint."""
+        return getattr(self.resource, self.method.lower())
+
+    @property
+    def operation(self) -> Operation:
+        """What the decorators declare."""
+        return self.resource.operations[self.method]
+
+    @property
+    def parser(self) -> RequestParser:
+        """What it takes."""
+        return self.operation.parser
 
     @property
     def output(self) -> Output:
-        default = Output(None, (204,)) if self.method == "DELETE" else Output(OBJECT)
-        output: Output = getattr(self.function, "output", default)
-        return output
+        """What it returns; raises TypeError where no decorator declares it."""
+        if self.operation.output is None:
+            raise TypeError(f"{self.method} {self.rule.rule} lacks the decorator `gives`")
+        return self.operation.output
 
     @property
-    def need(self) -> Any:
+    def permission(self) -> Permission | None:
+        """What it requires of the caller; None where it is open."""
         return self.resource.permissions[self.method] if issubclass(self.resource, ProtectedResource) else None
-
-    @property
-    def idempotent(self) -> bool:
-        return hasattr(self.function, "idempotent")
 
     @property
     def checked(self) -> bool:
@@ -65,15 +73,15 @@ class Operation(NamedTuple):
         return f"{VERBS[self.method]}_{endpoint}"
 
 
-def operations(app: Flask) -> Iterator[Operation]:
-    """Every method of every resource, in the order of the routes; HEAD and OPTIONS go without saying."""
+def endpoints(app: Flask) -> Iterator[Endpoint]:
+    """Yield every method of every resource, in the order of the routes, without HEAD and OPTIONS."""
     for rule in app.url_map.iter_rules():
         resource: Any = getattr(app.view_functions[rule.endpoint], "view_class", None)
         for method in VERBS if resource else ():
             if method in (rule.methods or ()):
-                yield Operation(method, rule, resource, getattr(resource, method.lower()))
+                yield Endpoint(method, rule, resource)
 
 
 def path_of(rule: Rule) -> str:
-    """`/items/<id:item_id>` as OpenAPI writes it: `/items/{item_id}`."""
+    """Return the path of a rule as OpenAPI writes it: `/items/<id:item_id>` is `/items/{item_id}`."""
     return re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
