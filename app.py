@@ -19,7 +19,7 @@ from api.monitoring.access_log import init_access_log
 from api.monitoring.audit import init_audit
 from api.monitoring.health import init_health
 from api.monitoring.metrics import init_metrics
-from api.requests.converters import IdConverter, SkuConverter
+from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
 from cli.commands import app_of_environment, init_cli
 from models.database.base import db
 from models.database.engine import engine_options, prepare_engine
@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["stockroom.settings"] = settings
     app.session_interface = _NoSessions()
     app.url_map.merge_slashes = False
-    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter}
+    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter}
     db.init_app(app)
     app.teardown_appcontext(end_session)
     with app.app_context():

@@ -26,16 +26,18 @@ class Position(Text):
         return {"type": "string", "pattern": "^[0-9]{0,18}$"}
 
 
+type_type = Text(32, 1)
 feed_parser = RequestParser(
     QueryField(
         "since", Position(19), default="", help="The `next_cursor` of the last answer; from the beginning without."
     ),
     QueryField("limit", Integer(1, 1000), default=100, help="Events at most."),
+    QueryField("type", type_type, help="Only events of this type, as `movement.created`."),
 )
 paging = Paging(Event.id, {}, default="-id")
 filters = (
     QueryField("actor", Text(64, 1), help="The name of who did it."),
-    QueryField("type", Text(32, 1), help="As `item.updated` or `sign_in.failed`."),
+    QueryField("type", type_type, help="As `item.updated` or `sign_in.failed`."),
     QueryField("item_id", Integer(1, 2**31 - 1)),
     QueryField("since", Timestamp(), help="Then or later."),
     QueryField("until", Timestamp(), help="Before then."),
@@ -56,7 +58,7 @@ class EventListResource(ProtectedResource):
     def get(self, args: Namespace) -> Any:
         """Read changes of items and stock in the order of their commits; store `next_cursor` and come back with it."""
         since, limit = _position(args["since"]), args["limit"]
-        rows = Event.after(since, limit + 1)
+        rows = Event.after(since, limit + 1, args["type"])
         events = [Event.to_dict(row) for row in rows[:limit]]
         last = events[-1]["id"] if events else since
         return {"data": events, "next_cursor": str(last), "has_more": len(rows) > limit}

@@ -15,7 +15,7 @@ from models.files.importing import MAX_FAULTS, VALUE_LENGTH, RowFault
 from models.files.staging import Row
 from models.stock.item_fields import FILE_COLUMNS, normalized
 from models.values import money
-from resources.items import create_parser
+from resources.item_parsers import create_parser
 
 # The columns of the import are those of the export, so that what went out can come back.
 COLUMNS = FILE_COLUMNS

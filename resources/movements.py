@@ -21,7 +21,7 @@ from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
-from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
+from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.stock.stock_levels import Line
 from models.values import now, rfc3339
@@ -31,6 +31,7 @@ AHEAD = timedelta(minutes=5)
 LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
 
 MAX_LINES = 1000
+NAMES_OF_ITEM = ("item_id", "sku", "barcode")
 
 item_id_type = Integer(1, 2**31 - 1)
 reference_type = Text(100)
@@ -49,9 +50,9 @@ def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
 
 
 def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """A line of a batch names its item itself, in one of two ways."""
-    if ("item_id" in line) == ("sku" in line):
-        yield InvalidValue("required", "or sku must be given, and not both", "item_id")
+    """Check that a line of a batch names its item in exactly one way, and what `faults_of_line` checks."""
+    if sum(name in line for name in NAMES_OF_ITEM) != 1:
+        yield InvalidValue("required", "or sku or barcode must be given, and only one of them", "item_id")
     yield from faults_of_line(line)
 
 
@@ -70,10 +71,11 @@ EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference":
 movement_parser = RequestParser(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
 batch_line_parser = RequestParser(
     Field("item_id", item_id_type, help="The item, by its id …"),
-    Field("sku", Text(SKU_LENGTH, 1), help="… or by its SKU."),
+    Field("sku", Text(SKU_LENGTH, 1), help="… or by its SKU …"),
+    Field("barcode", Text(BARCODE_LENGTH, 1), help="… or by its barcode."),
     *line_fields,
     check=faults_of_batch_line,
-    rules={"allOf": [LINE_RULES, {"oneOf": [{"required": ["item_id"]}, {"required": ["sku"]}]}]},
+    rules={"allOf": [LINE_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
 )
 batch_parser = RequestParser(
     Field("movements", ListOf(Record(batch_line_parser), MAX_LINES, 1, unique=False), required=True),

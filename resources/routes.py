@@ -6,7 +6,13 @@ from resources.docs import DocsFileResource, DocsResource, OpenApiResource, Prob
 from resources.events import AuditResource, EventListResource
 from resources.exports import ItemExportResource, MovementExportResource
 from resources.imports import ItemImportResource
-from resources.items import ItemBySkuResource, ItemListResource, ItemResource, ItemRestoreResource
+from resources.items import (
+    ItemByBarcodeResource,
+    ItemBySkuResource,
+    ItemListResource,
+    ItemResource,
+    ItemRestoreResource,
+)
 from resources.movements import (
     ItemMovementListResource,
     ItemQuantityResource,
@@ -50,6 +56,7 @@ def add_routes(api: Api) -> None:
     api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
     api.add_resource(ItemImportResource, f"{V1}/items/import", endpoint="item_import")
     api.add_resource(ItemBySkuResource, f"{V1}/items/by-sku/<sku:sku>", endpoint="item_by_sku")
+    api.add_resource(ItemByBarcodeResource, f"{V1}/items/by-barcode/<barcode:barcode>", endpoint="item_by_barcode")
     api.add_resource(ItemResource, ITEM, endpoint="item")
     api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
     api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")

@@ -1,11 +1,11 @@
-"""The converters of the paths: ids and SKUs."""
+"""The converters of the paths: ids, SKUs and barcodes."""
 
 from typing import Any
 
 from werkzeug.routing import BaseConverter, IntegerConverter
 
-from api.requests.text import Sku
-from models.stock.item_fields import SKU_LENGTH
+from api.requests.text import Sku, Text
+from models.stock.item_fields import BARCODE_LENGTH, SKU_LENGTH
 
 
 class IdConverter(IntegerConverter):
@@ -23,3 +23,9 @@ class SkuConverter(BaseConverter):
     regex = ".+"
     part_isolating = False
     schema = {**Sku(SKU_LENGTH).schema(), "examples": ["LAMP-1"]}
+
+
+class BarcodeConverter(SkuConverter):
+    """The rest of the path, as a barcode."""
+
+    schema = {**Text(BARCODE_LENGTH, 1).schema(), "examples": ["4006381333931"]}
