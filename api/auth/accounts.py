@@ -4,11 +4,11 @@ from typing import Any
 
 from werkzeug.exceptions import TooManyRequests
 
-from api.auth.authentication import authentication_state
 from api.auth.passwords import MAX_LENGTH, MIN_LENGTH, is_outdated, weakness
 from api.errors import InvalidInput, fault
 from api.requests.text import Text
 from api.requests.types import InvalidValue
+from api.services import services
 from models.people.user import EMAIL_LENGTH, USERNAME, normalized
 
 
@@ -46,7 +46,7 @@ def new_hash(field: str, password: str, username: str) -> str:
     """The hash of a new password; slow, so it is made before the write begins. Raises InvalidInput."""
     if words := weakness(password, username):
         raise InvalidInput([fault(field, "too_easy", words)])
-    return authentication_state().passwords.hash(password)
+    return services().passwords.hash(password)
 
 
 def renewed_hash(stored_hash: str, password: str) -> str | None:
@@ -57,6 +57,6 @@ def renewed_hash(stored_hash: str, password: str) -> str | None:
     if not is_outdated(stored_hash):
         return None
     try:
-        return authentication_state().passwords.hash(password)
+        return services().passwords.hash(password)
     except TooManyRequests:
         return None

@@ -21,6 +21,7 @@ from api.auth import oidc
 from api.auth.authentication import unauthorized, wrong_credentials
 from api.auth.issuer import FAILURES, TIMEOUT, Issuer, IssuerUnreachable, Provider, fetch
 from api.errors import Unreadable
+from api.services import services
 from models.people.secrets import random_letters
 from models.refusals import NotFound
 
@@ -86,7 +87,7 @@ def finish(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
 
 
 def _issuer() -> Issuer:
-    issuer = oidc.issuer()
+    issuer = services().issuer
     if issuer is None:
         raise NotFound("No OpenID provider is set up here (OIDC_ISSUER).")
     return issuer

@@ -9,6 +9,7 @@ from werkzeug.security import generate_password_hash
 
 from api.auth.password_policy import COMMON, find_weakness
 from api.auth.passwords import METHOD, MIN_LENGTH
+from api.services import services_of
 from models.database.base import db
 from models.people.user import User
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
@@ -136,7 +137,7 @@ def test_a_wrong_password_remakes_nothing(app, member):
 
 def test_a_service_too_busy_to_remake_a_hash_signs_in_all_the_same(app, member, monkeypatch):
     before = stored_hash(app, "mel")
-    passwords = app.extensions["stockroom.authority"].passwords
+    passwords = services_of(app).passwords
     assert with_password(app, "mel").get("/users/me").status_code == 200  # remembered, so that it needs no room
     taken = 0
     while passwords._room.acquire(blocking=False):
@@ -152,7 +153,7 @@ def test_a_service_too_busy_to_remake_a_hash_signs_in_all_the_same(app, member, 
 
 @pytest.mark.parametrize("change", [{"password": "another long one"}, {"active": False}])
 def test_a_sign_in_that_a_change_of_the_user_overtakes_does_not_begin(app, admin, member, monkeypatch, change):
-    verify = app.extensions["stockroom.authority"].passwords.verify
+    verify = services_of(app).passwords.verify
 
     def overtaken(*args: Any) -> bool:
         right = verify(*args)
@@ -161,7 +162,7 @@ def test_a_sign_in_that_a_change_of_the_user_overtakes_does_not_begin(app, admin
         assert changed.status_code == 200
         return right
 
-    monkeypatch.setattr(app.extensions["stockroom.authority"].passwords, "verify", overtaken)
+    monkeypatch.setattr(services_of(app).passwords, "verify", overtaken)
 
     refused = Client(app).post("/auth/login", json={"username": "mel", "password": PASSWORD})
 
