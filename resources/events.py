@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask_restful.reqparse import Namespace
-from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
 
 from api.auth.permissions import scope
 from api.errors import Unreadable
@@ -13,9 +12,9 @@ from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource
 from api.responses.outputs import gives, gives_page
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID, MAX_LONG_ID
 from models.event import Event
-
-MAX_ID = 2**63 - 1
+from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
 
 
 class Position(Text):
@@ -35,7 +34,7 @@ paging = Paging(Event.id, {}, default="-id")
 filters = (
     QueryField("actor", Text(64, 1), help="The name of who did it."),
     QueryField("type", Text(32, 1), help="As `item.updated` or `sign_in.failed`."),
-    QueryField("item_id", Integer(1, 2**31 - 1)),
+    QueryField("item_id", Integer(1, MAX_ID)),
     QueryField("since", Timestamp(), help="Then or later."),
     QueryField("until", Timestamp(), help="Before then."),
 )
@@ -77,6 +76,6 @@ class AuditResource(ProtectedResource):
 def _position(cursor: str) -> int:
     if not cursor:
         return 0
-    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_ID:
+    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_LONG_ID:
         raise Unreadable("invalid_cursor", "since must be the next_cursor of an earlier answer, as it came.")
     return int(cursor)

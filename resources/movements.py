@@ -19,6 +19,7 @@ from api.responses.conditional import answer
 from api.responses.negotiation import or_csv
 from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
@@ -33,7 +34,7 @@ LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
 
 MAX_LINES = 1000
 
-item_id_type = Integer(1, 2**31 - 1)
+item_id_type = Integer(1, MAX_ID)
 reference_type = Text(100)
 reason_type = Text(500, 1)
 

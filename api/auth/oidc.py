@@ -11,8 +11,8 @@ from api.auth.issuer import Issuer
 from api.services import services
 from models.database.transactions import transactional
 from models.people.identity import SUBJECT_LENGTH, Identity, IdentityClaims
-from models.people.user import USERNAME_LENGTH
 from models.principal import ROLES, Principal
+from settings import USERNAME_CHARACTERS, USERNAME_LENGTH
 
 Claims = dict[str, Any]
 
@@ -100,5 +100,5 @@ def _member(value: Any, name: str) -> Any:
 def name_in(claims: Claims) -> str:
     """A user name of the characters that ours have: the preferred one, the address, or the subject."""
     told = (claims.get(name) for name in ("preferred_username", "email", "sub"))
-    cleaned = (re.sub("[^A-Za-z0-9._@-]+", "-", each).strip("-") for each in told if isinstance(each, str))
+    cleaned = (re.sub(f"[^{USERNAME_CHARACTERS}]+", "-", each).strip("-") for each in told if isinstance(each, str))
     return next(filter(None, cleaned), "user")[:USERNAME_LENGTH]

@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask, request
 
 from api.errors import HttpRefusal
+from api.paths import API
 from api.services import services
 
 # How often a process looks for the file, and when clients are to come again, in seconds.
@@ -71,7 +72,7 @@ def init_maintenance(app: Flask) -> None:
 
 def _refuse_during_maintenance() -> None:
     # The preflight request of a browser (OPTIONS) is answered, or its page could not read the refusal.
-    if not request.path.startswith("/api/") or request.method == "OPTIONS":
+    if not request.path.startswith(API) or request.method == "OPTIONS":
         return
     message = services().maintenance.message()
     if message is not None:

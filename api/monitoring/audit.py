@@ -13,17 +13,17 @@ from models.database.best_effort import write_best_effort
 from models.event import ACCESS, Event
 from models.principal import Principal
 from models.values import now
+from settings import USERNAME_LENGTH
 
 # How long a record may wait for the writer's place, and how seldom the same refusal is told, in seconds.
 WAIT = 0.5
 REFUSALS_EVERY = 60.0
-NAME_LENGTH = 64
 
 
 def record_failed_sign_in(username: str) -> None:
     """Tell that somebody failed to sign in with this name; who it was, nobody knows."""
     stranger = Principal(0, "", "guest", frozenset(), "password", request_id=request_id(), address=request.remote_addr)
-    _record("sign_in.failed", {"username": truncate(username, NAME_LENGTH)}, stranger)
+    _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, stranger)
 
 
 def record_refusal(principal: Principal, code: str) -> None:

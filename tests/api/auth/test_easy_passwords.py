@@ -8,10 +8,11 @@ from flask import Flask
 from werkzeug.security import generate_password_hash
 
 from api.auth.password_policy import COMMON, find_weakness
-from api.auth.passwords import METHOD, MIN_LENGTH
+from api.auth.passwords import METHOD
 from api.services import services_of
 from models.database.base import db
 from models.people.user import User
+from settings import MIN_PASSWORD_LENGTH
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
 
 REPEAT = "must not repeat one character or a short pattern"
@@ -58,17 +59,17 @@ GOOD = [
 
 @pytest.mark.parametrize(("password", "words"), EASY.items())
 def test_a_password_that_anybody_would_try_is_too_easy(password, words):
-    assert find_weakness(password, "mel.mason", MIN_LENGTH) == words
+    assert find_weakness(password, "mel.mason", MIN_PASSWORD_LENGTH) == words
 
 
 @pytest.mark.parametrize("password", GOOD)
 def test_a_password_that_has_enough_of_its_own_is_good(password):
-    assert find_weakness(password, "mel.mason", MIN_LENGTH) is None
+    assert find_weakness(password, "mel.mason", MIN_PASSWORD_LENGTH) is None
 
 
 def test_the_rules_take_no_time_whatever_is_sent():
     for text in ("password" * 15 + "!", "pass" * 31 + "word", "a" * 127 + "b", "ab" * 63 + "c", ("abc" * 42) + "x"):
-        find_weakness(text, "a", MIN_LENGTH)
+        find_weakness(text, "a", MIN_PASSWORD_LENGTH)
 
 
 def test_the_list_is_sorted_in_lower_case_and_names_each_once():
