@@ -13,10 +13,9 @@ from api.requests.text import Text
 from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID, MAX_LONG_ID
 from models.event import Event
 from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
-
-MAX_ID = 2**63 - 1
 
 
 class Position(Text):
@@ -38,7 +37,7 @@ paging = Paging(Event.id, {}, default="-id")
 filters = (
     QueryField("actor", Text(64, 1), help="The name of who did it."),
     QueryField("type", type_type, help="As `item.updated` or `sign_in.failed`."),
-    QueryField("item_id", Integer(1, 2**31 - 1)),
+    QueryField("item_id", Integer(1, MAX_ID)),
     QueryField("since", Timestamp(), help="Then or later."),
     QueryField("until", Timestamp(), help="Before then."),
 )
@@ -80,6 +79,6 @@ class AuditResource(ProtectedResource):
 def _position(cursor: str) -> int:
     if not cursor:
         return 0
-    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_ID:
+    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_LONG_ID:
         raise Unreadable("invalid_cursor", "since must be the next_cursor of an earlier answer, as it came.")
     return int(cursor)

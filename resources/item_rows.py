@@ -11,8 +11,9 @@ from api.requests.tables import Record, RecordFault, Records
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
-from models.files.importing import MAX_FAULTS, VALUE_LENGTH, RowFault
+from models.files.importing import VALUE_LENGTH, RowFault
 from models.files.staging import Row
+from models.refusals import MAX_FAULTS
 from models.stock.item_fields import FILE_COLUMNS, normalized
 from models.values import money
 from resources.item_parsers import create_parser

@@ -18,6 +18,7 @@ from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
@@ -33,7 +34,7 @@ LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
 MAX_LINES = 1000
 NAMES_OF_ITEM = ("item_id", "sku", "barcode")
 
-item_id_type = Integer(1, 2**31 - 1)
+item_id_type = Integer(1, MAX_ID)
 reference_type = Text(100)
 reason_type = Text(500, 1)
 

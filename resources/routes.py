@@ -2,6 +2,7 @@
 
 from flask_restful import Api
 
+from api.paths import V1
 from resources.docs import DocsFileResource, DocsResource, OpenApiResource, ProblemResource
 from resources.events import AuditResource, EventListResource
 from resources.exports import ItemExportResource, MovementExportResource
@@ -32,7 +33,6 @@ from resources.stats import StatsResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource
 
-V1 = "/api/v1"
 ITEM = f"{V1}/items/<id:item_id>"
 
 

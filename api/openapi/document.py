@@ -15,6 +15,7 @@ from api.media_types import JSON, MERGE_PATCH
 from api.openapi.components import HEADERS, INTRODUCTION, PARAMETERS, SECURITY_SCHEMES, headers, problem_response
 from api.openapi.endpoints import Endpoint, endpoints, path_of
 from api.problems import PROBLEMS
+from api.services import services_of
 from settings import VERSION
 
 Json = dict[str, Any]
@@ -31,10 +32,10 @@ SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; there is no body.", 302:
 
 def openapi(app: Flask) -> Json:
     """The document of this application; made once."""
-    if "stockroom.openapi" not in app.extensions:
-        app.extensions["stockroom.openapi"] = _document(list(endpoints(app)))
-    document: Json = app.extensions["stockroom.openapi"]
-    return document
+    services = services_of(app)
+    if services.openapi is None:
+        services.openapi = _document(list(endpoints(app)))
+    return services.openapi
 
 
 def _document(found: list[Endpoint]) -> Json:

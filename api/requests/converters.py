@@ -5,16 +5,17 @@ from typing import Any
 from werkzeug.routing import BaseConverter, IntegerConverter
 
 from api.requests.text import Sku, Text
+from models.database.column_types import MAX_ID
 from models.stock.item_fields import BARCODE_LENGTH, SKU_LENGTH
 
 
 class IdConverter(IntegerConverter):
     """An id that fits every database; anything else is not found."""
 
-    schema = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+    schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 
     def __init__(self, map: Any) -> None:  # noqa: A002 - the name is Werkzeug's
-        super().__init__(map, min=1, max=2**31 - 1)
+        super().__init__(map, min=1, max=MAX_ID)
 
 
 class SkuConverter(BaseConverter):

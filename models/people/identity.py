@@ -13,11 +13,12 @@ from models.database.column_types import UtcTime, exact_text
 from models.database.reading import PreparedQuery
 from models.database.transactions import RetryTransaction
 from models.people.secrets import hashed
-from models.people.user import USERNAME_LENGTH, User
+from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
+from settings import ISSUER_LENGTH, USERNAME_LENGTH
 
-ISSUER_LENGTH = SUBJECT_LENGTH = 255
+SUBJECT_LENGTH = 255
 SUFFIX_LENGTH = 8
 
 

@@ -1,6 +1,5 @@
 """The people: who they are, and what their role lets them do."""
 
-import re
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
@@ -18,10 +17,9 @@ from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.values import now
+from settings import USERNAME
 
-USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
-USERNAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
 class Credentials(NamedTuple):
