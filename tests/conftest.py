@@ -1,11 +1,11 @@
 """The stage and the cast: an application on each database, emptied for each test, and people in it.
 
 `TEST_DATABASE_URL` (several, separated by blanks) points the tests elsewhere; without it they run on
-SQLite and on a real PostgreSQL that comes as a pip package.
+SQLite and on a real PostgreSQL that comes as a pip package. Each process of a run has databases of its own.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,32 @@ from api.audit import init_audit
 from api.startup import migrate
 from models.base import db
 from tests.support.clients import Client, person
-from tests.support.databases import delete_rows, drop_everything, settings_for
+from tests.support.databases import delete_rows, drop_everything, own_database, settings_for
 
 SERVERS = ("sqlite", "postgresql")
+# Which process of a run this is; nothing where there is but one.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+MOST_WORKERS = 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database-only", action="store_true", help="run only the tests that touch the database")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each processor; one alone for chosen files, and for what measures and needs the whole machine."""
+    measures = config.getoption("markexpr") in ("faults", "contract")
+    files = all(Path(argument.partition("::")[0]).is_file() for argument in config.args)
+    return 0 if measures or files else min(os.cpu_count() or 1, MOST_WORKERS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Spell out half a letter in what a test wrote: from process to process goes UTF-8 alone."""
+    report = yield
+    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,6 +65,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
         yield server.get_uri()
         server.cleanup()
+    elif WORKER:
+        with own_database(request.param, WORKER) as url:
+            yield url
     else:
         yield request.param
 

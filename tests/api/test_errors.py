@@ -310,15 +310,14 @@ def test_429_says_when_to_come_again(member, raising):
 @pytest.mark.parametrize(
     "outcome",
     [
-        RuntimeError("hunter2"),
-        KeyError("hunter2"),
-        ValueError("hunter2"),
-        AssertionError("hunter2"),
-        lambda: flask_restful.abort(499),
-        lambda: flask_restful.abort(418),
-        {"what JSON can't say": object()},
+        pytest.param(RuntimeError("hunter2"), id="RuntimeError"),
+        pytest.param(KeyError("hunter2"), id="KeyError"),
+        pytest.param(ValueError("hunter2"), id="ValueError"),
+        pytest.param(AssertionError("hunter2"), id="AssertionError"),
+        pytest.param(lambda: flask_restful.abort(499), id="status 499"),
+        pytest.param(lambda: flask_restful.abort(418), id="status 418"),
+        pytest.param({"what JSON can't say": object()}, id="no JSON"),
     ],
-    ids=str,
 )
 def test_a_defect_answers_500_that_tells_nothing_and_logs_everything(member, raising, log, outcome):
     raising(outcome)

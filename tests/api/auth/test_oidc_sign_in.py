@@ -300,7 +300,7 @@ def test_words_that_a_stranger_puts_into_an_error_are_not_repeated(tester):
         {"iss": "https://evil.example.com"},
         {"exp": 1},
         {"sub": None},
-        {"key": SigningKey(OTHER_RSA.private, "RS256", "one")},
+        pytest.param({"key": SigningKey(OTHER_RSA.private, "RS256", "one")}, id="another's key"),
     ],
     ids=str,
 )
