@@ -13,6 +13,7 @@ from flask import Flask
 
 from api.app import create_app
 from api.audit import init_audit
+from api.passwords import METHOD
 from api.startup import migrate
 from models.base import db
 from tests.support.clients import Client, person
@@ -44,11 +45,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what needs no database: the longest tests are there, and at the end one process would wait for them."""
+    with_database = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
+    others = [item for item in items if item not in set(with_database)]
     if config.getoption("--database-only"):
-        others = [item for item in items if "database_url" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+        others = []
+    items[:] = [*others, *with_database]
 
 
 def _database_urls() -> list[str]:
@@ -92,6 +97,20 @@ def app(shared_app: Flask) -> Flask:
         delete_rows()
     init_audit(shared_app)  # which refusals of whom were told: the next test has other people with the same ids
     return shared_app
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords in no time: what is tested here is the service, not the patience of scrypt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.passwords.METHOD", "scrypt:128:1:1")
+        yield
+
+
+@pytest.fixture
+def real_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords as the service does; an application takes it over when it is made."""
+    monkeypatch.setattr("api.passwords.METHOD", METHOD)
 
 
 @pytest.fixture
