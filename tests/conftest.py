@@ -17,9 +17,8 @@ from api.passwords import METHOD
 from api.startup import migrate
 from models.base import db
 from tests.support.clients import Client, person
-from tests.support.databases import delete_rows, drop_everything, own_database, settings_for
+from tests.support.databases import DATABASES, delete_rows, drop_everything, kind, own_database, settings_for
 
-SERVERS = ("sqlite", "postgresql")
 # Which process of a run this is; nothing where there is but one.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 MOST_WORKERS = 4
@@ -47,7 +46,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what needs no database: the longest tests are there, and at the end one process would wait for them."""
+    """Begin with what needs no database: the longest tests are there, and at the end one process would wait."""
     with_database = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
     others = [item for item in items if item not in set(with_database)]
     if config.getoption("--database-only"):
@@ -56,13 +55,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [*others, *with_database]
 
 
-def _database_urls() -> list[str]:
-    return os.environ.get("TEST_DATABASE_URL", "").split() or list(SERVERS)
-
-
-@pytest.fixture(scope="session", params=_database_urls(), ids=lambda url: url.partition(":")[0])
+@pytest.fixture(scope="session", params=DATABASES, ids=kind)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of one database of this run; the tests that use it run once on each."""
+    """The URL of one database of this run; the tests that use it run once on each, but for those `on_one_database`."""
     if request.param == "sqlite":
         yield f"sqlite:///{(tmp_path_factory.mktemp('sqlite') / 'stock.sqlite3').as_posix()}"
     elif request.param == "postgresql":

@@ -29,7 +29,7 @@ from models.engine import WRITE, WRITE_WAIT
 from models.token import new_secret
 from resources.users import CurrentUserResource
 from tests.support.clients import V1, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 from tests.support.problems import MEMBERS, assert_problem
 
 # The members of every problem document.
@@ -135,6 +135,7 @@ def test_405_lists_the_methods_that_the_path_has(member, lamp):
     assert {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"} == set(refused.allow)
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "accept",
     [
@@ -153,6 +154,7 @@ def test_406_comes_before_the_method_has_run(member, accept):
     assert member.get("/items").json["data"] == []
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "accept",
     ["*/*", "application/*", "application/json", "application/json; charset=utf-8", "text/html, */*;q=0.1", ""],
@@ -307,6 +309,7 @@ def test_429_says_when_to_come_again(member, raising):
     assert refused.headers["Retry-After"] == "7"
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -462,6 +465,7 @@ def test_a_sane_request_id_is_the_clients(member, sane):
         assert member.get(path, headers={"X-Request-ID": sane}).headers["X-Request-ID"] == sane
 
 
+@on_one_database
 @pytest.mark.parametrize("insane", ["", " ", "a b", "x" * 129, "é", "a;b", '"a"', "<a>", "٣"])
 def test_an_insane_request_id_is_replaced(member, insane):
     made = member.get("/users/me", headers={"X-Request-ID": insane.encode().decode("latin-1")})
@@ -495,6 +499,7 @@ def test_every_answer_has_the_security_headers(member, monkeypatch, method, path
     assert "Server" not in answer.headers
 
 
+@on_one_database
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_every_problem_is_explained_where_its_type_points(nobody, code):
     explained = nobody.get(f"//problems/{code}")

@@ -15,7 +15,7 @@ from models.base import db
 from models.principal import SCOPES
 from models.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from tests.support.clients import PASSWORD, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 
@@ -84,6 +84,7 @@ def test_a_token_lives_as_many_days_as_asked_for(mel):
     assert mel.post("/tokens", json={**BODY, "expires_in_days": None}).json["expires_at"] is None
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("changes", "field", "code"),
     [

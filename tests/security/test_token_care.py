@@ -7,6 +7,7 @@ import pytest
 from models.base import db, now
 from models.token import ApiToken
 from tests.support.clients import Client, with_password
+from tests.support.databases import on_one_database
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 
@@ -107,6 +108,7 @@ def test_a_use_from_elsewhere_counts_for_that_address_and_not_for_the_owner(apps
     assert own == [200, 200]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("networks", "field", "code"),
     [

@@ -1,15 +1,19 @@
 """The settings and the databases of the tests: named, emptied, left without a table."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection, MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from models.base import db
 from settings import ROOT, Settings
 
+# The databases of this run, by URL; "postgresql" alone is the one that comes as a pip package.
+DATABASES = os.environ.get("TEST_DATABASE_URL", "").split() or ["sqlite", "postgresql"]
 # Tests send more than people do; those of the limits set their own.
 UNLIMITED = {"RATE_LIMIT": "", "LOGIN_RATE_LIMIT": ""}
 # The size of a table of PostgreSQL, from which it is made anew.
@@ -20,6 +24,15 @@ def settings_for(database_url: str, instance_path: Path, **environ: str) -> Sett
     """Settings as a start would read them, on this database."""
     place = {"DATABASE_URL": database_url, "INSTANCE_PATH": str(instance_path)}
     return Settings.from_env({**place, "SECRET_KEY": "k" * 32, **UNLIMITED, **environ})
+
+
+def kind(database_url: str) -> str:
+    """What kind of database a URL leads to, as the names of tests tell it."""
+    return database_url.partition(":")[0]
+
+
+# For what is refused or answered before the database is asked for more than who asks: one of them is enough.
+on_one_database = pytest.mark.parametrize("database_url", DATABASES[:1], ids=kind, indirect=True, scope="session")
 
 
 @contextmanager
