@@ -12,6 +12,7 @@ from api.openapi.document import openapi
 from api.openapi.endpoints import endpoints, path_of
 from api.problems import PROBLEMS
 from settings import VERSION
+from tests.support.databases import on_one_database
 from tests.support.documented import document
 
 # What watches the service is no operation of the API.
@@ -66,6 +67,7 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(app):
     assert [name for name, operation in found if not operation["summary"]] == []
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("name", "path", "method"),
     [
