@@ -103,4 +103,4 @@ def _enter(moved: Sequence[tuple[Mapping[str, Any], Line, int]], moment: datetim
     """Enter the movements of items, each with its delta; none where there was nothing to move."""
     rows = [line.row(item["id"], delta, item["quantity"], moment, by) for item, line, delta in moved if delta]
     if rows:
-        Movement.enter(rows, {item["id"]: item["sku"] for item, _, _ in moved}, by)
+        Movement.insert(rows, {item["id"]: item["sku"] for item, _, _ in moved}, by)
