@@ -1,4 +1,4 @@
-"""The import of items from a file."""
+"""Imports: items from a file, CSV or NDJSON."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -88,13 +88,13 @@ def stage(upload: Upload, file: Import, watch: Callable[[Iterable[Row]], Iterabl
 
 
 import_parser = ImportParser(
-    QueryField("dry_run", Boolean(), default=False, help="Tell what would happen, and change nothing."),
-    QueryField("on_conflict", Choice(*ON_CONFLICT), default="update", help="What to do about a SKU that is there."),
+    QueryField("dry_run", Boolean(), default=False, help="Report what would happen, and change nothing."),
+    QueryField("on_conflict", Choice(*ON_CONFLICT), default="update", help="What to do with a row whose SKU exists."),
 )
 
 
 class ItemImportResource(ProtectedResource):
-    """Items from a file."""
+    """The import of items."""
 
     permissions = {"POST": scope("items:write", "stock:write")}
 
@@ -102,5 +102,5 @@ class ItemImportResource(ProtectedResource):
     @gives(OUTCOME, name="import_items")
     @idempotent
     def post(self, args: Namespace) -> Any:
-        """Create and update items, and count them, as a CSV or NDJSON file says: all rows or none."""
+        """Import items from a CSV or NDJSON file, all rows or none; a quantity is recorded as a count."""
         return args["file"].apply(current_principal())

@@ -30,18 +30,18 @@ READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; 
 USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST /items/{id}/movements")}
 
 sku_type = Sku(SKU_LENGTH)
-sku_field = Field("sku", sku_type, required=True, help="Unique whatever its case; kept as first written.")
+sku_field = Field("sku", sku_type, required=True, help="Unique, ignoring case; stored as first written.")
 barcode_type = Text(64, 1)
 fields = (
     Field("name", Text(NAME_LENGTH, 1), required=True),
     Field("description", Text(4000, lines=True)),
-    Field("unit", Text(32), help="What one of it is: piece, kg, box of 12."),
-    Field("price", Amount(MAX_PRICE), help="Of one unit; exact, at most four decimals."),
-    Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="At or below it, stock is low."),
+    Field("unit", Text(32), help="What one unit is: piece, kg, box of 12."),
+    Field("price", Amount(MAX_PRICE), help="Of one unit; exact, with at most four decimals."),
+    Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="Stock at or below it is low."),
     Field("location", Text(100)),
     Field("barcode", barcode_type, nullable=True, help="Unique when given."),
     Field("tags", ListOf(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
-    Field("attributes", Attributes(), help="Whatever else there is to know of it, by name."),
+    Field("attributes", Attributes(), help="Further properties, by name."),
 )
 EXAMPLE = {
     "name": "Desk lamp",
@@ -55,7 +55,7 @@ EXAMPLE = {
 create_parser = RequestParser(
     sku_field,
     *fields,
-    Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs `stock:write` too."),
+    Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs the scope `stock:write` too."),
     refused=READ_ONLY,
     example={"sku": "LAMP-1", **EXAMPLE, "quantity": 20},
 )
@@ -69,8 +69,8 @@ TAKEN = ("sku_taken", "barcode_taken")
 
 paging = Paging(Item.id, {name: getattr(Item, column) for name, column in SORTS.items()})
 filters = (
-    QueryField("q", Text(200, lines=True), help="Words, each of which sku, name, description or barcode must contain."),
-    QueryField("sku", Text(SKU_LENGTH, 1), help="Whatever its case."),
+    QueryField("q", Text(200, lines=True), help="Words, each of which must be in SKU, name, description or barcode."),
+    QueryField("sku", Text(SKU_LENGTH, 1), help="Ignoring case."),
     QueryField("barcode", barcode_type),
     QueryField("tag", Text(50, 1)),
     QueryField("location", Text(100)),
@@ -89,7 +89,7 @@ list_parser = RequestParser(
 
 
 class ItemListResource(ProtectedResource):
-    """The many items."""
+    """All items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("items:write")}
@@ -98,7 +98,7 @@ class ItemListResource(ProtectedResource):
     @gives_page(partial_of(Item.SCHEMA))
     @or_csv(SCHEMA)
     def get(self, args: Namespace) -> Any:
-        """List items; `q` keeps those with these words in sku, name, description or barcode."""
+        """List items; `q` keeps those that have its words in SKU, name, description or barcode."""
         query = item_query.matching(**{name: args[name] for name in FILTERS})
         return paging.page_of(query, args, lambda row: _only(args["fields"], item_query.to_dict(row)))
 
@@ -107,7 +107,7 @@ class ItemListResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
-        """Add an item; a `quantity` becomes its opening movement."""
+        """Create an item; a `quantity` is recorded as its opening movement."""
         quantity = args.get("quantity")
         if quantity is not None:
             require_scope(current_principal(), "stock:write")
@@ -125,14 +125,14 @@ class ItemResource(ProtectedResource):
 
     @gives_one(Item.SCHEMA)
     def get(self, item_id: int) -> Any:
-        """Read an item, archived or not."""
+        """Read an item by its id, archived or not."""
         return answer(item_query.read(item_id))
 
     @takes(item_parser)
     @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @transactional
     def put(self, args: Namespace, item_id: int) -> Any:
-        """Replace an item; fields left out fall back to their defaults, the stock stays."""
+        """Replace an item; fields that are left out get their defaults, and the quantity stays."""
         item = _locked(item_id)
         item.replace(**args, by=current_principal())
         return answer(item.to_dict())
@@ -151,13 +151,13 @@ class ItemResource(ProtectedResource):
     @gives(None, 204)
     @transactional
     def delete(self, item_id: int) -> Any:
-        """Archive an item: it leaves the lists, its history stays, its SKU remains taken."""
+        """Archive an item; lists leave it out, its history stays and its SKU remains taken."""
         _locked(item_id).set_archived(True, by=current_principal())
         return None, 204
 
 
 class ItemRestoreResource(ProtectedResource):
-    """The way back from the archive."""
+    """The restoration of an archived item."""
 
     permissions = {"POST": scope("items:write")}
 
@@ -165,7 +165,7 @@ class ItemRestoreResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, item_id: int) -> Any:
-        """Bring an archived item back."""
+        """Restore an archived item."""
         item = _locked(item_id)
         item.set_archived(False, by=current_principal())
         return answer(item.to_dict())
@@ -179,7 +179,7 @@ class ItemBySkuResource(ProtectedResource):
 
     @gives_one(Item.SCHEMA)
     def get(self, sku: str) -> Any:
-        """Read an item by its SKU, whatever the case."""
+        """Read an item by its SKU, ignoring case."""
         if _fault_of_sku(sku):
             raise NotFound("There is no item with such a SKU.")
         return answer(item_query.read_by_sku(sku))

@@ -1,4 +1,4 @@
-"""Movements: the ledger of one item, and of all."""
+"""Movements: the ledger of one item, and of all items."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -56,12 +56,24 @@ def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
 
 
 line_fields = (
-    Field("kind", Choice(*KINDS), required=True, help="receive +, issue −, adjust signed, count sets."),
-    Field("quantity", Integer(-MAX_QUANTITY, MAX_QUANTITY), required=True, help="Units, as the kind reads them."),
-    Field("reason", reason_type, required=True, help="Why."),
-    Field("reference", reference_type, help="An order, a delivery note: yours to search by."),
-    Field("expect_quantity", Integer(0, MAX_QUANTITY), help="Refuse unless the stock is this now."),
-    Field("occurred_at", Timestamp(), help="When it happened; now, unless it was earlier."),
+    Field(
+        "kind",
+        Choice(*KINDS),
+        required=True,
+        help="receive adds, issue subtracts, adjust adds a signed number, count sets the stock.",
+    ),
+    Field(
+        "quantity",
+        Integer(-MAX_QUANTITY, MAX_QUANTITY),
+        required=True,
+        help="In units: 1 or more to receive and issue, 0 or more to count, any number but 0 to adjust.",
+    ),
+    Field("reason", reason_type, required=True, help="Why the stock changes."),
+    Field("reference", reference_type, help="An order or a delivery note, to search by."),
+    Field(
+        "expect_quantity", Integer(0, MAX_QUANTITY), help="The movement is refused unless this is the current stock."
+    ),
+    Field("occurred_at", Timestamp(), help="When it happened; now if left out."),
 )
 # What `faults_of_line` says of kind and quantity, as JSON Schema.
 BOUNDS = {kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()}
@@ -69,8 +81,8 @@ LINE_RULES = {"oneOf": [{"properties": {"kind": {"const": kind}, "quantity": bou
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
 movement_parser = RequestParser(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
 batch_line_parser = RequestParser(
-    Field("item_id", item_id_type, help="The item, by its id …"),
-    Field("sku", Text(SKU_LENGTH, 1), help="… or by its SKU."),
+    Field("item_id", item_id_type, help="The item by its id; give either this or `sku`."),
+    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU; give either this or `item_id`."),
     *line_fields,
     check=faults_of_batch_line,
     rules={"allOf": [LINE_RULES, {"oneOf": [{"required": ["item_id"]}, {"required": ["sku"]}]}]},
@@ -80,7 +92,9 @@ batch_parser = RequestParser(
     example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
 )
 reversal_parser = RequestParser(
-    Field("reason", reason_type, help="Why."), Field("reference", reference_type), example={"reason": "booked twice"}
+    Field("reason", reason_type, help="Why the movement is reversed."),
+    Field("reference", reference_type),
+    example={"reason": "booked twice"},
 )
 MOVED = ("insufficient_stock", "quantity_changed", "stock_limit", "item_archived")
 
@@ -89,21 +103,21 @@ BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
 COLUMNS = tuple(Movement.SCHEMA["properties"])
 paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
 filters = (
-    QueryField("user", Text(64, 1), help="The name of who made it."),
+    QueryField("user", Text(64, 1), help="The name of the user who recorded it."),
     QueryField("kind", Choice(*ALL_KINDS)),
     QueryField("reference", reference_type),
-    QueryField("since", Timestamp(), help="Occurred then or later."),
-    QueryField("until", Timestamp(), help="Occurred before then."),
+    QueryField("since", Timestamp(), help="Occurred at this time or later."),
+    QueryField("until", Timestamp(), help="Occurred before this time."),
 )
 item_ledger_parser = RequestParser(*filters, *paging.fields)
 ledger_parser = RequestParser(
     QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
 )
-quantity_parser = RequestParser(QueryField("at", Timestamp(), help="The moment; now, unless given."))
+quantity_parser = RequestParser(QueryField("at", Timestamp(), help="The time; now if left out."))
 
 
 class ItemMovementListResource(ProtectedResource):
-    """The ledger of one item."""
+    """The movements of one item."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("stock:write")}
@@ -121,13 +135,13 @@ class ItemMovementListResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace, item_id: int) -> Any:
-        """Move stock: receive, issue, adjust or count."""
+        """Record a movement of an item; receive, issue, adjust or count."""
         movement = Movement.record_one(Line(item_id=item_id, **args), current_principal())
         return _created(movement)
 
 
 class ItemQuantityResource(ProtectedResource):
-    """The stock of one item at a moment."""
+    """The quantity of one item at a time."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -135,7 +149,7 @@ class ItemQuantityResource(ProtectedResource):
     @takes(quantity_parser)
     @gives(closed("Quantity", {"item_id": ID, "sku": TEXT, "at": TIME, "quantity": INTEGER}))
     def get(self, args: Namespace, item_id: int) -> Any:
-        """Read how many there were: the sum of all that had occurred by then."""
+        """Read the quantity of an item at a time; it is the sum of the movements that had occurred by then."""
         item = item_query.read(item_id)
         at = args["at"] or now()
         quantity = Movement.quantity_at(item_id, at)
@@ -143,7 +157,7 @@ class ItemQuantityResource(ProtectedResource):
 
 
 class MovementListResource(ProtectedResource):
-    """The whole ledger."""
+    """The movements of all items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("stock:write")}
@@ -152,7 +166,7 @@ class MovementListResource(ProtectedResource):
     @gives_page(Movement.SCHEMA)
     @or_csv(COLUMNS)
     def get(self, args: Namespace) -> Any:
-        """List movements of all items, in the order they were recorded."""
+        """List the movements of all items, in the order they were recorded."""
         return _page(ledger_parser, args)
 
     @takes(batch_parser)
@@ -162,13 +176,13 @@ class MovementListResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
-        """Move stock of many items, up to 1,000 lines: all of them or none."""
+        """Record up to 1,000 movements of any items; all of them are recorded or none."""
         movements = Movement.record([Line(**line) for line in args["movements"]], current_principal())
         return {"movements": movements}, 201, {"Location": url_for("movements")}
 
 
 class MovementResource(ProtectedResource):
-    """One row of the ledger."""
+    """One movement."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -180,7 +194,7 @@ class MovementResource(ProtectedResource):
 
 
 class ReversalResource(ProtectedResource):
-    """The way to undo a movement: a second one that counters it."""
+    """The reversal of a movement."""
 
     permissions = {"POST": scope("stock:write")}
 
@@ -189,7 +203,7 @@ class ReversalResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace, movement_id: int) -> Any:
-        """Reverse a movement, once; a reversal itself can't be reversed."""
+        """Reverse a movement; this can be done once, and a reversal can't be reversed."""
         reversal = Movement.reverse(
             movement_id,
             reason=args.get("reason"),

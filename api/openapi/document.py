@@ -26,7 +26,7 @@ OF_ANY_REQUEST = (
     *("content_too_large", "unsupported_media_type", "invalid_input", "too_many_requests"),
     *("internal_error", "issuer_unreachable", "unavailable", "maintenance"),
 )
-SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; there is no body.", 302: "Go where `Location` says."}
+SUCCESSES = {200: "Success.", 201: "Created.", 204: "Success, without a body.", 302: "A redirect to `Location`."}
 
 
 def openapi(app: Flask) -> Json:
@@ -124,7 +124,10 @@ def _successes(endpoint: Endpoint) -> Json:
     output = endpoint.output
     answers = {str(status): _success(endpoint, status) for status in output.statuses}
     if endpoint.method == "GET" and output.tagged:
-        answers["304"] = {"description": "As you have it: If-None-Match names it.", "headers": headers("ETag")}
+        answers["304"] = {
+            "description": "Not modified: If-None-Match has this ETag.",
+            "headers": headers("ETag"),
+        }
     return answers
 
 
