@@ -10,6 +10,7 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.media_types import CSV, MULTIPART, NDJSON
+from api.openapi.components import FAULT
 from api.operation import gives, idempotent, takes
 from api.requests.fields import QueryField
 from api.requests.parsers import RequestParser
@@ -19,17 +20,18 @@ from api.requests.uploads import Upload, receive
 from api.resource import ProtectedResource
 from models.files.importing import ON_CONFLICT, Import
 from models.files.staging import Row
-from models.json_schema import BOOLEAN, COUNT, TEXT, closed
+from models.json_schema import BOOLEAN, COUNT, TEXT, closed, list_of
 from resources.item_rows import CELLS, COLUMNS, MEMBERS, REQUIRED, rows_of
 from settings import Settings
 
+BINARY = {"type": "string", "format": "binary"}
 IN_CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\n"
 OUTCOME = closed(
     "ImportOutcome",
     {
         "dry_run": BOOLEAN,
         **dict.fromkeys(("created", "updated", "unchanged"), COUNT),
-        "errors": {"type": "array", "maxItems": 0},
+        "errors": {**list_of(FAULT), "maxItems": 0},
     },
     {"skipped": COUNT},
 )
@@ -46,7 +48,7 @@ class ImportParser(RequestParser):
     media = {
         CSV: _media(TEXT, IN_CSV),
         NDJSON: _media(TEXT, '{"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}\n'),
-        MULTIPART: _media({"type": "object", "properties": {"file": TEXT}, "required": ["file"]}, {"file": IN_CSV}),
+        MULTIPART: _media(closed("ImportFile", {"file": BINARY}), {"file": IN_CSV}),
     }
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:

@@ -58,13 +58,18 @@ create_parser = RequestParser(
     Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs the scope `stock:write` too."),
     refused=READ_ONLY,
     example={"sku": "LAMP-1", **EXAMPLE, "quantity": 20},
+    name="NewItem",
 )
-item_parser = RequestParser(sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE})
+item_parser = RequestParser(
+    sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE}, name="ItemInput"
+)
 patch_parser = item_parser.merge_patch(
-    attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
+    "ItemPatch", attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
 )
 SCHEMA = (*item_parser.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
-by_sku_parser = RequestParser(Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE)
+by_sku_parser = RequestParser(
+    Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE, name="ItemInputBySku"
+)
 TAKEN = ("sku_taken", "barcode_taken")
 
 paging = Paging(Item.id, {name: getattr(Item, column) for name, column in SORTS.items()})

@@ -75,26 +75,37 @@ line_fields = (
     ),
     Field("occurred_at", Timestamp(), help="When it happened; now if left out."),
 )
-# What `faults_of_line` says of kind and quantity, as JSON Schema.
-BOUNDS = {kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()}
-LINE_RULES = {"oneOf": [{"properties": {"kind": {"const": kind}, "quantity": bound}} for kind, bound in BOUNDS.items()]}
+# What `faults_of_line` says of kind and quantity, as JSON Schema. These are conditions on one object rather than
+# alternatives (`oneOf`), of which code generators make a type without fields.
+QUANTITY_RULES = [
+    {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": {"quantity": bound}}}
+    for kind, bound in {
+        kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()
+    }.items()
+]
+ONE_ITEM = {"if": {"required": ["sku"]}, "then": {"not": {"required": ["item_id"]}}, "else": {"required": ["item_id"]}}
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
-movement_parser = RequestParser(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
+movement_parser = RequestParser(
+    *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
+)
 batch_line_parser = RequestParser(
     Field("item_id", item_id_type, help="The item by its id; give either this or `sku`."),
     Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU; give either this or `item_id`."),
     *line_fields,
     check=faults_of_batch_line,
-    rules={"allOf": [LINE_RULES, {"oneOf": [{"required": ["item_id"]}, {"required": ["sku"]}]}]},
+    rules={"allOf": [*QUANTITY_RULES, ONE_ITEM]},
+    name="NewBatchMovement",
 )
 batch_parser = RequestParser(
     Field("movements", ListOf(Record(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
     example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
+    name="MovementBatch",
 )
 reversal_parser = RequestParser(
     Field("reason", reason_type, help="Why the movement is reversed."),
     Field("reference", reference_type),
     example={"reason": "booked twice"},
+    name="NewReversal",
 )
 MOVED = ("insufficient_stock", "quantity_changed", "stock_limit", "item_archived")
 
@@ -170,9 +181,7 @@ class MovementListResource(ProtectedResource):
         return _page(ledger_parser, args)
 
     @takes(batch_parser)
-    @gives(
-        closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)}), 201, refuses=MOVED, name="create_movements"
-    )
+    @gives(BATCH_SCHEMA, 201, refuses=MOVED, name="create_movements")
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:

@@ -30,16 +30,19 @@ login_parser = RequestParser(
     Field("username", credential_type, required=True),
     Field("password", credential_type, required=True),
     example={"username": "mia", "password": "a long sentence is best"},
+    name="Login",
 )
 refresh_parser = RequestParser(
     Field("refresh_token", Text(200), required=True, help="Of the previous response; it can be used once."),
     example={"refresh_token": "0CqYv…"},
+    name="Refresh",
 )
 registration_parser = RequestParser(
     Field("username", username_type, required=True),
     Field("email", email_type, required=True),
     Field("password", password_type, required=True),
     example={"username": "mia", "email": "mia@example.com", "password": "a long sentence is best"},
+    name="Registration",
 )
 
 

@@ -40,6 +40,7 @@ token_parser = RequestParser(
         help="The addresses and networks from which it may be used; all if left out.",
     ),
     example={"name": "till 3", "scopes": ["items:read", "stock:write"], "expires_in_days": 365},
+    name="NewToken",
 )
 paging = Paging(ApiToken.id, {"name": ApiToken.name, "created_at": ApiToken.created_at})
 list_parser = RequestParser(*paging.fields)
@@ -62,7 +63,7 @@ class TokenListResource(ProtectedResource):
         return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.REPRESENTATION.of_row)
 
     @takes(token_parser)
-    @gives(with_secret("NewToken"), 201)
+    @gives(with_secret("IssuedToken"), 201)
     @transactional
     def post(self, args: Namespace) -> Any:
         """Create an API token; its secret, `token`, is in this response only."""
@@ -107,7 +108,7 @@ class TokenRotateResource(ProtectedResource):
 
     permissions = {"POST": password_required}
 
-    @gives(with_secret("Successor", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
+    @gives(with_secret("RotatedToken", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
     @transactional
     def post(self, token_id: int) -> Any:
         """Rotate an API token; the new one has its scopes, lifetime and networks, the old one works for 24 hours."""

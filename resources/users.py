@@ -32,6 +32,7 @@ user_parser = RequestParser(
     Field("role", role_type, help="`guest` if left out."),
     email_field,
     example={"username": "mia", "password": "a long sentence is best", "role": "member", "email": "mia@example.com"},
+    name="NewUser",
 )
 user_patch_parser = RequestParser(
     Field("role", role_type),
@@ -40,11 +41,13 @@ user_patch_parser = RequestParser(
     email_field,
     refused={"username": ("read_only", "stays what it is: the ledger names it")},
     example={"role": "guest"},
+    name="UserPatch",
 )
 password_parser = RequestParser(
     Field("current_password", Text(MAX_LENGTH, lines=True), required=True),
     Field("new_password", password_type, required=True),
     example={"current_password": "a long sentence is best", "new_password": "a longer sentence is even better"},
+    name="PasswordChange",
 )
 paging = Paging(User.id, {"username": User.username_key, "created_at": User.created_at})
 list_parser = RequestParser(QueryField("role", role_type), QueryField("active", Boolean()), *paging.fields)

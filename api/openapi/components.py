@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from api import media_types
-from api.idempotency import HEADER, KEPT_REFUSALS, KEY
+from api.idempotency import HEADER, KEY
 from api.problems import PROBLEMS
-from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of, one_of
+from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ HEAD returns what GET does, without the body; OPTIONS lists the methods of a pat
 Every response has `X-Request-ID`, the client's own if it sent one of up to 128 letters, digits, dots and hyphens.
 Every error is `application/problem+json` (RFC 9457); its `type` is a path that explains it."""
 
-# What the refusal of a file tells besides.
+# What the refusal of a file has besides.
 OF_ROW = {"line": ID, "column": TEXT, "value": TEXT}
 OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT)}
 
@@ -106,19 +106,39 @@ SECURITY_SCHEMES: Json = {
 }
 
 
+# What any request can be refused for, before its method runs or while it does.
+OF_ANY_REQUEST = (
+    *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
+    *("address_not_allowed", "not_acceptable", "content_too_large", "unsupported_media_type", "invalid_input"),
+    *("too_many_requests", "internal_error", "unavailable", "maintenance", "issuer_unreachable"),
+)
+
+
 def headers(*names: str, perhaps: Sequence[str] = ()) -> Json:
-    """The headers of one response, and those that only some of its kind have."""
+    """Return the headers of one response, by reference, and those that only some of its kind have."""
     some = {name: {**HEADERS[name], "required": False} for name in perhaps}
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)} | some
 
 
-def problem_response(status: int, codes: Sequence[str], *, kept: bool = False) -> Json:
-    """The response of one status, which names the problems that it may tell of; `kept` if under an Idempotency-Key."""
+def problem_name(codes: Sequence[str]) -> str:
+    """Return the name of the response with these problems, which have one status: `SkuTakenOrBarcodeTaken`.
+
+    Of the problems that any request can have, the first stands for all.
+    """
+    common = [code for code in codes if code in OF_ANY_REQUEST]
+    own = [code for code in codes if code not in OF_ANY_REQUEST]
+    return "Or".join("".join(word.capitalize() for word in code.split("_")) for code in (*common[:1], *own))
+
+
+def problem_response(codes: Sequence[str]) -> Json:
+    """Return the response with these problems, which have one status."""
+    status = PROBLEMS[codes[0]].status
     perhaps = ["WWW-Authenticate"] if "insufficient_scope" in codes else []
-    if kept and status in KEPT_REFUSALS:
+    if {"idempotency_in_progress", "idempotency_key_reused"} & {*codes}:  # then the refusal was perhaps stored
         perhaps.append("Idempotent-Replayed")
     return {
         "description": "\n".join(f"- `{code}`: {PROBLEMS[code].explanation}" for code in codes),
         "headers": headers(*HEADERS_OF_STATUS.get(status, ()), perhaps=perhaps),
-        "content": {media_types.PROBLEM: {"schema": {"allOf": [PROBLEM, {"properties": {"code": one_of(*codes)}}]}}},
+        "content": {media_types.PROBLEM: {"schema": PROBLEM}},
+        "x-problem-codes": [*codes],
     }

@@ -22,4 +22,4 @@ class SkuConverter(BaseConverter):
 
     regex = ".+"
     part_isolating = False
-    schema = {**Sku(SKU_LENGTH).schema(), "examples": ["LAMP-1"]}
+    schema = Sku(SKU_LENGTH).schema()
