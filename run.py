@@ -10,9 +10,9 @@ from flask import Flask
 
 from api.errors import error_answer
 from api.monitoring.logs import init_logs
+from api.paths import V1
 from app import create_app
 from models.database.base import db
-from resources.routes import V1
 from server.affinity import cpu_for
 from server.server import serve
 from server.sockets import listening_sockets

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import request
 from flask_restful.utils import unpack
 
 from api.auth.authentication import current_principal
 from api.errors import HttpRefusal, Unreadable
 from api.problems import PROBLEMS
+from api.services import current_settings, services
 from models.database.base import db
 from models.database.transactions import transactional
 from models.idempotency import IdempotencyKey, in_progress
 from models.refusals import Refusal
-from settings import Settings
 
 Run = Callable[[], Any]
 Body = Callable[[], bytes]
@@ -33,7 +33,7 @@ KEPT_REFUSALS = (409, 422)
 KEY = re.compile(r'"(?P<quoted>[ !#-\[\]-~]{1,255})"|(?P<bare>[!#-~][ -~]{0,254})')
 
 
-class _InFlight:
+class InFlight:
     """The keys of the requests that this process is answering."""
 
     def __init__(self) -> None:
@@ -54,11 +54,6 @@ class _InFlight:
                 self._keys.remove((user_id, key))
 
 
-def init_idempotency(app: Flask) -> None:
-    """Give the application its register of running keys."""
-    app.extensions["stockroom.in_flight"] = _InFlight()
-
-
 def refuse_key() -> None:
     """Refuse the header where nothing would honour it: its sender counts on what it promises."""
     if HEADER in request.headers and request.method in ("POST", "PATCH"):
@@ -74,8 +69,7 @@ def once(run: Run, body: Body) -> Any:
     if key is None:
         return run()
     user_id = current_principal().user_id
-    in_flight: _InFlight = current_app.extensions["stockroom.in_flight"]
-    with in_flight.claimed(user_id, key):
+    with services().in_flight.claimed(user_id, key):
         answer = _run_or_replay(run, body, user_id, key)
     if isinstance(answer, Refusal):
         raise answer
@@ -94,8 +88,8 @@ def _sent_key() -> str | None:
 
 @transactional
 def _run_or_replay(run: Run, body: Body, user_id: int, key: str) -> Any:
-    settings: Settings = current_app.extensions["stockroom.settings"]
-    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(body()), settings.idempotency_lifetime)
+    lifetime = current_settings().idempotency_lifetime
+    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(body()), lifetime)
     if claimed.status is not None:
         return _replay(claimed.status, claimed.outcome)
     try:

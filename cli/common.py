@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from flask import current_app
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.requests.types import InvalidValue
+from api.services import current_settings
 from models.database.errors import is_unavailable
 from models.database.schema import is_current
 from models.people.user import User
 from models.principal import SYSTEM, Principal
 from models.refusals import NotFound, Refusal
-from settings import Settings, SettingsError
+from settings import SettingsError
 from startup import unusable_database
 
 
@@ -68,7 +68,7 @@ def reporting_errors() -> Iterator[None]:
         raise Unusable(str(error)) from error
     except SQLAlchemyError as error:
         if is_unavailable(error):
-            raise Unusable(str(unusable_database(settings(), error))) from error
+            raise Unusable(str(unusable_database(current_settings(), error))) from error
         raise
     except OSError as error:
         raise Fault(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
@@ -89,12 +89,6 @@ class Typed(click.ParamType[Any]):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON, in ASCII.")
-
-
-def settings() -> Settings:
-    """The settings of the application at work."""
-    found: Settings = current_app.extensions["stockroom.settings"]
-    return found
 
 
 def command_line() -> Principal:

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import make_url
 
-from api.middleware.maintenance import maintenance_flag
-from cli.common import Command, Fault, settings
+from api.services import current_settings, services
+from cli.common import Command, Fault
 from models.database.base import db
 from models.database.schema import known, newest
 from models.files.backup import DatabaseInUse, InvalidBackup, back_up, restore
@@ -52,7 +52,7 @@ def restore_command(file: Path) -> None:
 
 def _database(operation: str, tool: int) -> Path:
     """The file of the SQLite database; raises Fault where there is another, with the tool that will do."""
-    url = make_url(settings().database_url)
+    url = make_url(current_settings().database_url)
     name = url.get_backend_name()
     if name != "sqlite":
         raise Fault(f"This is not SQLite; to {operation}, use {TOOLS[name][tool]} of the database's own tools.")
@@ -68,12 +68,12 @@ def maintenance_group() -> None:
 @click.argument("message", nargs=-1)
 def maintenance_on(message: tuple[str, ...]) -> None:
     """Begin it; the MESSAGE is what clients are told."""
-    maintenance_flag().enable(" ".join(message))
+    services().maintenance.enable(" ".join(message))
     click.echo("Maintenance is on; within a second, the API answers 503.", err=True)
 
 
 @maintenance_group.command("off", cls=Command)
 def maintenance_off() -> None:
     """End it."""
-    maintenance_flag().disable()
+    services().maintenance.disable()
     click.echo("Maintenance is off.", err=True)

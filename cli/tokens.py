@@ -6,6 +6,7 @@ import click
 
 from api.requests.text import Text
 from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from models.database.column_types import MAX_ID
 from models.database.reading import rows_of
 from models.database.transactions import transactional
 from models.people.token import ApiToken
@@ -59,7 +60,7 @@ def list_(username: str | None, as_json: bool) -> None:
 
 @token_group.command("revoke", cls=StockCommand)
 @click.argument("username")
-@click.argument("token_id", type=click.IntRange(1, 2**31 - 1))
+@click.argument("token_id", type=click.IntRange(1, MAX_ID))
 def revoke(username: str, token_id: int) -> None:
     """Revoke a token of a user: its next request is refused."""
     _revoke(token_id, username)

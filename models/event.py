@@ -106,9 +106,11 @@ class Event(Model):
             pending.append({**common, "item_id": item_id, "movement_id": movement_id, "data": as_json(data)})
 
     @staticmethod
-    def after(event_id: int, limit: int) -> list[Any]:
-        """So many events of the change feed after this one, oldest first."""
-        return _AFTER.rows(event_id=event_id, row_limit=limit)
+    def after(event_id: int, limit: int, type_: str | None = None) -> list[Any]:
+        """Return at most `limit` events of the change feed after this one, of this type if one is given, by id."""
+        if type_ is None:
+            return _AFTER.rows(event_id=event_id, row_limit=limit)
+        return _AFTER_OF_TYPE.rows(event_id=event_id, row_limit=limit, type=type_)
 
     @classmethod
     def audit_log(cls, **conditions: Any) -> BoundQuery:
@@ -152,13 +154,16 @@ _EVENTS = FilterSet(
         "until": Event.at < bindparam("until"),
     },
 )
-_AFTER = PreparedQuery(
+_FEED = (
     select(*Event.REPRESENTATION.columns(table_of(Event)))
     .where(Event.stream == STOCK, Event.id > bindparam("event_id"))
     .order_by(Event.id)
     .limit(bindparam("row_limit", type_=Integer()))
-    # MariaDB would begin at the first event of the stream and pass over all until this one.
-    .with_hint(table_of(Event), "FORCE INDEX (ix_events_stream_id)", "mysql")
+)
+# MariaDB would begin at the first event of the stream, or of the type, and skip all until this one.
+_AFTER = PreparedQuery(_FEED.with_hint(table_of(Event), "FORCE INDEX (ix_events_stream_id)", "mysql"))
+_AFTER_OF_TYPE = PreparedQuery(
+    _FEED.where(Event.type == bindparam("type")).with_hint(table_of(Event), "FORCE INDEX (ix_events_type_id)", "mysql")
 )
 
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+# How many faults of one input a refusal lists; nobody reads more.
+MAX_FAULTS = 1000
+
 
 class Refusal(Exception):
     """The state of things does not allow the deed; nothing was changed.

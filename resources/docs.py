@@ -17,6 +17,7 @@ from api.requests.parsers import RequestParser
 from api.requests.text import Text, truncate
 from api.resource import OpenResource
 from api.responses.conditional import answer_content
+from api.services import services
 from models.json_schema import ID, OBJECT, TEXT, closed
 from models.refusals import NotFound
 
@@ -124,11 +125,10 @@ class DocsFileResource(OpenResource):
 
 def _document() -> bytes:
     """The document as JSON, written once for each application."""
-    if "stockroom.openapi_text" not in current_app.extensions:
-        written = json.dumps(openapi(current_app), ensure_ascii=False, separators=(",", ":")).encode()
-        current_app.extensions["stockroom.openapi_text"] = written
-    text: bytes = current_app.extensions["stockroom.openapi_text"]
-    return text
+    found = services()
+    if found.openapi_text is None:
+        found.openapi_text = json.dumps(openapi(current_app), ensure_ascii=False, separators=(",", ":")).encode()
+    return found.openapi_text
 
 
 @cache

@@ -13,10 +13,9 @@ from api.requests.text import Text
 from api.requests.types import Integer, Timestamp
 from api.resource import ProtectedResource
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID, MAX_LONG_ID
 from models.event import Event
 from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
-
-MAX_ID = 2**63 - 1
 
 
 class Position(Text):
@@ -26,6 +25,7 @@ class Position(Text):
         return {"type": "string", "pattern": "^[0-9]{0,18}$"}
 
 
+type_type = Text(32, 1)
 feed_parser = RequestParser(
     QueryField(
         "since",
@@ -34,12 +34,13 @@ feed_parser = RequestParser(
         help="The `next_cursor` of the previous response; from the beginning if left out.",
     ),
     QueryField("limit", Integer(1, 1000), default=100, help="The maximum number of events."),
+    QueryField("type", type_type, help="The type, as `movement.created`."),
 )
 paging = Paging(Event.id, {}, default="-id")
 filters = (
     QueryField("actor", Text(64, 1), help="The name of the user who caused it."),
-    QueryField("type", Text(32, 1), help="The type, as `item.updated` or `sign_in.failed`."),
-    QueryField("item_id", Integer(1, 2**31 - 1)),
+    QueryField("type", type_type, help="The type, as `item.updated` or `sign_in.failed`."),
+    QueryField("item_id", Integer(1, MAX_ID)),
     QueryField("since", Timestamp(), help="At this time or later."),
     QueryField("until", Timestamp(), help="Before this time."),
 )
@@ -59,7 +60,7 @@ class EventListResource(ProtectedResource):
     def get(self, args: Namespace) -> Any:
         """Read changes of items and stock in the order of their commits; pass `next_cursor` as `since` next time."""
         since, limit = _position(args["since"]), args["limit"]
-        rows = Event.after(since, limit + 1)
+        rows = Event.after(since, limit + 1, args["type"])
         events = [Event.to_dict(row) for row in rows[:limit]]
         last = events[-1]["id"] if events else since
         return {"data": events, "next_cursor": str(last), "has_more": len(rows) > limit}
@@ -81,6 +82,6 @@ class AuditResource(ProtectedResource):
 def _position(cursor: str) -> int:
     if not cursor:
         return 0
-    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_ID:
+    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_LONG_ID:
         raise Unreadable("invalid_cursor", "since must be the next_cursor of an earlier answer, as it came.")
     return int(cursor)

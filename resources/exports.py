@@ -20,14 +20,14 @@ from models.json_schema import TEXT
 from models.stock import item_query
 from models.stock.movement import Movement
 from models.values import as_json, now
-from resources import items, movements
+from resources import item_parsers, movements
 from resources.item_rows import COLUMNS
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 bom_field = QueryField(
     "bom", Boolean(), default=False, help="Begin the CSV with a byte order mark, which Excel needs to read UTF-8."
 )
-item_export_parser = RequestParser(*items.filters, bom_field)
+item_export_parser = RequestParser(*item_parsers.filters, bom_field)
 movement_export_parser = RequestParser(
     *(field for name, field in movements.ledger_parser.query.items() if field not in movements.paging.fields), bom_field
 )

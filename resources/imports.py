@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any
 
-from flask import Request, Response, after_this_request, current_app, request
+from flask import Request, Response, after_this_request, request
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
@@ -18,11 +18,11 @@ from api.requests.tables import read_csv, read_json_lines
 from api.requests.types import Boolean, Choice
 from api.requests.uploads import Upload, receive
 from api.resource import ProtectedResource
+from api.services import current_settings
 from models.files.importing import ON_CONFLICT, Import
 from models.files.staging import Row
 from models.json_schema import BOOLEAN, COUNT, TEXT, closed, list_of
 from resources.item_rows import CELLS, COLUMNS, MEMBERS, REQUIRED, rows_of
-from settings import Settings
 
 BINARY = {"type": "string", "format": "binary"}
 IN_CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\n"
@@ -54,8 +54,7 @@ class ImportParser(RequestParser):
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
         """The arguments, `file` among them; raises InvalidInput for the query, and what `receive` raises."""
         args = super().parse_args(req, strict, http_error_code)
-        settings: Settings = current_app.extensions["stockroom.settings"]
-        upload = receive(request, settings.max_import_bytes)
+        upload = receive(request, current_settings().max_import_bytes)
         args["file"] = file = Import(args["on_conflict"], dry_run=args["dry_run"])
 
         @after_this_request

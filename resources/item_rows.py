@@ -11,11 +11,12 @@ from api.requests.tables import Record, RecordFault, Records
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
-from models.files.importing import MAX_FAULTS, VALUE_LENGTH, RowFault
+from models.files.importing import VALUE_LENGTH, RowFault
 from models.files.staging import Row
+from models.refusals import MAX_FAULTS
 from models.stock.item_fields import FILE_COLUMNS, normalized
 from models.values import money
-from resources.items import create_parser
+from resources.item_parsers import create_parser
 
 # The columns of the import are those of the export, so that what went out can come back.
 COLUMNS = FILE_COLUMNS

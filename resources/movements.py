@@ -18,10 +18,11 @@ from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
-from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
+from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.stock.stock_levels import Line
 from models.values import now, rfc3339
@@ -31,8 +32,9 @@ AHEAD = timedelta(minutes=5)
 LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
 
 MAX_LINES = 1000
+NAMES_OF_ITEM = ("item_id", "sku", "barcode")
 
-item_id_type = Integer(1, 2**31 - 1)
+item_id_type = Integer(1, MAX_ID)
 reference_type = Text(100)
 reason_type = Text(500, 1)
 
@@ -49,9 +51,9 @@ def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
 
 
 def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """A line of a batch names its item itself, in one of two ways."""
-    if ("item_id" in line) == ("sku" in line):
-        yield InvalidValue("required", "or sku must be given, and not both", "item_id")
+    """Check that a line of a batch names its item in exactly one way, and what `faults_of_line` checks."""
+    if sum(name in line for name in NAMES_OF_ITEM) != 1:
+        yield InvalidValue("required", "or sku or barcode must be given, and only one of them", "item_id")
     yield from faults_of_line(line)
 
 
@@ -83,17 +85,17 @@ QUANTITY_RULES = [
         kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()
     }.items()
 ]
-ONE_ITEM = {"if": {"required": ["sku"]}, "then": {"not": {"required": ["item_id"]}}, "else": {"required": ["item_id"]}}
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
 movement_parser = RequestParser(
     *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
 )
 batch_line_parser = RequestParser(
-    Field("item_id", item_id_type, help="The item by its id; give either this or `sku`."),
-    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU; give either this or `item_id`."),
+    Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
+    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
+    Field("barcode", Text(BARCODE_LENGTH, 1), help="The item by its barcode."),
     *line_fields,
     check=faults_of_batch_line,
-    rules={"allOf": [*QUANTITY_RULES, ONE_ITEM]},
+    rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
     name="NewBatchMovement",
 )
 batch_parser = RequestParser(

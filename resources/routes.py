@@ -2,11 +2,18 @@
 
 from flask_restful import Api
 
+from api.paths import V1
 from resources.docs import DocsFileResource, DocsResource, OpenApiResource, ProblemResource
 from resources.events import AuditResource, EventListResource
 from resources.exports import ItemExportResource, MovementExportResource
 from resources.imports import ItemImportResource
-from resources.items import ItemBySkuResource, ItemListResource, ItemResource, ItemRestoreResource
+from resources.items import (
+    ItemByBarcodeResource,
+    ItemBySkuResource,
+    ItemListResource,
+    ItemResource,
+    ItemRestoreResource,
+)
 from resources.movements import (
     ItemMovementListResource,
     ItemQuantityResource,
@@ -26,7 +33,6 @@ from resources.stats import StatsResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource
 
-V1 = "/api/v1"
 ITEM = f"{V1}/items/<id:item_id>"
 
 
@@ -34,6 +40,7 @@ def add_routes(api: Api) -> None:
     """Map every resource; the OpenAPI document has paths and tags in this order."""
     api.add_resource(ItemListResource, f"{V1}/items", endpoint="items")
     api.add_resource(ItemBySkuResource, f"{V1}/items/by-sku/<sku:sku>", endpoint="item_by_sku")
+    api.add_resource(ItemByBarcodeResource, f"{V1}/items/by-barcode/<barcode:barcode>", endpoint="item_by_barcode")
     api.add_resource(ItemResource, ITEM, endpoint="item")
     api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
     api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, after_this_request, current_app, request, url_for
+from flask import Response, after_this_request, request, url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
@@ -17,13 +17,13 @@ from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.resource import OpenResource, ProtectedResource
 from api.responses.conditional import answer
+from api.services import current_settings
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
 from models.people.session import Refreshed, Session
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
-from settings import Settings
 
 credential_type = Text(512, lines=True)
 login_parser = RequestParser(
@@ -111,7 +111,7 @@ class RegistrationResource(OpenResource):
 
     def authorize(self, method: str) -> None:
         """Let everybody pass where registration is open; raise Refusal `registration_closed` otherwise."""
-        if not _settings().allow_registration:
+        if not current_settings().allow_registration:
             raise Refusal("registration_closed", "Registration is closed here; ask an administrator.")
 
     @takes(registration_parser)
@@ -163,12 +163,7 @@ def _begin(principal: Principal, verified_hash: str, renewed_hash: str | None) -
 
 @transactional
 def _refresh(refresh_token: str) -> Refreshed | None:
-    return Session.refresh(refresh_token, _settings().refresh_token_lifetime)
-
-
-def _settings() -> Settings:
-    found: Settings = current_app.extensions["stockroom.settings"]
-    return found
+    return Session.refresh(refresh_token, current_settings().refresh_token_lifetime)
 
 
 def _callback() -> str:

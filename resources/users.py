@@ -8,7 +8,6 @@ from flask_restful.reqparse import Namespace
 from api.auth import authentication as auth
 from api.auth.accounts import email_type, new_hash, password_type, username_type
 from api.auth.authentication import current_principal
-from api.auth.passwords import MAX_LENGTH
 from api.auth.permissions import any_user, password_required, scope
 from api.errors import InvalidInput, fault
 from api.operation import gives, gives_one, gives_page, takes
@@ -22,6 +21,7 @@ from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.people.user import User
 from models.principal import ROLES
+from settings import MAX_PASSWORD_LENGTH
 
 role_type = Choice(*ROLES)
 
@@ -44,7 +44,7 @@ user_patch_parser = RequestParser(
     name="UserPatch",
 )
 password_parser = RequestParser(
-    Field("current_password", Text(MAX_LENGTH, lines=True), required=True),
+    Field("current_password", Text(MAX_PASSWORD_LENGTH, lines=True), required=True),
     Field("new_password", password_type, required=True),
     example={"current_password": "a long sentence is best", "new_password": "a longer sentence is even better"},
     name="PasswordChange",

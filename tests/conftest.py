@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.monitoring.audit import init_audit
+from api.monitoring.audit import REFUSALS_EVERY
+from api.services import services_of
+from api.throttle import Throttle
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
@@ -68,7 +70,8 @@ def app(shared_app: Flask) -> Flask:
     """The application, without a row in its database."""
     with shared_app.app_context():
         delete_rows()
-    init_audit(shared_app)  # which refusals of whom were told: the next test has other people with the same ids
+    # Which refusals of whom were recorded: the next test has other people with the same ids.
+    services_of(shared_app).refusals = Throttle(REFUSALS_EVERY)
     return shared_app
 
 
@@ -83,7 +86,7 @@ def apps(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for each in made:
-        if issuer := each.extensions["stockroom.issuer"]:
+        if issuer := services_of(each).issuer:
             issuer._worker.shutdown()
         with each.app_context():
             db.engine.dispose()

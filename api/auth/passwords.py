@@ -18,9 +18,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from api.auth.password_policy import find_weakness
 from server.affinity import unpinned
+from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 
-MIN_LENGTH = 12
-MAX_LENGTH = 128
 # scrypt with N=2^15, r=8, p=1 (RFC 7914): some 90 ms and 32 MiB a check.
 METHOD = "scrypt:32768:8:1"
 # How long a verdict is remembered after its last use, in seconds, and how many are.
@@ -42,7 +41,7 @@ def is_outdated(stored_hash: str) -> bool:
 
 def weakness(password: str, username: str) -> str | None:
     """Why the password is among the first that anybody would try, in words that follow its name; or None."""
-    return find_weakness(_normal(password), username, MIN_LENGTH)
+    return find_weakness(_normal(password), username, MIN_PASSWORD_LENGTH)
 
 
 def _normal(password: str) -> str:
@@ -87,7 +86,7 @@ class PasswordVerifier:
         """
         password = _normal(password)
         # A NUL at the end is the same to PBKDF2, and so to scrypt, as none (RFC 2104: keys are padded with them).
-        if len(password) > MAX_LENGTH or "\x00" in password:
+        if len(password) > MAX_PASSWORD_LENGTH or "\x00" in password:
             return False
         hash_ = stored_hash or self._nobodys_hash
         key = self._digest(username, hash_, password)

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.errors import problem
-from api.middleware.maintenance import maintenance
+from api.services import services
 from models.database.schema import is_current
 
 # How long the database may take to answer, in seconds: whoever asks is told within two.
@@ -26,7 +26,7 @@ def init_health(app: Flask) -> None:
 def _ready(look: "SharedLook") -> Response:
     """200 when requests would be answered, 503 with what is in the way; each check by its name."""
     database, migrations = look.result(TIMEOUT)
-    off = maintenance()
+    off = services().maintenance.message()
     checks = {"database": database, "migrations": migrations, "maintenance": OK if off is None else off}
     failed = [f"{name}: {said}" for name, said in checks.items() if said != OK]
     if not failed:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import prometheus_client as prometheus
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from api.services import services
 from models.database.base import db
 from models.event import RECORDED
 from models.stock.movement import ALL_KINDS
@@ -90,25 +91,18 @@ class _Pool(Collector):
             yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", pool.size())
 
 
-def init_metrics(app: Flask, settings: Settings) -> None:
-    """Give the application its numbers, and map the path."""
-    app.extensions["stockroom.metrics"] = Metrics(app, settings)
+def init_metrics(app: Flask) -> None:
+    """Add the route `/metrics`."""
     app.add_url_rule("/metrics", "metrics", _page)
-
-
-def metrics() -> Metrics:
-    """The numbers of the running application."""
-    found: Metrics = current_app.extensions["stockroom.metrics"]
-    return found
 
 
 def _page() -> Response:
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(metrics().registry), content_type=content_type)
+    return Response(encode(services().metrics.registry), content_type=content_type)
 
 
 @event.listens_for(db.session, "after_commit")
 def _count_movements(session: Session) -> None:
     recorded: Tally[str] = session.info.pop(RECORDED, Tally())
     for kind, count in recorded.items():
-        metrics().movements.labels(kind).inc(count)
+        services().metrics.movements.labels(kind).inc(count)

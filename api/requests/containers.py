@@ -6,11 +6,10 @@ from typing import Any
 
 from api.requests.text import Text, truncate
 from api.requests.types import InvalidValue, InvalidValues, Json, kind_of, schema_of
+from models.refusals import MAX_FAULTS
 
 # The whole numbers that every JSON reader keeps exactly (RFC 7493 section 2.2).
 SAFE_INTEGER = 2**53 - 1
-# How many faults of one list are told; nobody reads more.
-MAX_FAULTS = 1000
 
 
 class ListOf:

@@ -4,11 +4,11 @@ import hashlib
 import re
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
 from api.errors import Unreadable, json_bytes
-from settings import Settings
+from api.services import current_settings
 
 Body = dict[str, Any]
 
@@ -56,8 +56,7 @@ def check_unchanged(representation: Body) -> None:
         raise PreconditionFailed("The thing has changed since you read it; read it again.")
     if _names(unwanted, etag, weakly=True):
         raise PreconditionFailed("The thing is there already; If-None-Match forbids changing it.")
-    settings: Settings = current_app.extensions["stockroom.settings"]
-    if expected is None and settings.require_if_match and request.method in ("PUT", "PATCH", "DELETE"):
+    if expected is None and current_settings().require_if_match and request.method in ("PUT", "PATCH", "DELETE"):
         raise PreconditionRequired("This service wants If-Match with the ETag that you read.")
 
 

@@ -17,6 +17,10 @@ from models.values import MONEY_PLACES, MONEY_SCALE, as_json, money_of_scaled, r
 # fifty items asks it hundreds of times.
 Maker = Callable[[Any], Any] | None
 
+# The highest ids: of the tables whose ids are Integer, and of those whose ids are LongId.
+MAX_ID = 2**31 - 1
+MAX_LONG_ID = 2**63 - 1
+
 # SQLite counts rows only in a column that is spelled INTEGER.
 LongId = BigInteger().with_variant(Integer(), "sqlite")
 

@@ -19,15 +19,13 @@ from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import Change, change_items, create_items, discard_plans
 from models.files.staging import CHUNK, Row, Staging
 from models.principal import Principal
-from models.refusals import Refusal
+from models.refusals import MAX_FAULTS, Refusal
 from models.stock import item_query
 from models.stock.item import Item
 from models.stock.item_fields import same
 
 ON_CONFLICT = ("update", "skip", "fail")
 REASON = "import"
-# How many faults are told; nobody reads more.
-MAX_FAULTS = 1000
 VALUE_LENGTH = 100
 
 _items = table_of(Item)

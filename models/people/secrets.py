@@ -5,10 +5,12 @@ import secrets
 import string
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+# So many random letters and digits carry 256 bits.
+SECRET_LENGTH = 43
 
 
 def random_letters(length: int) -> str:
-    """Random letters and digits; 43 of them carry 256 bits."""
+    """Random letters and digits."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 

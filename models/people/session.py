@@ -8,10 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db
 from models.database.column_types import UtcTime
-from models.people.secrets import hashed, random_letters
+from models.people.secrets import SECRET_LENGTH, hashed, random_letters
 from models.values import now
 
-PART_LENGTH = 43  # of 62 letters: 256 bits
 SWEEP = 100
 
 
@@ -44,7 +43,7 @@ class Session(Model):
     def begin(cls, user_id: int, lifetime: timedelta) -> Refreshed:
         """Begin a sign-in that lives as long as it is refreshed within `lifetime`."""
         _sweep()
-        family, turn, moment = random_letters(PART_LENGTH), random_letters(PART_LENGTH), now()
+        family, turn, moment = random_letters(SECRET_LENGTH), random_letters(SECRET_LENGTH), now()
         sign_in = cls(
             user_id=user_id,
             family_hash=hashed(family),
@@ -70,7 +69,7 @@ class Session(Model):
         if sign_in.turn_hash != hashed(turn):
             cls.end(sign_in.id)
             return None
-        next_turn = random_letters(PART_LENGTH)
+        next_turn = random_letters(SECRET_LENGTH)
         sign_in.turn_hash = hashed(next_turn)
         sign_in.expires_at = now() + lifetime
         return Refreshed(sign_in.id, sign_in.user_id, f"{family}.{next_turn}")

@@ -13,7 +13,7 @@ from models.database.column_types import Json, UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.event import ACCESS, Event
 from models.json_schema import ID, TEXT, TIME, list_of, nullable, one_of
-from models.people.secrets import ALPHABET, hashed, random_letters
+from models.people.secrets import ALPHABET, SECRET_LENGTH, hashed, random_letters
 from models.people.user import User
 from models.principal import SCOPES, SYSTEM, Principal
 from models.refusals import NotFound
@@ -21,7 +21,6 @@ from models.representation import Representation
 from models.values import now
 
 PREFIX = "stk_"
-RANDOM_LENGTH = 43  # of 62 letters: 256 bits
 CHECKSUM_LENGTH = 6  # CRC-32 in base 62, so that a mistyped token is known without a look-up
 PREFIX_LENGTH = 12
 # `last_used_at` is exact to this: one write a token a minute, not one a request.
@@ -35,6 +34,19 @@ class IssuedToken(NamedTuple):
 
     row: "ApiToken"
     secret: str
+
+
+class TokenOwner(NamedTuple):
+    """A token that opens something, and the active user to whom it belongs."""
+
+    id: int
+    scopes: list[str]
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    allowed_ips: list[str] | None
+    user_id: int
+    username: str
+    role: str
 
 
 class ApiToken(Model):
@@ -116,7 +128,7 @@ class ApiToken(Model):
         return token
 
     @classmethod
-    def find_by_secret(cls, secret: str) -> Any:
+    def find_by_secret(cls, secret: str) -> TokenOwner | None:
         """The token and its owner as one row, in one indexed look-up; None if it opens nothing."""
         if not is_well_formed(secret):
             return None
@@ -165,14 +177,14 @@ class ApiToken(Model):
 
 def new_secret() -> str:
     """A fresh token: `stk_`, 43 random letters and digits, and their checksum."""
-    body = random_letters(RANDOM_LENGTH)
+    body = random_letters(SECRET_LENGTH)
     return PREFIX + body + checksum(body)
 
 
 def is_well_formed(secret: str) -> bool:
     """Whether this can be a token at all: prefix, length and checksum."""
     body, check = secret[len(PREFIX) : -CHECKSUM_LENGTH], secret[-CHECKSUM_LENGTH:]
-    return secret.startswith(PREFIX) and len(body) == RANDOM_LENGTH and secret.isascii() and checksum(body) == check
+    return secret.startswith(PREFIX) and len(body) == SECRET_LENGTH and secret.isascii() and checksum(body) == check
 
 
 def checksum(body: str) -> str:
@@ -205,5 +217,6 @@ _BY_SECRET = PreparedQuery(
         ApiToken.revoked_at.is_(None),
         or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("moment", type_=UtcTime())),
         User.active.is_(True),
-    )
+    ),
+    TokenOwner,
 )

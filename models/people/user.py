@@ -1,8 +1,7 @@
 """The people: who they are, and what their role lets them do."""
 
-import re
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bindparam, column, or_, select, table
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,10 +17,27 @@ from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.values import now
+from settings import USERNAME
 
-USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
-USERNAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+
+
+class Credentials(NamedTuple):
+    """What a sign-in with a password needs to know of a user."""
+
+    id: int
+    username: str
+    role: str
+    active: bool
+    password_hash: str
+
+
+class SessionUser(NamedTuple):
+    """The active user of a session that has not ended."""
+
+    id: int
+    username: str
+    role: str
 
 
 class User(Model):
@@ -113,7 +129,7 @@ class User(Model):
         return db.session.scalar(select(cls).where(cls.username_key == normalized(username)))
 
     @classmethod
-    def credentials(cls, username: str) -> Any:
+    def credentials(cls, username: str) -> Credentials | None:
         """What a sign-in needs of a user, in one indexed look-up, or None.
 
         What can't be a name is not looked up: MariaDB ignores blanks at the end, PostgreSQL fails at a NUL.
@@ -123,7 +139,7 @@ class User(Model):
         return _CREDENTIALS.one_or_none(key=normalized(username))
 
     @classmethod
-    def find_by_session(cls, session_id: int, user_id: int) -> Any:
+    def find_by_session(cls, session_id: int, user_id: int) -> SessionUser | None:
         """The active user of a sign-in that has not ended, as one row, in one indexed look-up; or None."""
         return _BY_SESSION.one_or_none(sign_in=session_id, user=user_id)
 
@@ -206,7 +222,8 @@ _USERS = FilterSet(
 _CREDENTIALS = PreparedQuery(
     select(User.id, User.username, User.role, User.active, User.password_hash).where(
         User.username_key == bindparam("key")
-    )
+    ),
+    Credentials,
 )
 
 
@@ -218,7 +235,8 @@ _BY_SESSION = PreparedQuery(
         Session.ended_at.is_(None),
         User.id == bindparam("user"),
         User.active.is_(True),
-    )
+    ),
+    SessionUser,
 )
 
 

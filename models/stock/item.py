@@ -22,6 +22,7 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item_fields import (
+    BARCODE_LENGTH,
     DEFAULTS,
     FIELDS,
     MAX_PRICE,
@@ -69,7 +70,7 @@ class Item(Model):
     quantity: Mapped[int]
     reorder_level: Mapped[int | None]
     location: Mapped[str] = mapped_column(exact_text(100))
-    barcode: Mapped[str | None] = mapped_column(exact_text(64), unique=True)
+    barcode: Mapped[str | None] = mapped_column(exact_text(BARCODE_LENGTH), unique=True)
     tags: Mapped[list[str]] = mapped_column(Json())
     attributes: Mapped[dict[str, Any]] = mapped_column(Json())
     archived: Mapped[bool] = mapped_column(Boolean())

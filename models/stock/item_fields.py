@@ -12,6 +12,7 @@ MAX_QUANTITY = 1_000_000_000
 MAX_PRICE = Decimal("999999999.9999")
 SKU_LENGTH = 64
 NAME_LENGTH = 200
+BARCODE_LENGTH = 64
 # Folding case can lengthen a text (ß becomes ss): three times at the most.
 NORMALIZED_GROWTH = 3
 # The default of a field that has none: it is set by whoever creates the item, or by the service.

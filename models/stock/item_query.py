@@ -16,6 +16,7 @@ from models.stock.item_tag import ItemTag
 COLUMNS = Item.REPRESENTATION.columns(table_of(Item))
 _ALL = select(*COLUMNS)
 _BY_ID = PreparedQuery(_ALL.where(Item.id == bindparam("item_id")))
+_BY_BARCODE = PreparedQuery(_ALL.where(Item.barcode == bindparam("barcode")))
 _BY_SKU = PreparedQuery(_ALL.where(Item.sku_key == bindparam("key")))
 
 
@@ -32,6 +33,14 @@ def read_by_sku(sku: str) -> dict[str, Any]:
     row = _BY_SKU.one_or_none(key=normalized(sku))
     if row is None:
         raise NotFound(f"There is no item with the SKU {sku!r}.")
+    return to_dict(row)
+
+
+def read_by_barcode(barcode: str) -> dict[str, Any]:
+    """Return the item that has this barcode, like `read`."""
+    row = _BY_BARCODE.one_or_none(barcode=barcode)
+    if row is None:
+        raise NotFound(f"There is no item with the barcode {barcode!r}.")
     return to_dict(row)
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import create_engine, event, select, text
 
+from api.services import services_of
 from app import create_app
 from models.database.base import db
 from models.people.token import ALPHABET, ApiToken, is_well_formed, new_secret
@@ -23,7 +24,7 @@ BODY = {"name": "till", "scopes": ["items:read"]}
 @pytest.fixture(autouse=True)
 def nothing_noted(app):
     """The ids begin anew in each test: forget the uses that were noted of earlier ones."""
-    app.extensions["stockroom.authority"].uses_recorded._passed.clear()
+    services_of(app).token_uses._passed.clear()
 
 
 @pytest.fixture
@@ -333,12 +334,11 @@ def test_the_uses_of_the_same_minute_write_nothing(app, database_url, tmp_path, 
 
 def test_a_use_of_another_minute_is_noted_again(app, mel, told, till):
     till.get("/items")
-    authentication_state = app.extensions["stockroom.authority"]
     with app.app_context():
         token = db.session.get(ApiToken, told["id"])
         token.last_used_at = old = token.last_used_at - timedelta(seconds=61)
         db.session.commit()
-    authentication_state.uses_recorded._passed[told["id"]] -= 61
+    services_of(app).token_uses._passed[told["id"]] -= 61
 
     till.get("/items", environ_base={"REMOTE_ADDR": "192.0.2.7"})
 

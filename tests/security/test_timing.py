@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from api.auth.passwords import hash_password
+from api.services import services_of
 from models.database.base import db
 from models.people.user import User
 from tests.support.clients import PASSWORD, Client, person, with_password
@@ -68,14 +69,14 @@ def test_the_right_password_of_an_inactive_user_takes_no_less(app, names):
     with app.app_context():
         stored = User.by_name("ina").password_hash
     checked = []
-    verify = app.extensions["stockroom.authority"].passwords.verify
+    verify = services_of(app).passwords.verify
 
     def seen(username, stored_hash, password):
         checked.append(stored_hash)
         return verify(username, stored_hash, password)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.extensions["stockroom.authority"].passwords, "verify", seen)
+        patch.setattr(services_of(app).passwords, "verify", seen)
         assert by_login(app, "ina", PASSWORD) == 401
 
     assert checked == [stored]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from api.services import services_of
 from models.database.base import db
 from models.people.token import ApiToken
 from models.values import now
@@ -15,7 +16,7 @@ BODY = {"name": "till", "scopes": ["items:read"]}
 @pytest.fixture(autouse=True)
 def nothing_told(app):
     """The ids begin anew in each test: forget what was told of earlier ones."""
-    for seldom in (app.extensions["stockroom.authority"].uses_recorded, app.extensions["stockroom.refusals_told"]):
+    for seldom in (services_of(app).token_uses, services_of(app).refusals):
         seldom._passed.clear()
 
 

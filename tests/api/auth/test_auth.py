@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from api.services import services_of
 from app import create_app
 from models.database.base import db
 from models.people.token import ApiToken
@@ -38,7 +39,8 @@ NEEDS: dict[str, dict[str, str]] = {
     "/items": {"GET": READ, "POST": WRITE},
     "/items/{}": {"GET": READ, "PUT": WRITE, "PATCH": WRITE, "DELETE": WRITE},
     "/items/{}/restore": {"POST": WRITE},
-    "/items/by-sku/{}": {"GET": READ, "PUT": WRITE},
+    "/items/by-sku/{}": {"GET": READ, "PUT": WRITE, "PATCH": WRITE},
+    "/items/by-barcode/{}": {"GET": READ},
     "/items/{}/quantity": {"GET": READ},
     "/items/{}/movements": {"GET": READ, "POST": STOCK},
     "/movements": {"GET": READ, "POST": STOCK},
@@ -241,7 +243,7 @@ def test_every_wrong_password_costs_one_check_whoever_it_is_for(app, admin, mel,
 
 
 def test_when_too_many_passwords_are_checked_a_new_one_waits_and_tokens_do_not(app, member, mel):
-    passwords = app.extensions["stockroom.authority"].passwords
+    passwords = services_of(app).passwords
     taken = 0
     while passwords._room.acquire(blocking=False):
         taken += 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.services import services_of
 from models import event
 from models.database import reading
 from models.database.base import db
@@ -39,7 +40,7 @@ LISTS = (
 @pytest.fixture
 def plans(app, monkeypatch):
     """How SQLite finds what is read from here on, a list of steps for each statement."""
-    if "sqlite" not in app.extensions["stockroom.settings"].database_url:
+    if "sqlite" not in services_of(app).settings.database_url:
         pytest.skip("what the other databases plan depends on what is in them")
     found = []
     fetch_all = reading._ReaderPool.fetch_all
