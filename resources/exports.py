@@ -1,4 +1,4 @@
-"""The stock as a file: the export of items and of movements."""
+"""Exports: items and movements as a file, CSV or NDJSON."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -24,7 +24,9 @@ from resources import item_parsers, movements
 from resources.item_rows import COLUMNS
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-bom_field = QueryField("bom", Boolean(), default=False, help="Begin a CSV with a byte order mark, which Excel needs.")
+bom_field = QueryField(
+    "bom", Boolean(), default=False, help="Begin the CSV with a byte order mark, which Excel needs to read UTF-8."
+)
 item_export_parser = RequestParser(*item_parsers.filters, bom_field)
 movement_export_parser = RequestParser(
     *(field for name, field in movements.ledger_parser.query.items() if field not in movements.paging.fields), bom_field
@@ -32,7 +34,7 @@ movement_export_parser = RequestParser(
 
 
 class ItemExportResource(ProtectedResource):
-    """The items as a file."""
+    """The export of items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -41,13 +43,13 @@ class ItemExportResource(ProtectedResource):
     @gives(TEXT, file=True)
     @answers(CSV, NDJSON)
     def get(self, args: Namespace) -> Any:
-        """Export every item that matches, by id, in the columns of the import."""
+        """Export all items that match the filters, by id, in the columns of the import."""
         bom = args.pop("bom")
         return _download("items", COLUMNS, item_query.batches(**args), bom)
 
 
 class MovementExportResource(ProtectedResource):
-    """The ledger as a file."""
+    """The export of movements."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -56,7 +58,7 @@ class MovementExportResource(ProtectedResource):
     @gives(TEXT, file=True)
     @answers(CSV, NDJSON)
     def get(self, args: Namespace) -> Any:
-        """Export every movement that matches, in the order they were recorded."""
+        """Export all movements that match the filters, in the order they were recorded."""
         bom = args.pop("bom")
         return _download("movements", movements.COLUMNS, Movement.batches(**args), bom)
 

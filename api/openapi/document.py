@@ -12,7 +12,16 @@ from typing import Any
 from flask import Flask
 
 from api.media_types import JSON, MERGE_PATCH
-from api.openapi.components import HEADERS, INTRODUCTION, PARAMETERS, SECURITY_SCHEMES, headers, problem_response
+from api.openapi.components import (
+    HEADERS,
+    INTRODUCTION,
+    OF_ANY_REQUEST,
+    PARAMETERS,
+    SECURITY_SCHEMES,
+    headers,
+    problem_name,
+    problem_response,
+)
 from api.openapi.endpoints import Endpoint, endpoints, path_of
 from api.problems import PROBLEMS
 from api.services import services_of
@@ -20,14 +29,9 @@ from settings import VERSION
 
 Json = dict[str, Any]
 
-# What any request can be refused for, before its method runs or while it does.
-OF_ANY_REQUEST = (
-    *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
-    *("address_not_allowed", "not_acceptable"),
-    *("content_too_large", "unsupported_media_type", "invalid_input", "too_many_requests"),
-    *("internal_error", "issuer_unreachable", "unavailable", "maintenance"),
-)
-SUCCESSES = {200: "Done.", 201: "Created.", 204: "Done; there is no body.", 302: "Go where `Location` says."}
+SUCCESSES = {200: "Success.", 201: "Created.", 204: "Success, without a body.", 302: "A redirect to `Location`."}
+NOT_MODIFIED: Json = {"description": "Not modified: If-None-Match has this ETag.", "headers": headers("ETag")}
+LICENSE = {"name": "MIT", "identifier": "MIT"}
 
 
 def openapi(app: Flask) -> Json:
@@ -39,20 +43,21 @@ def openapi(app: Flask) -> Json:
 
 
 def _document(found: list[Endpoint]) -> Json:
-    schemas: Json = {}
+    components: Json = {"schemas": {}, "responses": {}}
     paths: Json = {}
     for endpoint in found:
         path = paths.setdefault(path_of(endpoint.rule), {"summary": inspect.getdoc(endpoint.resource)})
-        path[endpoint.method.lower()] = _with_references(_operation(endpoint), schemas)
+        path[endpoint.method.lower()] = _with_references(_operation(endpoint, components["responses"]), components)
+    components["responses"] = _with_references(components["responses"], components)
     modules = {endpoint.noun: inspect.getdoc(sys.modules[endpoint.resource.__module__]) for endpoint in found}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Stockroom", "version": VERSION, "description": INTRODUCTION},
+        "info": {"title": "Stockroom", "version": VERSION, "description": INTRODUCTION, "license": LICENSE},
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": description} for name, description in modules.items()],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(schemas.items())),
+            **{kind: dict(sorted(parts.items())) for kind, parts in components.items()},
             "headers": HEADERS,
             "parameters": PARAMETERS,
             "securitySchemes": SECURITY_SCHEMES,
@@ -60,17 +65,19 @@ def _document(found: list[Endpoint]) -> Json:
     }
 
 
-def _operation(endpoint: Endpoint) -> Json:
-    told = inspect.getdoc(endpoint.function) or ""
+def _operation(endpoint: Endpoint, responses: Json) -> Json:
+    docstring = inspect.getdoc(endpoint.function) or ""
     scopes = endpoint.permission.scopes if endpoint.permission else ()
-    described = " ".join([told, f"Needs {' and '.join(scopes)}." if scopes else ""]).strip()
+    required = f"Requires the scope {' and '.join(f'`{name}`' for name in scopes)}." if scopes else ""
+    summary = re.split(r"[.;:](?:\s|$)", docstring)[0]
+    description = f"{docstring} {required}".strip()
     document: Json = {
         "operationId": endpoint.name,
         "tags": [endpoint.noun],
-        "summary": re.split(r"[.;:](?:\s|$)", told)[0],
-        "description": described,
+        "summary": summary,
+        **({"description": description} if description != f"{summary}." else {}),
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint), *_header_parameters(endpoint)],
-        "responses": {**_successes(endpoint), **_refusals(endpoint)},
+        "responses": {**_successes(endpoint, responses), **_refusals(endpoint, responses)},
         "security": _security(endpoint),
     }
     if scopes:
@@ -90,7 +97,9 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
 
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name, field in endpoint.parser.query.items():
-        parameter = {"name": name, "in": "query", "required": field.required, "schema": field.schema()}
+        parameter: Json = {"name": name, "in": "query", "schema": field.schema()}
+        if field.required:
+            parameter["required"] = True
         if field.help:
             parameter["description"] = field.help
         if parameter["schema"].get("type") == "array":
@@ -121,11 +130,13 @@ def _body(endpoint: Endpoint) -> Json:
     return {"required": parser.needs_body(endpoint.method), "content": dict.fromkeys(types, media)}
 
 
-def _successes(endpoint: Endpoint) -> Json:
+def _successes(endpoint: Endpoint, responses: Json) -> Json:
     output = endpoint.output
     answers = {str(status): _success(endpoint, status) for status in output.statuses}
+    if output.statuses == (204,):
+        answers = {"204": _shared("NoContent", answers["204"], responses)}
     if endpoint.method == "GET" and output.tagged:
-        answers["304"] = {"description": "As you have it: If-None-Match names it.", "headers": headers("ETag")}
+        answers["304"] = _shared("NotModified", NOT_MODIFIED, responses)
     return answers
 
 
@@ -149,14 +160,21 @@ def _success(endpoint: Endpoint, status: int) -> Json:
     return answer
 
 
-def _refusals(endpoint: Endpoint) -> Json:
+def _refusals(endpoint: Endpoint, responses: Json) -> Json:
     codes: dict[int, list[str]] = {}
     for code in dict.fromkeys(_codes(endpoint)):
         codes.setdefault(PROBLEMS[code].status, []).append(code)
     return {
-        str(status): problem_response(status, codes[status], kept=endpoint.operation.idempotent)
+        str(status): _shared(problem_name(codes[status]), problem_response(codes[status]), responses)
         for status in sorted(codes)
     }
+
+
+def _shared(name: str, response: Json, responses: Json) -> Json:
+    """Add a response to those that are shared, and return the reference to it; raise ValueError for a second one."""
+    if responses.setdefault(name, response) != response:
+        raise ValueError(f"two responses have the name {name}")
+    return {"$ref": f"#/components/responses/{name}"}
 
 
 def _codes(endpoint: Endpoint) -> Iterable[str]:
@@ -180,12 +198,14 @@ def _codes(endpoint: Endpoint) -> Iterable[str]:
         yield from ("idempotency_in_progress", "idempotency_key_reused")
 
 
-def _with_references(part: Any, schemas: Json) -> Any:
-    """The same with every titled schema moved to the components, where each stands once."""
+def _with_references(part: Any, components: Json) -> Any:
+    """Return the same with every titled schema moved to the components, where each stands once."""
     if isinstance(part, dict):
-        part = {name: _with_references(value, schemas) for name, value in part.items()}
+        part = {name: _with_references(value, components) for name, value in part.items()}
         if isinstance(part.get("title"), str) and "type" in part:
-            schemas[part["title"]] = part
-            return {"$ref": f"#/components/schemas/{part['title']}"}
+            beside = {"description": part.pop("description")} if "description" in part else {}
+            if components["schemas"].setdefault(part["title"], part) != part:
+                raise ValueError(f"two schemas have the title {part['title']}")
+            return {"$ref": f"#/components/schemas/{part['title']}", **beside}
         return part
-    return [_with_references(each, schemas) for each in part] if isinstance(part, list | tuple) else part
+    return [_with_references(each, components) for each in part] if isinstance(part, list | tuple) else part

@@ -105,6 +105,7 @@ class Attributes:
             {"type": "number", "not": {"type": "integer"}},
         ]
         return {
+            "title": "AttributesPatch" if self.merge else "Attributes",
             "type": "object",
             "maxProperties": self.MAX_ENTRIES,
             "propertyNames": self.name.schema(),

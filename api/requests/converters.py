@@ -23,10 +23,10 @@ class SkuConverter(BaseConverter):
 
     regex = ".+"
     part_isolating = False
-    schema = {**Sku(SKU_LENGTH).schema(), "examples": ["LAMP-1"]}
+    schema = Sku(SKU_LENGTH).schema()
 
 
 class BarcodeConverter(SkuConverter):
     """The rest of the path, as a barcode."""
 
-    schema = {**Text(BARCODE_LENGTH, 1).schema(), "examples": ["4006381333931"]}
+    schema = Text(BARCODE_LENGTH, 1).schema()

@@ -32,10 +32,12 @@ MAX_UNKNOWN = 100
 
 
 class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
-    """What one method takes; `refused` names fields that exist but are not for the client to set,
-    `check` finds the faults that no single field shows, and `rules` says of those what JSON Schema can.
+    """What one method takes, from the body and from the query string.
 
-    `example` is a body that shows the fields in use. `media` is what the body is if it is no JSON object.
+    `refused` names fields that exist and that clients must not set, with the code and the words of the error.
+    `check` yields the errors that no single field shows, and `rules` are those of them that JSON Schema can say.
+    `name` is that of the schema of the body in the OpenAPI document, and `example` is such a body. `media` is the
+    content of a request body that is no JSON object, as OpenAPI writes it.
     """
 
     media: Mapping[str, Any] = {}
@@ -47,8 +49,10 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         check: Check | None = None,
         rules: Mapping[str, Any] | None = None,
         example: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> None:
         super().__init__(bundle_errors=True)
+        self.name = name
         self.check = check
         self.rules = rules or {}
         self.example = example
@@ -96,7 +100,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
                 return index
         raise KeyError(name)
 
-    def merge_patch(self, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
+    def merge_patch(self, name: str, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
         """The same form for a merge patch (RFC 7396): every field may be missing, and null unsets
         those that are not required; `types` replaces the type of some."""
         return RequestParser(
@@ -111,6 +115,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             ),
             refused=self.refused,
             example=example,
+            name=name,
         )
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
@@ -154,6 +159,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
     def schema(self) -> Schema:
         """The JSON Schema of the body."""
         return {
+            **({"title": self.name} if self.name else {}),
             "type": "object",
             "properties": {name: field.schema() for name, field in self.fields.items()},
             "required": [name for name, field in self.fields.items() if field.required],

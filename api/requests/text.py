@@ -9,9 +9,10 @@ from api.requests.types import InvalidValue, Json, kind_of
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 UNPRINTABLE_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # The same rules for schemas, in the syntax of ECMA-262: text of lines, and one line without blanks around it.
+# (The only difference: ECMA-262 takes U+FEFF for a blank.)
 LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 _INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
-_OUTER = _INNER.replace("]", r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_OUTER = r"[^\s\u0000-\u001f\u007f-\u009f]"
 LINE_PATTERN = f"^({_OUTER}({_INNER}*{_OUTER})?)?$"
 # What no SKU may contain: what can't be seen, what is a blank but not the common one, and what means nothing to others
 # (private use, U+FFFD). Named one by one, because each version of Python has tables of Unicode of its own.
@@ -79,7 +80,7 @@ class Sku(Text):
     from_text = __call__
 
     def schema(self) -> Json:
-        return {**super().schema(), "pattern": SKU_PATTERN}
+        return {"title": "Sku", **super().schema(), "pattern": SKU_PATTERN, "examples": ["LAMP-1"]}
 
 
 def truncate(name: str, length: int = 64) -> str:

@@ -173,7 +173,7 @@ class Timestamp:
         return moment
 
     def schema(self) -> Json:
-        return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN}
+        return {"title": "Timestamp", "type": "string", "format": "date-time", "pattern": TIME_PATTERN}
 
 
 def schema_of(type_: Any) -> Json:

@@ -52,10 +52,19 @@ class Paging:
         self.sorts: dict[str, ColumnElement[Any]] = {"id": id_column, **sorts}
         choices = [direction + name for name in self.sorts for direction in ("", "-")]
         self.fields = (
-            QueryField("sort", Choice(*choices), default=default, help="`-` sorts downwards; ties by id."),
-            QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows a page."),
-            QueryField("page", types.Integer(1, MAX_PAGE), help="The page by number, counted."),
-            QueryField("cursor", _CursorText(), help="The page by cursor, not counted; empty to begin."),
+            QueryField(
+                "sort",
+                Choice(*choices),
+                default=default,
+                help="`-` before a name sorts in descending order; ties are sorted by id.",
+            ),
+            QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows per page."),
+            QueryField(
+                "page", types.Integer(1, MAX_PAGE), help="The number of the page; the response then has totals."
+            ),
+            QueryField(
+                "cursor", _CursorText(), help="The cursor of the page, without totals; empty for the first page."
+            ),
         )
 
     def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
