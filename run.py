@@ -21,23 +21,23 @@ from startup import banner, prepare
 
 
 def main() -> int:
-    """Start, serve until stopped, answer what was accepted; the exit status."""
+    """Start, serve until stopped, finish the requests that were accepted; return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every console can show every path
-    with ExitStack() as at_the_end:
+    with ExitStack() as cleanup:
         try:
             settings = read_settings()
             init_logs(settings.log_level, settings.log_format)
-            sockets = [at_the_end.enter_context(each) for each in listening_sockets(settings.host, settings.port)]
+            sockets = [cleanup.enter_context(each) for each in listening_sockets(settings.host, settings.port)]
             port = sockets[0].getsockname()[1]
             cpu = cpu_for(settings, port)
             app = create_app(settings)
-            at_the_end.callback(disconnect, app)
+            cleanup.callback(disconnect, app)
             first_admin = prepare(app, settings)
         except SettingsError as error:
-            print(error, file=sys.stderr)  # noqa: T201 - the terminal is where this belongs
+            print(error, file=sys.stderr)  # noqa: T201 - for the terminal
             return 2
-        gc.freeze()  # what is there now stays till the end: no collection need look through it again
+        gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
         print(banner(settings, port, first_admin), flush=True)  # noqa: T201
         serve(
             app,
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def read_settings() -> Settings:
-    """The settings of the environment and, where it is silent, of `.env`; raises SettingsError."""
+    """Return the settings of the environment and of `.env`, where the environment wins; raises SettingsError."""
     try:
         load_dotenv(ROOT / ".env", encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The start: instance folder and secret key, the schema brought up to date, the first admin, the first words."""
+"""The start: instance folder and secret key, the schema brought up to date, the first admin, the banner."""
 
 import os
 import secrets
@@ -25,17 +25,17 @@ SECRET_KEY_BYTES = 32
 
 
 class FirstAdmin(NamedTuple):
-    """The admin made at the first start; `password` only if nobody chose it."""
+    """The admin made at the first start; `password` is set only if it was generated."""
 
     username: str
     password: str | None
 
 
 def secret_key(settings: Settings) -> str:
-    """The key that signs cursors; of the settings, or of the instance: made on first use, for its owner's eyes.
+    """Return the key that signs cursors and access tokens: of the settings, or of the instance folder.
 
-    The instance folder is made here too, if anything is to be kept in it. Raises SettingsError when it can't
-    be used, or when the key in it is too short to be safe.
+    In the folder it is made on first use, readable by its owner alone; the folder is made too, if anything is to be
+    kept in it. Raises SettingsError when the folder can't be used, or when the key in it is too short to be safe.
     """
     if settings.secret_key and not settings.database_url.startswith("sqlite"):
         return settings.secret_key
@@ -90,7 +90,7 @@ def prepare(app: Flask, settings: Settings) -> FirstAdmin | None:
 
 
 def unusable_database(settings: Settings, error: Exception) -> SettingsError:
-    """One sentence that names the database and what is wrong with it, and tells no password."""
+    """Return one sentence that names the database, without its password, and what is wrong with it."""
     reason = " ".join(str(getattr(error, "orig", None) or error).split())
     return SettingsError(f"{_named(settings)}, which can't be used: {reason}")
 
@@ -102,7 +102,7 @@ def _named(settings: Settings) -> str:
 def _reach() -> None:
     try:
         db.engine.connect().close()
-    except TypeError as error:  # PyMySQL's answer to an option that it does not know
+    except TypeError as error:  # PyMySQL raises it for an option that it does not know
         raise SettingsError(f"DATABASE_URL has an option that the driver does not know: {error}.") from error
 
 
@@ -110,13 +110,13 @@ def _make_admin(settings: Settings) -> FirstAdmin | None:
     password = settings.admin_password
     if password and (words := weakness(password, settings.admin_username)):
         raise SettingsError(f"ADMIN_PASSWORD {words}.")
-    told = None if password else random_letters(PASSWORD_LENGTH)
-    made = User.create_first(settings.admin_username, hash_password(password or told or ""))
-    return FirstAdmin(settings.admin_username, told) if made else None
+    generated = None if password else random_letters(PASSWORD_LENGTH)
+    was_made = User.create_first(settings.admin_username, hash_password(password or generated or ""))
+    return FirstAdmin(settings.admin_username, generated) if was_made else None
 
 
 def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str:
-    """What the terminal shows at the start: the address and, the first time, a line to paste."""
+    """Return the lines that a start prints: the address and, the first time, the admin and a curl line to paste."""
     address = f"http://{_host_to_ask(settings.host)}:{port}"
     url = make_url(settings.database_url)
     kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
@@ -124,7 +124,7 @@ def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str
     if first_admin:
         username, password = first_admin
         if password:
-            lines.append(f"The first admin is {username}; the password, shown this once: {password}")
+            lines.append(f"The first admin is {username}; the password, printed this once: {password}")
         else:
             lines.append(f"The first admin is {username}, with the password of ADMIN_PASSWORD.")
         curl = "curl.exe" if sys.platform == "win32" else "curl"
@@ -135,13 +135,13 @@ def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str
 
 
 def _host_to_ask(host: str) -> str:
-    """An address that reaches a service that listens on `host`, as it stands in a URL."""
+    """Return an address, as it stands in a URL, that reaches a service listening on `host`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
     return f"[{host}]" if ":" in host else host
 
 
 def _redacted(database_url: str) -> str:
-    """The URL without what may be secret: the password, and every option but the hosts."""
+    """Return the URL without what may be secret: the password, and every option but the hosts."""
     url = make_url(database_url)
     hosts = {name: value for name, value in url.query.items() if name == "host"}
     return url.set(query=hosts).render_as_string(hide_password=True)
