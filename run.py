@@ -1,23 +1,50 @@
-"""Serve Stockroom: `python run.py`."""
+"""Stockroom: `python run.py` serves, `python run.py COMMAND …` does the work of an administrator; from any folder."""
 
 import gc
 import io
 import sys
 from contextlib import ExitStack
 
-from dotenv import load_dotenv
-from flask import Flask
+from cli.requirements import how_to_install, is_ours
+from settings import ROOT, VERSION, Settings, SettingsError
 
-from api.errors import error_answer
-from api.monitoring.logs import init_logs
-from app import create_app
-from models.database.base import db
-from resources.routes import V1
-from server.affinity import cpu_for
-from server.server import serve
-from server.sockets import listening_sockets
-from settings import ROOT, Settings, SettingsError
-from startup import banner, prepare
+try:
+    import click
+    from dotenv import load_dotenv
+    from flask import Flask
+    from flask.cli import ScriptInfo
+
+    from api.errors import error_answer
+    from api.monitoring.logs import init_logs
+    from app import create_app
+    from cli.application import application_for_commands
+    from cli.commands import COMMANDS
+    from models.database.base import db
+    from resources.routes import V1
+    from server.affinity import cpu_for
+    from server.server import serve
+    from server.sockets import listening_sockets
+    from startup import banner, prepare
+except ModuleNotFoundError as missing:
+    if is_ours(str(missing.name)):
+        raise
+    print(how_to_install(str(missing.name)), file=sys.stderr)  # noqa: T201 - for the terminal
+    sys.exit(2)
+
+
+@click.group(invoke_without_command=True, commands=COMMANDS)
+@click.version_option(VERSION, prog_name="Stockroom", message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Serve Stockroom; or run a COMMAND on the same instance.
+
+    Both read the settings from the environment and from .env beside run.py. The exit status is 0 when it is done,
+    1 when the command said no, 2 when the call or a setting makes no sense.
+    """
+    if context.invoked_subcommand is None:
+        context.exit(main())
+    if context.obj is None:
+        context.obj = ScriptInfo(create_app=lambda: application_for_commands(create_app, read_settings()))
 
 
 def main() -> int:
@@ -68,4 +95,4 @@ def disconnect(app: Flask) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program(prog_name="python run.py")

@@ -4,6 +4,8 @@ import os
 import secrets
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,24 +39,38 @@ def secret_key(settings: Settings) -> str:
     In the folder it is made on first use, readable by its owner alone; the folder is made too, if anything is to be
     kept in it. Raises SettingsError when the folder can't be used, or when the key in it is too short to be safe.
     """
-    if settings.secret_key and not settings.database_url.startswith("sqlite"):
+    if settings.secret_key:
         return settings.secret_key
-    folder = settings.instance_path
-    path = folder / "secret_key"
+    make_instance_folder(settings)
+    path = secret_key_file(settings)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if settings.secret_key:
-            return settings.secret_key
         if not path.exists():
             _make_secret(path)
         secret = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        raise SettingsError(f"INSTANCE_PATH is {str(folder)!r}, which can't be used: {error}.") from error
+        raise _unusable_folder(settings, error) from error
     if len(secret) < SECRET_KEY_BYTES:
         raise SettingsError(
-            f"INSTANCE_PATH is {str(folder)!r}, whose secret_key is damaged; delete that file to get a new one."
+            f"INSTANCE_PATH is {str(path.parent)!r}, whose secret_key is damaged; delete that file to get a new one."
         )
     return secret
+
+
+def secret_key_file(settings: Settings) -> Path:
+    """Return where the secret key is kept, if the settings have none."""
+    return settings.instance_path / "secret_key"
+
+
+def make_instance_folder(settings: Settings) -> None:
+    """Make the instance folder, for its owner alone, if it is not there. Raises SettingsError."""
+    try:
+        settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise _unusable_folder(settings, error) from error
+
+
+def _unusable_folder(settings: Settings, error: Exception) -> SettingsError:
+    return SettingsError(f"INSTANCE_PATH is {str(settings.instance_path)!r}, which can't be used: {error}.")
 
 
 def _make_secret(path: Path) -> None:
@@ -78,11 +94,27 @@ def prepare(app: Flask, settings: Settings) -> FirstAdmin | None:
 
     Raises SettingsError when the database can't be reached or belongs to a newer version.
     """
+    with app.app_context(), _reporting_database(settings):
+        bring_up_to_date(settings)
+        return None if User.exists() else _make_admin(settings)
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Apply the migrations that the database lacks; make the file of SQLite, and the folder for it, if need be.
+
+    Raises SettingsError as `prepare` does.
+    """
+    if sqlite_file(settings):
+        make_instance_folder(settings)
+    with _reporting_database(settings):
+        _reach()
+        migrate()
+
+
+@contextmanager
+def _reporting_database(settings: Settings) -> Iterator[None]:
     try:
-        with app.app_context():
-            _reach()
-            migrate()
-            return None if User.exists() else _make_admin(settings)
+        yield
     except CommandError as error:
         raise SettingsError(f"{_named(settings)}, which a newer Stockroom has changed: {error}.") from error
     except (DBAPIError, LockTimeout) as error:
@@ -93,6 +125,18 @@ def unusable_database(settings: Settings, error: Exception) -> SettingsError:
     """Return one sentence that names the database, without its password, and what is wrong with it."""
     reason = " ".join(str(getattr(error, "orig", None) or error).split())
     return SettingsError(f"{_named(settings)}, which can't be used: {reason}")
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """Return the file of the database, if it is SQLite."""
+    url = make_url(settings.database_url)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def database_name(settings: Settings) -> str:
+    """Return how people know the database: SQLite's file, or the URL of another without its secrets."""
+    file = sqlite_file(settings)
+    return _redacted(settings.database_url) if file is None else f"SQLite {file.as_posix()}"
 
 
 def _named(settings: Settings) -> str:

@@ -1,15 +1,17 @@
-"""The commands of an administrator: `flask verify` and its neighbours."""
+"""The commands of an administrator, as `python run.py …` and `flask …` offer them."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
+import click
 from flask import Flask
 from flask.cli import NoAppException
 
-from cli.common import ConfigurationError
+from cli.application import Factory, application_for_flask
+from cli.errors import ConfigurationError
 from cli.files import export_command, import_command
-from cli.instance import backup_command, maintenance_group, restore_command
+from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
+from cli.migrations import migrations_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
 from cli.users import user_group
@@ -21,14 +23,20 @@ from models.stock.item import Item
 from models.stock.movement import Movement
 from settings import Settings, SettingsError
 
+# What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
+COMMANDS: tuple[click.Command, ...] = (
+    *(user_group, token_group, import_command, export_command, stats_command, verify_command),
+    *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
+)
 
-def app_of_environment(create_app: Callable[[Settings], Flask]) -> Flask:
+
+def app_of_environment(create_app: Factory) -> Flask:
     """Return the application of the settings in the environment; raises an exception of click, which `flask` prints.
 
     Where `flask` lists its commands, it prints the traceback of anything but a NoAppException.
     """
     try:
-        return create_app(Settings.from_env())
+        return application_for_flask(create_app, Settings.from_env())
     except SettingsError as error:
         lists = "--help" in sys.argv or len(sys.argv) == 1
         raise (NoAppException if lists else ConfigurationError)(str(error)) from error
@@ -36,11 +44,9 @@ def app_of_environment(create_app: Callable[[Settings], Flask]) -> Flask:
 
 def init_cli(app: Flask) -> None:
     """Register the commands with `flask …`."""
-    for command in (
-        *(user_group, token_group, import_command, export_command, stats_command, verify_command),
-        *(backup_command, restore_command, maintenance_group),
-    ):
+    for command in COMMANDS:
         app.cli.add_command(command)
+    app.cli.add_command(migrations_group)
     app.shell_context_processor(_shell_names)
 
 

@@ -12,49 +12,72 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.requests.types import InvalidValue
+from cli.application import require_database, require_instance_folder
+from cli.errors import CommandError, ConfigurationError
 from models.database.errors import is_unavailable
 from models.database.schema import is_current
 from models.people.user import User
 from models.principal import SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from settings import Settings, SettingsError
-from startup import unusable_database
-
-
-class CommandError(click.ClickException):
-    """A command could not do what it was asked: one sentence on stderr, exit status 1."""
-
-
-class ConfigurationError(CommandError):
-    """A setting makes no sense, or the database can't be used: one sentence on stderr, exit status 2."""
-
-    exit_code = 2
+from startup import database_name, unusable_database
 
 
 class Command(click.Command):
-    """A command that runs in the context of the application and reports each error in one sentence."""
+    """A command that runs in the context of the application and reports each error in one sentence.
+
+    It may create what is not there; whoever may not is one of the subclasses.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a cp1252 console lacks most letters
-        with ctx.ensure_object(ScriptInfo).load_app().app_context(), reporting_errors():
+        with _load_app(ctx).app_context(), reporting_errors():
+            self.check(ctx)
             return super().invoke(ctx)
 
+    def check(self, ctx: click.Context) -> None:
+        """Raise an error, before anything is done, if what the command requires is not there."""
 
-class StockCommand(Command):
+
+class InstanceCommand(Command):
+    """A command that requires the instance folder."""
+
+    def check(self, ctx: click.Context) -> None:
+        require_instance_folder(settings())
+
+
+class DatabaseCommand(Command):
+    """A command that requires the database; it says on stderr which one it works on, but for a script with `--json`."""
+
+    def check(self, ctx: click.Context) -> None:
+        require_database(settings())
+        if not ctx.params.get("as_json"):
+            click.echo(f"Database: {database_name(settings())}", err=True)
+
+
+class StockCommand(DatabaseCommand):
     """A command that reads or changes the stock, and so requires the newest schema."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        with ctx.ensure_object(ScriptInfo).load_app().app_context(), reporting_errors():
-            if not is_current():
-                raise CommandError("The database is not up to date, or newer than this version; run: flask db upgrade")
-        return super().invoke(ctx)
+    def check(self, ctx: click.Context) -> None:
+        super().check(ctx)
+        if not is_current():
+            raise CommandError(
+                f"{database_name(settings())} is not up to date, or newer than this version; run: python run.py upgrade"
+            )
+
+
+def _load_app(ctx: click.Context) -> Flask:
+    try:
+        return ctx.ensure_object(ScriptInfo).load_app()
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import click
 
 from api.media_types import CSV, NDJSON
 from api.requests.uploads import Source, keep
-from cli.common import CommandError, StockCommand, command_line, json_option, print_json, progress, user_named
+from cli.common import StockCommand, command_line, json_option, print_json, progress, user_named
+from cli.errors import CommandError
 from models.database.reading import rows_of
 from models.files.importing import ON_CONFLICT, Import, RefusedRows
 from models.files.staging import Row
@@ -33,7 +34,7 @@ JSON_NAMES = (".ndjson", ".jsonl")
 @click.option("--on-conflict", type=click.Choice(ON_CONFLICT), default="update", show_default=True)
 @json_option
 def import_command(file: Path, username: str | None, dry_run: bool, on_conflict: str, as_json: bool) -> None:
-    """Create and update items, and count them, as a CSV or NDJSON file says: all rows or none."""
+    """Create, update and count items by a CSV or NDJSON FILE. All rows are imported, or none."""
     by = _importer(username)
     format_ = _format_of(file)
     with closing(Import(on_conflict, dry_run=dry_run)) as rows, file.open("rb") as opened:
@@ -56,7 +57,10 @@ def import_command(file: Path, username: str | None, dry_run: bool, on_conflict:
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, which Excel needs.")
 def export_command(file: Path, bom: bool) -> None:
-    """Write every item that is not archived as CSV or, by the name of the file, as NDJSON; `-` is stdout."""
+    """Write the items to a CSV or NDJSON FILE. Archived items are left out.
+
+    A name that ends with .ndjson or .jsonl makes it NDJSON, every other CSV; - is stdout.
+    """
     with progress("Exporting", item_query.count()) as bar:
         batches = _with_count(item_query.batches(), bar)
         texts = json_chunks(COLUMNS, batches) if _format_of(file) == NDJSON else csv_chunks(COLUMNS, batches, bom)

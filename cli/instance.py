@@ -1,24 +1,26 @@
-"""`flask backup`, `flask restore` and `flask maintenance`: the instance as a whole."""
+"""`backup`, `restore`, `upgrade`, `maintenance` and `version`: the instance as a whole."""
 
 import sqlite3
 from pathlib import Path
 
 import click
-from sqlalchemy.engine import make_url
 
 from api.middleware.maintenance import maintenance_flag
-from cli.common import Command, CommandError, settings
+from cli.common import Command, DatabaseCommand, InstanceCommand, json_option, print_json, settings
+from cli.errors import CommandError
 from models.database.base import db
 from models.database.schema import known, newest
 from models.files.backup import DatabaseInUse, InvalidBackup, back_up, restore
+from settings import VERSION
+from startup import bring_up_to_date, database_name, make_instance_folder, sqlite_file
 
 TOOLS = {"postgresql": ("pg_dump", "pg_restore"), "mysql": ("mariadb-dump", "mariadb")}
 
 
-@click.command("backup", cls=Command)
+@click.command("backup", cls=DatabaseCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 def backup_command(file: Path) -> None:
-    """Copy the SQLite database into a new file, while the service runs, and check the copy."""
+    """Copy the SQLite database into a new FILE, and check the copy. The service may run meanwhile."""
     database = _database("back up", 0)
     try:
         checked = back_up(database, file, newest())
@@ -34,8 +36,9 @@ def backup_command(file: Path) -> None:
 @click.command("restore", cls=Command)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore_command(file: Path) -> None:
-    """Replace the SQLite database by a backup; the service must be stopped. The old database is kept."""
+    """Replace the SQLite database by the backup in FILE. The service must be stopped; the old database is kept."""
     database = _database("restore", 1)
+    make_instance_folder(settings())
     db.engine.dispose()
     try:
         checked, kept = restore(file, database, known(), newest())
@@ -47,33 +50,57 @@ def restore_command(file: Path) -> None:
         raise CommandError(f"{file} can't be read: {error}; nothing was changed.") from error
     click.echo(f"{database} is what {file} was." + (f" The old one is {kept}." if kept else ""), err=True)
     if not checked.verified:
-        click.echo(f"Its schema is {checked.revision}; the next start, or flask db upgrade, updates it.", err=True)
+        click.echo(f"Its schema is {checked.revision}; the next start, or python run.py upgrade, updates it.", err=True)
 
 
 def _database(operation: str, tool: int) -> Path:
     """Return the file of the SQLite database; raises CommandError for another database, naming the tool to use."""
-    url = make_url(settings().database_url)
-    name = url.get_backend_name()
-    if name != "sqlite":
-        raise CommandError(f"This is not SQLite; to {operation}, use {TOOLS[name][tool]} of the database's own tools.")
-    return Path(str(url.database))
+    file = sqlite_file(settings())
+    if file is None:
+        name = TOOLS[db.engine.dialect.name][tool]
+        raise CommandError(f"This is not SQLite; to {operation}, use {name} of the database's own tools.")
+    return file
+
+
+@click.command("upgrade", cls=Command)
+def upgrade_command() -> None:
+    """Apply the migrations that the database lacks. Each start does so too; an empty database gets its tables."""
+    bring_up_to_date(settings())
+    click.echo(f"{database_name(settings())} is up to date; its schema is {', '.join(newest())}.", err=True)
+
+
+@click.command("version")
+def version_command() -> None:
+    """Print the version of Stockroom."""
+    click.echo(f"Stockroom {VERSION}")
 
 
 @click.group("maintenance")
 def maintenance_group() -> None:
-    """Maintenance mode: while it is on, the API answers 503."""
+    """Maintenance, when the API answers 503: on, off, status."""
 
 
-@maintenance_group.command("on", cls=Command)
+@maintenance_group.command("on", cls=InstanceCommand)
 @click.argument("message", nargs=-1)
 def maintenance_on(message: tuple[str, ...]) -> None:
-    """Switch maintenance on; clients read the MESSAGE in the `detail` of each 503."""
+    """Switch maintenance on. Clients read the MESSAGE in the detail of each 503."""
     maintenance_flag().enable(" ".join(message))
-    click.echo("Maintenance is on; within a second, the API answers 503.", err=True)
+    click.echo(f"Maintenance is on in {settings().instance_path}; within a second, the API answers 503.", err=True)
 
 
-@maintenance_group.command("off", cls=Command)
+@maintenance_group.command("off", cls=InstanceCommand)
 def maintenance_off() -> None:
     """Switch maintenance off."""
     maintenance_flag().disable()
-    click.echo("Maintenance is off.", err=True)
+    click.echo(f"Maintenance is off in {settings().instance_path}.", err=True)
+
+
+@maintenance_group.command("status", cls=InstanceCommand)
+@json_option
+def maintenance_status(as_json: bool) -> None:
+    """Print whether maintenance is on, and what clients are answered."""
+    message = maintenance_flag().message()
+    if as_json:
+        print_json({"on": message is not None, "message": message})
+    else:
+        click.echo("Maintenance is off." if message is None else f"Maintenance is on: {message}")

@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from api.requests.text import Text
-from cli.common import CommandError, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.errors import CommandError
 from models.database.reading import rows_of
 from models.database.transactions import transactional
 from models.people.token import ApiToken
@@ -28,7 +29,7 @@ def token_group() -> None:
 @click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Without it, until revoked.")
 @json_option
 def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: int | None, as_json: bool) -> None:
-    """Create a token for a user; the secret is printed this once, alone on stdout."""
+    """Create a token for a user. Its secret is printed this once, alone on stdout."""
     user = user_named(username)
     beyond = [scope for scope in scopes if scope not in SCOPES_OF_ROLE[user.role]]
     if beyond:

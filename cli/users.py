@@ -8,7 +8,8 @@ import click
 
 from api.auth.accounts import email_type, new_hash, password_type, username_type
 from api.requests.types import InvalidValue
-from cli.common import CommandError, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.errors import CommandError
 from models.database.reading import rows_of
 from models.database.transactions import transactional
 from models.people.secrets import random_letters
@@ -32,7 +33,7 @@ def password_options(command: Decorated) -> Decorated:
 
 @click.group("user")
 def user_group() -> None:
-    """Users: create, list, change."""
+    """Users: create, list, set-role, reset-password, (de)activate."""
 
 
 @user_group.command("create", cls=StockCommand)
@@ -42,7 +43,7 @@ def user_group() -> None:
 @password_options
 @json_option
 def create(*, username: str, role: str, email: str | None, prompt: bool, password_stdin: bool, as_json: bool) -> None:
-    """Create a user; unless an option names a source, the password is random and printed this once."""
+    """Create a user. Unless an option names a source, the password is random and printed this once."""
     password, generated = _new_password(prompt, password_stdin)
     user = _create(username=username, password_hash=new_hash("password", password, username), role=role, email=email)
     _report(user, generated, as_json)
@@ -62,7 +63,7 @@ def list_(role: str | None, as_json: bool) -> None:
 @click.argument("role", type=role_choice)
 @json_option
 def set_role(username: str, role: str, as_json: bool) -> None:
-    """Change the role of a user; it applies from the next request on."""
+    """Change the role of a user. It applies from the next request on."""
     _report(_change(username, role=role), None, as_json)
 
 
@@ -81,8 +82,16 @@ def reset_password(username: str, prompt: bool, password_stdin: bool, as_json: b
 @username_argument
 @json_option
 def deactivate(username: str, as_json: bool) -> None:
-    """Refuse every credential of a user from now on; the ledger keeps the name."""
+    """Refuse every credential of a user. The ledger keeps the name."""
     _report(_change(username, active=False), None, as_json)
+
+
+@user_group.command("activate", cls=StockCommand)
+@username_argument
+@json_option
+def activate(username: str, as_json: bool) -> None:
+    """Accept the credentials of a deactivated user again."""
+    _report(_change(username, active=True), None, as_json)
 
 
 @transactional
