@@ -24,6 +24,11 @@ from settings import VERSION, Settings, SettingsError
 
 PASSWORD_LENGTH = 24
 SECRET_KEY_BYTES = 32
+# What the banner says of a HOST that is no address to connect to.
+WILDCARDS = {
+    "0.0.0.0": "every IPv4 address of this machine",  # noqa: S104 - compared, not bound
+    "::": "every IPv6 address of this machine",
+}
 
 
 class FirstAdmin(NamedTuple):
@@ -164,7 +169,8 @@ def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str
     address = f"http://{_host_to_ask(settings.host)}:{port}"
     url = make_url(settings.database_url)
     kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
-    lines = [f"Stockroom {VERSION} listens on {address} ({settings.app_env}; {kind})."]
+    where = f"{WILDCARDS[settings.host]}; try it here: {address}" if settings.host in WILDCARDS else address
+    lines = [f"Stockroom {VERSION} listens on {where} ({settings.app_env}; {kind})."]
     if first_admin:
         username, password = first_admin
         if password:
@@ -180,7 +186,7 @@ def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str
 
 def _host_to_ask(host: str) -> str:
     """Return an address, as it stands in a URL, that reaches a service listening on `host`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"[{host}]" if ":" in host else host
 
 

@@ -70,7 +70,7 @@ class Program:
     @property
     def address(self) -> str:
         """`http://host:port`, as the first line tells it."""
-        found = re.search(r"listens on (http://\S+:[1-9][0-9]*) ", self.said[0]) if self.said else None
+        found = re.search(r"listens on .*?(http://\S+:[1-9][0-9]*) ", self.said[0]) if self.said else None
         assert found, f"it did not start: {self.said}"
         return found[1]
 
