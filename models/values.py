@@ -1,5 +1,6 @@
 """Values as clients see them: times, amounts and JSON text."""
 
+import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -39,3 +40,10 @@ def as_json(value: Any, *, sort: bool = False) -> str:
     """A value that may be kept as compact JSON text, which tells 1, 1.0 and true apart, as `==` does not;
     `sort` puts names in order."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None).decode()
+
+
+def normalized(text: str) -> str:
+    """Return the form in which names are compared: without case, accents composed (Unicode NFC, casefold, NFC)."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -34,7 +34,7 @@ feed_parser = RequestParser(
         help="The `next_cursor` of the previous response; from the beginning if left out.",
     ),
     QueryField("limit", Integer(1, 1000), default=100, help="The maximum number of events."),
-    QueryField("type", type_type, help="The type, as `movement.created`."),
+    QueryField("type", type_type, help="Only events of this type, as `movement.created`."),
 )
 paging = Paging(Event.id, {}, default="-id")
 filters = (

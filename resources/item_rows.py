@@ -14,8 +14,8 @@ from models.files.bulk import BLANK
 from models.files.importing import VALUE_LENGTH, RowFault
 from models.files.staging import Row
 from models.refusals import MAX_FAULTS
-from models.stock.item_fields import FILE_COLUMNS, normalized
-from models.values import money
+from models.stock.item_fields import FILE_COLUMNS
+from models.values import money, normalized
 from resources.item_parsers import create_parser
 
 # The columns of the import are those of the export, so that what went out can come back.

@@ -19,8 +19,8 @@ from models.database.transactions import RetryTransaction, transactional
 from models.refusals import NotFound, Refusal
 from models.stock import item_query
 from models.stock.item import Item
-from models.stock.item_fields import normalized
 from models.stock.movement import Movement
+from models.values import normalized
 from resources.item_parsers import (
     COLUMNS,
     FILTERS,

@@ -16,7 +16,7 @@ from models.people.session import Session
 from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
-from models.values import now
+from models.values import normalized, now
 from settings import USERNAME
 
 EMAIL_LENGTH = 254
@@ -207,11 +207,6 @@ class User(Model):
 def active_admin() -> ColumnElement[bool]:
     """The condition that keeps the last admin from being removed."""
     return and_(User.role == "admin", User.active.is_(True))
-
-
-def normalized(name: str) -> str:
-    """The form in which user names and addresses are compared: without case."""
-    return name.casefold()
 
 
 _USERS = FilterSet(

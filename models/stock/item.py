@@ -32,11 +32,10 @@ from models.stock.item_fields import (
     SKU_LENGTH,
     SORTS,
     derived,
-    normalized,
     same,
 )
 from models.stock.item_tag import ItemTag
-from models.values import now
+from models.values import normalized, now
 
 LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
 

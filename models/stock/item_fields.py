@@ -1,12 +1,11 @@
 """The fields of an item: their bounds and defaults, and the forms in which they are compared."""
 
-import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from models.json_schema import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, Schema, list_of, nullable
-from models.values import as_json
+from models.values import as_json, normalized
 
 MAX_QUANTITY = 1_000_000_000
 MAX_PRICE = Decimal("999999999.9999")
@@ -82,10 +81,3 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return repr(one) == repr(other) or as_json(one, sort=True) == as_json(other, sort=True)
     return bool(one == other)
-
-
-def normalized(text: str) -> str:
-    """The form in which names are compared: without case, and accents composed (Unicode NFC)."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

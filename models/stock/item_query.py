@@ -10,8 +10,8 @@ from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batche
 from models.refusals import NotFound
 from models.stock import item_search
 from models.stock.item import Item
-from models.stock.item_fields import normalized
 from models.stock.item_tag import ItemTag
+from models.values import normalized
 
 COLUMNS = Item.REPRESENTATION.columns(table_of(Item))
 _ALL = select(*COLUMNS)

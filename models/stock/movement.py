@@ -18,9 +18,8 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item import Item
-from models.stock.item_fields import normalized
 from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
-from models.values import now
+from models.values import normalized, now
 
 # What a client may record; `opening` and `reversal` come of other deeds.
 KINDS = ("receive", "issue", "adjust", "count")
@@ -176,7 +175,7 @@ class Movement(Model):
         `since` and `until` bound when they occurred; `until` itself is no longer in.
         """
         return _MOVEMENTS.where(
-            sku=None if sku is None else normalized(sku), user=None if user is None else user.casefold(), **others
+            sku=None if sku is None else normalized(sku), user=None if user is None else normalized(user), **others
         )
 
     @classmethod

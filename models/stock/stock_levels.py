@@ -15,7 +15,8 @@ from models.database.writing import execute_one
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.item import Item
-from models.stock.item_fields import MAX_QUANTITY, normalized
+from models.stock.item_fields import MAX_QUANTITY
+from models.values import normalized
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from models.database.schema import migrate
 from models.people.token import new_secret
 from resources.users import CurrentUserResource
 from tests.support.clients import V1, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 from tests.support.problems import MEMBERS, assert_problem
 
 # The members of every problem document.
@@ -135,6 +135,7 @@ def test_405_lists_the_methods_that_the_path_has(member, lamp):
     assert {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"} == set(refused.allow)
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "accept",
     [
@@ -153,6 +154,7 @@ def test_406_comes_before_the_method_has_run(member, accept):
     assert member.get("/items").json["data"] == []
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "accept",
     ["*/*", "application/*", "application/json", "application/json; charset=utf-8", "text/html, */*;q=0.1", ""],
@@ -307,18 +309,18 @@ def test_429_says_when_to_come_again(member, raising):
     assert refused.headers["Retry-After"] == "7"
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "outcome",
     [
-        RuntimeError("hunter2"),
-        KeyError("hunter2"),
-        ValueError("hunter2"),
-        AssertionError("hunter2"),
-        lambda: flask_restful.abort(499),
-        lambda: flask_restful.abort(418),
-        {"what JSON can't say": object()},
+        pytest.param(RuntimeError("hunter2"), id="RuntimeError"),
+        pytest.param(KeyError("hunter2"), id="KeyError"),
+        pytest.param(ValueError("hunter2"), id="ValueError"),
+        pytest.param(AssertionError("hunter2"), id="AssertionError"),
+        pytest.param(lambda: flask_restful.abort(499), id="status 499"),
+        pytest.param(lambda: flask_restful.abort(418), id="status 418"),
+        pytest.param({"what JSON can't say": object()}, id="no JSON"),
     ],
-    ids=str,
 )
 def test_a_defect_answers_500_that_tells_nothing_and_logs_everything(member, raising, log, outcome):
     raising(outcome)
@@ -463,6 +465,7 @@ def test_a_sane_request_id_is_the_clients(member, sane):
         assert member.get(path, headers={"X-Request-ID": sane}).headers["X-Request-ID"] == sane
 
 
+@on_one_database
 @pytest.mark.parametrize("insane", ["", " ", "a b", "x" * 129, "é", "a;b", '"a"', "<a>", "٣"])
 def test_an_insane_request_id_is_replaced(member, insane):
     made = member.get("/users/me", headers={"X-Request-ID": insane.encode().decode("latin-1")})
@@ -496,6 +499,7 @@ def test_every_answer_has_the_security_headers(member, monkeypatch, method, path
     assert "Server" not in answer.headers
 
 
+@on_one_database
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_every_problem_is_explained_where_its_type_points(nobody, code):
     explained = nobody.get(f"//problems/{code}")

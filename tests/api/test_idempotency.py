@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.databases import on_one_database
+
 ISSUE = {"kind": "issue", "quantity": 2, "reason": "order 7"}
 
 
@@ -83,6 +85,7 @@ def test_an_item_that_could_not_be_found_is_looked_for_again(member):
     assert member.post("/items/1/movements", json=ISSUE, headers=keyed("k")).status_code in (201, 404)
 
 
+@on_one_database
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "é", '"', '"unfinished'])
 def test_a_key_that_is_none_is_refused(member, lamp, key):
     refused = member.post(f"{lamp}/movements", json=ISSUE, headers={"Idempotency-Key": key})

@@ -10,7 +10,7 @@ from app import create_app
 from models.database.base import db
 from models.stock.verify import verify
 from tests.support.clients import Client, person
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 from tests.support.files import HEADER, NDJSON, faults, imported, items, send
 from tests.support.shelf import add, together
 
@@ -249,6 +249,7 @@ def test_a_cell_is_read_by_the_rules_of_its_field(member, row, found):
     assert (answer.status_code, len(items(member))) == ((422, 0) if found else (200, 1))
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("header", "column", "code", "words"),
     [

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.clients import person
+from tests.support.databases import on_one_database
 from tests.support.shelf import add
 
 SHELF = {
@@ -210,6 +211,7 @@ def test_without_fields_an_item_is_listed_as_it_is_read(member, shelf):
 # What is refused
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from tests.support.clients import person
+from tests.support.databases import on_one_database
 from tests.support.shelf import add, body, path_of, together
 
 FULL = {
@@ -82,6 +83,7 @@ def test_a_value_at_its_limit_is_kept(member, field, value):
     assert member.get(created.headers["Location"]).json[field] == value
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [
@@ -128,6 +130,7 @@ def test_a_value_beyond_its_limit_is_refused(member, field, value, code):
     assert member.get("/items").json["total_items"] == 0
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("field", "value", "part", "code"),
     [
@@ -169,6 +172,7 @@ def test_an_unknown_field_names_the_nearest(member):
     assert "'barcode'" in refused.json["errors"][0]["message"]
 
 
+@on_one_database
 @pytest.mark.parametrize("field", ["id", "archived", "version", "created_at", "updated_at"])
 @pytest.mark.parametrize("method", ["post", "put", "patch"])
 def test_what_the_service_sets_can_not_be_sent(member, lamp, method, field):

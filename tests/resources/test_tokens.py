@@ -16,7 +16,7 @@ from models.database.base import db
 from models.people.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from models.principal import SCOPES
 from tests.support.clients import PASSWORD, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 
@@ -85,6 +85,7 @@ def test_a_token_lives_as_many_days_as_asked_for(mel):
     assert mel.post("/tokens", json={**BODY, "expires_in_days": None}).json["expires_at"] is None
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("changes", "field", "code"),
     [

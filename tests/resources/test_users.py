@@ -8,6 +8,7 @@ import pytest
 from models.database import transactions
 from models.principal import SCOPES_OF_ROLE
 from tests.support.clients import PASSWORD, person, with_password
+from tests.support.databases import on_one_database
 
 NEW = "another battery staple"
 
@@ -85,6 +86,7 @@ def test_two_who_take_one_name_at_the_same_moment_get_one_user(app, admin):
     assert admin.get("/users").json["total_items"] == 2
 
 
+@on_one_database
 @pytest.mark.parametrize("username", ["", "a b", "a:b", "ä", "a\n", "a\u0000", "a/b", " a", "a" * 65, 7, None, ["a"]])
 def test_a_name_that_could_be_misread_is_refused(admin, username):
     refused = admin.post("/users", json={"username": username, "password": PASSWORD})
@@ -94,6 +96,7 @@ def test_a_name_that_could_be_misread_is_refused(admin, username):
     assert admin.get("/users").json["total_items"] == 1
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "email", ["pat", "pat@", "@example.org", "a b@example.org", "a@b@c", "", "a@b\n", 7, "a@" * 200]
 )
@@ -144,6 +147,7 @@ def test_the_list_holds_everybody_and_can_be_narrowed(admin, member, pat):
 # --- passwords ------------------------------------------------------------------------------------------------------
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("password", "code"),
     [

@@ -6,6 +6,7 @@ import pytest
 
 from api.services import services_of
 from tests.support.clients import PASSWORD, V1, Client, signed_in, with_password
+from tests.support.databases import on_one_database
 
 PROXY = "127.0.0.1"
 SPOOFED = {
@@ -81,6 +82,7 @@ def test_no_cache_keeps_a_refusal(member, method, path):
 # --- browsers -------------------------------------------------------------------------------------------------------
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "path", ["/items", "/items/999", "/users", "/nowhere", "//", "//docs", "//livez", "//problems/not_found"]
 )
@@ -102,6 +104,7 @@ def test_https_is_insisted_on_over_https_and_not_over_http(guest):
     assert guest.get("/items", base_url="https://localhost").headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "sent", ["a b", "a\tb", "x" * 129, "<script>", '"; drop', "../../etc/passwd", "{{7*7}}", "%0d%0aX: y", "\x7f", "ü"]
 )
@@ -175,6 +178,7 @@ def test_an_address_that_is_spoofed_neither_escapes_a_limit_nor_locks_another_ou
     assert answered == [200, 200, 429, 429]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "host",
     [

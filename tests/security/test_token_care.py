@@ -9,6 +9,7 @@ from models.database.base import db
 from models.people.token import ApiToken
 from models.values import now
 from tests.support.clients import Client, with_password
+from tests.support.databases import on_one_database
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 
@@ -109,6 +110,7 @@ def test_a_use_from_elsewhere_counts_for_that_address_and_not_for_the_owner(apps
     assert own == [200, 200]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("networks", "field", "code"),
     [

@@ -15,6 +15,7 @@ import pytest
 
 from api.auth import code_flow
 from tests.support.clients import V1, Client
+from tests.support.databases import on_one_database
 from tests.support.documented import assert_documented
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, OTHER_RSA, SigningKey, provider
 
@@ -290,6 +291,7 @@ def test_words_that_a_stranger_puts_into_an_error_are_not_repeated(tester):
     assert "555" not in refused.text
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -300,7 +302,7 @@ def test_words_that_a_stranger_puts_into_an_error_are_not_repeated(tester):
         {"iss": "https://evil.example.com"},
         {"exp": 1},
         {"sub": None},
-        {"key": SigningKey(OTHER_RSA.private, "RS256", "one")},
+        pytest.param({"key": SigningKey(OTHER_RSA.private, "RS256", "one")}, id="another's key"),
     ],
     ids=str,
 )
@@ -311,6 +313,7 @@ def test_an_id_token_that_is_not_for_this_sign_in_is_refused(tester, idp, admin,
     assert admin.get("/users").json["total_items"] == 1
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from api.middleware.counters import REDIS_REST, REMEMBERED, Count, MemoryCounter, RedisCounter, redis_of
 from tests.support.clients import PASSWORD, Client, person, with_password
+from tests.support.databases import on_one_database
 
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
 MINUTE = 60
@@ -128,6 +129,7 @@ def test_strangers_have_a_limit_by_their_address(apps):
     assert stranger.get(path, **from_("127.0.0.2")).status_code == 200
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("one", "other", "share"),
     [

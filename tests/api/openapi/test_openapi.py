@@ -13,6 +13,7 @@ from api.openapi.document import openapi
 from api.openapi.endpoints import endpoints, path_of
 from api.problems import PROBLEMS
 from settings import VERSION
+from tests.support.databases import on_one_database
 from tests.support.documented import document, resolved
 
 # What watches the service is no operation of the API.
@@ -75,6 +76,7 @@ def test_what_clients_read_has_the_words_of_the_field_only(app):
     assert re.findall(rf".{{30}}{private}.{{30}}", json.dumps(document(app))) == []
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("name", "path", "method"),
     [

@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from models.stock.item_fields import DEFAULTS
 from tests.support.clients import Client
+from tests.support.databases import on_one_database
 from tests.support.problems import assert_problem
 
 JSON = "application/json"
@@ -182,6 +183,7 @@ def assert_nothing_made(member: Client) -> None:
     assert member.get("/items").json["total_items"] == 0
 
 
+@on_one_database
 @pytest.mark.parametrize(("field", "value", "code"), FIELDS)
 def test_a_value_that_does_not_fit_is_refused_as_it_is(member, field, value, code):
     refused = post(member, with_field(field, value))
@@ -191,6 +193,7 @@ def test_a_value_that_does_not_fit_is_refused_as_it_is(member, field, value, cod
     assert_nothing_made(member)
 
 
+@on_one_database
 @pytest.mark.parametrize(("field", "value", "part", "code"), INSIDE)
 def test_a_fault_inside_a_value_names_the_place(member, field, value, part, code):
     refused = post(member, with_field(field, value))
@@ -261,6 +264,7 @@ def test_an_attribute_comes_back_as_it_was_sent(member, value):
     assert (type(kept), kept) == (type(json.loads(value)), json.loads(value))
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -402,6 +406,7 @@ def test_a_repeated_query_parameter_is_refused(member, query):
     assert (query.partition("=")[0], "repeated") in faults(refused)
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "query",
     [
@@ -500,6 +505,7 @@ def test_what_is_told_of_a_long_name_is_short(member):
         assert len(refused.data) < 3000
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [
@@ -531,6 +537,7 @@ def test_a_movement_that_does_not_fit_moves_nothing(member, lamp, field, value, 
     assert member.get("/movements").json["total_items"] == 1
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "moment",
     [
@@ -583,6 +590,7 @@ def test_a_time_that_is_not_rfc_3339_is_refused(member, lamp, moment):
     assert member.get(lamp).json["quantity"] == 5
 
 
+@on_one_database
 @pytest.mark.parametrize("moment", ["5", "1e9", "true", "null", "[]", "{}"])
 def test_a_time_is_a_string(member, lamp, moment):
     members = {"kind": '"receive"', "quantity": "1", "reason": '"found"', "occurred_at": moment}

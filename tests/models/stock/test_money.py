@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.support.databases import on_one_database
 from tests.support.shelf import add
 
 EXACT = [
@@ -50,6 +51,7 @@ def test_a_number_may_have_an_exponent(member, given, shown):
     assert create(member, given).json["price"] == shown
 
 
+@on_one_database
 @pytest.mark.parametrize("quoted", [True, False], ids=["string", "number"])
 @pytest.mark.parametrize(
     ("price", "code"),
@@ -76,6 +78,7 @@ def test_a_number_out_of_all_bounds_is_refused(member, price):
     assert create(member, price).status_code == 422
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "price",
     ["true", "null", "[]", "{}", '""', '" 1"', '"1 "', '"1,5"', '"1e2"',
@@ -89,6 +92,7 @@ def test_what_is_no_amount_is_refused(member, price):
     assert member.get("/items").json["total_items"] == 0
 
 
+@on_one_database
 @pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1"])
 def test_a_number_that_json_does_not_have_can_not_be_read(member, price):
     refused = create(member, price)
@@ -124,6 +128,7 @@ def test_price_bounds_include_their_edges(member, query, found):
     assert [item["sku"] for item in member.get(f"/items?{query}").json["data"]] == list(found)
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "query",
     ["min_price=-1", "min_price=0.00001", "max_price=1000000000", "min_price=", "max_price=1e2", "max_price=NaN"],
