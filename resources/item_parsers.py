@@ -1,4 +1,4 @@
-"""What clients may send of an item, and by what its lists are filtered and sorted."""
+"""The request schemas of items: what a client may send, and how lists are filtered, sorted and paged."""
 
 from api.requests.containers import Attributes, ListOf
 from api.requests.fields import Field, QueryField

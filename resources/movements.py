@@ -85,26 +85,17 @@ QUANTITY_RULES = [
         kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()
     }.items()
 ]
-ONE_ITEM = {
-    "if": {"required": ["sku"]},
-    "then": {"not": {"anyOf": [{"required": ["item_id"]}, {"required": ["barcode"]}]}},
-    "else": {
-        "if": {"required": ["barcode"]},
-        "then": {"not": {"required": ["item_id"]}},
-        "else": {"required": ["item_id"]},
-    },
-}
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
 movement_parser = RequestParser(
     *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
 )
 batch_line_parser = RequestParser(
-    Field("item_id", item_id_type, help="The item by its id; give one of this, `sku` and `barcode`."),
+    Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
     Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
     Field("barcode", Text(BARCODE_LENGTH, 1), help="The item by its barcode."),
     *line_fields,
     check=faults_of_batch_line,
-    rules={"allOf": [*QUANTITY_RULES, ONE_ITEM]},
+    rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
     name="NewBatchMovement",
 )
 batch_parser = RequestParser(

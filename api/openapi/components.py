@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from api import media_types
 from api.idempotency import HEADER, KEY
 from api.problems import PROBLEMS
+from api.requests.fields import QueryField
+from api.responses.pagination import PAGE_FIELDS
 from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of
 
 Json = dict[str, Any]
@@ -73,7 +74,22 @@ TAGS: Json = {
     "pattern": rf"^(\*|{TAG}(, ?{TAG})*)$",
     "examples": ['"1aced3bfb818e59d9fd454f2"'],
 }
+
+
+def query_parameter(field: QueryField) -> Json:
+    """Return the parameter of a field of the query string."""
+    parameter: Json = {"name": field.name, "in": "query", "schema": field.schema()}
+    if field.required:
+        parameter["required"] = True
+    if field.help:
+        parameter["description"] = field.help
+    if parameter["schema"].get("type") == "array":
+        parameter |= {"style": "form", "explode": False}
+    return parameter
+
+
 PARAMETERS: Json = {
+    **{field.name.capitalize(): query_parameter(field) for field in PAGE_FIELDS},
     "IdempotencyKey": {
         "name": HEADER,
         "in": "header",
@@ -106,39 +122,7 @@ SECURITY_SCHEMES: Json = {
 }
 
 
-# What any request can be refused for, before its method runs or while it does.
-OF_ANY_REQUEST = (
-    *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
-    *("address_not_allowed", "not_acceptable", "content_too_large", "unsupported_media_type", "invalid_input"),
-    *("too_many_requests", "internal_error", "unavailable", "maintenance", "issuer_unreachable"),
-)
-
-
 def headers(*names: str, perhaps: Sequence[str] = ()) -> Json:
     """Return the headers of one response, by reference, and those that only some of its kind have."""
     some = {name: {**HEADERS[name], "required": False} for name in perhaps}
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)} | some
-
-
-def problem_name(codes: Sequence[str]) -> str:
-    """Return the name of the response with these problems, which have one status: `SkuTakenOrBarcodeTaken`.
-
-    Of the problems that any request can have, the first stands for all.
-    """
-    common = [code for code in codes if code in OF_ANY_REQUEST]
-    own = [code for code in codes if code not in OF_ANY_REQUEST]
-    return "Or".join("".join(word.capitalize() for word in code.split("_")) for code in (*common[:1], *own))
-
-
-def problem_response(codes: Sequence[str]) -> Json:
-    """Return the response with these problems, which have one status."""
-    status = PROBLEMS[codes[0]].status
-    perhaps = ["WWW-Authenticate"] if "insufficient_scope" in codes else []
-    if {"idempotency_in_progress", "idempotency_key_reused"} & {*codes}:  # then the refusal was perhaps stored
-        perhaps.append("Idempotent-Replayed")
-    return {
-        "description": "\n".join(f"- `{code}`: {PROBLEMS[code].explanation}" for code in codes),
-        "headers": headers(*HEADERS_OF_STATUS.get(status, ()), perhaps=perhaps),
-        "content": {media_types.PROBLEM: {"schema": PROBLEM}},
-        "x-problem-codes": [*codes],
-    }

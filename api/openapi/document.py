@@ -6,7 +6,7 @@ Each function is one rule: it looks at one thing that the code has and says what
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask
@@ -15,22 +15,18 @@ from api.media_types import JSON, MERGE_PATCH
 from api.openapi.components import (
     HEADERS,
     INTRODUCTION,
-    OF_ANY_REQUEST,
     PARAMETERS,
     SECURITY_SCHEMES,
-    headers,
-    problem_name,
-    problem_response,
+    query_parameter,
 )
 from api.openapi.endpoints import Endpoint, endpoints, path_of
-from api.problems import PROBLEMS
+from api.openapi.responses import responses_of
+from api.responses.pagination import PAGE_FIELDS
 from api.services import services_of
 from settings import VERSION
 
 Json = dict[str, Any]
 
-SUCCESSES = {200: "Success.", 201: "Created.", 204: "Success, without a body.", 302: "A redirect to `Location`."}
-NOT_MODIFIED: Json = {"description": "Not modified: If-None-Match has this ETag.", "headers": headers("ETag")}
 LICENSE = {"name": "MIT", "identifier": "MIT"}
 
 
@@ -77,7 +73,7 @@ def _operation(endpoint: Endpoint, responses: Json) -> Json:
         "summary": summary,
         **({"description": description} if description != f"{summary}." else {}),
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint), *_header_parameters(endpoint)],
-        "responses": {**_successes(endpoint, responses), **_refusals(endpoint, responses)},
+        "responses": responses_of(endpoint, responses),
         "security": _security(endpoint),
     }
     if scopes:
@@ -97,14 +93,9 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
 
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name, field in endpoint.parser.query.items():
-        parameter: Json = {"name": name, "in": "query", "schema": field.schema()}
-        if field.required:
-            parameter["required"] = True
-        if field.help:
-            parameter["description"] = field.help
-        if parameter["schema"].get("type") == "array":
-            parameter |= {"style": "form", "explode": False}
-        yield parameter
+        yield (
+            {"$ref": f"#/components/parameters/{name.capitalize()}"} if field in PAGE_FIELDS else query_parameter(field)
+        )
 
 
 def _header_parameters(endpoint: Endpoint) -> Iterator[Json]:
@@ -128,74 +119,6 @@ def _body(endpoint: Endpoint) -> Json:
         media["examples"] = {"typical": {"value": parser.example}}
     types = (MERGE_PATCH, JSON) if endpoint.method == "PATCH" else (JSON,)
     return {"required": parser.needs_body(endpoint.method), "content": dict.fromkeys(types, media)}
-
-
-def _successes(endpoint: Endpoint, responses: Json) -> Json:
-    output = endpoint.output
-    answers = {str(status): _success(endpoint, status) for status in output.statuses}
-    if output.statuses == (204,):
-        answers = {"204": _shared("NoContent", answers["204"], responses)}
-    if endpoint.method == "GET" and output.tagged:
-        answers["304"] = _shared("NotModified", NOT_MODIFIED, responses)
-    return answers
-
-
-def _success(endpoint: Endpoint, status: int) -> Json:
-    output = endpoint.output
-    names = [
-        name
-        for name, carried in (
-            ("ETag", output.tagged),
-            ("Location", status in (201, 302)),
-            ("Link", output.linked),
-            ("Content-Disposition", output.file),
-            ("Idempotent-Replayed", endpoint.operation.idempotent),
-        )
-        if carried
-    ]
-    answer: Json = {"description": SUCCESSES[status], "headers": headers(*names)}
-    if output.schema is not None:
-        kinds = endpoint.operation.media_types
-        answer["content"] = {kind: {"schema": output.schema if kind == JSON else {"type": "string"}} for kind in kinds}
-    return answer
-
-
-def _refusals(endpoint: Endpoint, responses: Json) -> Json:
-    codes: dict[int, list[str]] = {}
-    for code in dict.fromkeys(_codes(endpoint)):
-        codes.setdefault(PROBLEMS[code].status, []).append(code)
-    return {
-        str(status): _shared(problem_name(codes[status]), problem_response(codes[status]), responses)
-        for status in sorted(codes)
-    }
-
-
-def _shared(name: str, response: Json, responses: Json) -> Json:
-    """Add a response to those that are shared, and return the reference to it; raise ValueError for a second one."""
-    if responses.setdefault(name, response) != response:
-        raise ValueError(f"two responses have the name {name}")
-    return {"$ref": f"#/components/responses/{name}"}
-
-
-def _codes(endpoint: Endpoint) -> Iterable[str]:
-    """The problems this operation can answer, each for what the code has."""
-    yield from OF_ANY_REQUEST
-    yield from endpoint.output.refuses
-    if endpoint.permission:
-        yield "unauthorized"
-        yield from endpoint.permission.refusals
-    if endpoint.rule.arguments:
-        yield "not_found"
-    if not endpoint.parser.fields and not endpoint.parser.media:
-        yield "unexpected_body"
-    if {"cursor", "since"} & endpoint.parser.query.keys():
-        yield "invalid_cursor"
-    if endpoint.checked:
-        yield "precondition_failed"
-    if endpoint.method in ("PUT", "PATCH", "DELETE"):
-        yield "precondition_required"
-    if endpoint.operation.idempotent:
-        yield from ("idempotency_in_progress", "idempotency_key_reused")
 
 
 def _with_references(part: Any, components: Json) -> Any:

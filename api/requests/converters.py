@@ -29,4 +29,4 @@ class SkuConverter(BaseConverter):
 class BarcodeConverter(SkuConverter):
     """The rest of the path, as a barcode."""
 
-    schema = Text(BARCODE_LENGTH, 1).schema()
+    schema = {**Text(BARCODE_LENGTH, 1).schema(), "examples": ["4006381333931"]}

@@ -40,6 +40,14 @@ class _CursorText:
         return {"type": "string"}
 
 
+# The same for every collection.
+PAGE_FIELDS = (
+    QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows per page."),
+    QueryField("page", types.Integer(1, MAX_PAGE), help="The number of the page; the response then has totals."),
+    QueryField("cursor", _CursorText(), help="The cursor of the page, without totals; empty for the first page."),
+)
+
+
 class Paging:
     """How one collection is sorted and paged; `fields` go into its form.
 
@@ -58,13 +66,7 @@ class Paging:
                 default=default,
                 help="`-` before a name sorts in descending order; ties are sorted by id.",
             ),
-            QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows per page."),
-            QueryField(
-                "page", types.Integer(1, MAX_PAGE), help="The number of the page; the response then has totals."
-            ),
-            QueryField(
-                "cursor", _CursorText(), help="The cursor of the page, without totals; empty for the first page."
-            ),
+            *PAGE_FIELDS,
         )
 
     def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
