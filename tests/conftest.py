@@ -18,6 +18,7 @@ from api.throttle import Throttle
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
+from models.people.token import LAST_USE_EVERY
 from tests.support.clients import Client, person
 from tests.support.databases import DATABASES, delete_rows, drop_everything, kind, own_database, settings_for
 
@@ -92,8 +93,9 @@ def app(shared_app: Flask) -> Flask:
     """The application, without a row in its database."""
     with shared_app.app_context():
         delete_rows()
-    # Which refusals of whom were recorded: the next test has other people with the same ids.
+    # What was recorded lately of whom: the next test has other people and tokens with the same ids.
     services_of(shared_app).refusals = Throttle(REFUSALS_EVERY)
+    services_of(shared_app).token_uses = Throttle(LAST_USE_EVERY.total_seconds())
     return shared_app
 
 
@@ -122,8 +124,6 @@ def apps(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for each in made:
-        if issuer := services_of(each).issuer:
-            issuer._worker.shutdown()
         with each.app_context():
             db.engine.dispose()
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from api.services import services_of
 from models.database.base import db
 from models.people.token import ApiToken
 from models.values import now
@@ -12,13 +11,6 @@ from tests.support.clients import Client, with_password
 from tests.support.databases import on_one_database
 
 BODY = {"name": "till", "scopes": ["items:read"]}
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(app):
-    """The ids begin anew in each test: forget what was told of earlier ones."""
-    for seldom in (services_of(app).token_uses, services_of(app).refusals):
-        seldom._passed.clear()
 
 
 @pytest.fixture

@@ -245,7 +245,7 @@ def test_a_key_that_the_issuer_withdrew_is_not_trusted_for_long(service, idp, cl
     clock.seconds += issuer.FRESH
 
     me(service, idp.token())
-    services_of(service).issuer._look.result()
+    services_of(service).issuer._asked.result()
 
     assert me(service, idp.token()).status_code == 401
 
@@ -274,7 +274,7 @@ def test_while_the_issuer_is_away_tokens_of_known_keys_go_on(service, idp, clock
     clock.seconds += issuer.FRESH
 
     assert me(service, idp.token()).status_code == 200
-    services_of(service).issuer._look.exception()
+    services_of(service).issuer._asked.result()
     assert me(service, idp.token()).status_code == 200
     unknown = me(service, idp.token(OTHER_RSA))
     assert (unknown.status_code, unknown.json["code"]) == (503, "issuer_unreachable")
