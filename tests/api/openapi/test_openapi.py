@@ -67,7 +67,6 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(app):
     assert [name for name, operation in found if not operation["summary"]] == []
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("name", "path", "method"),
     [
@@ -83,6 +82,7 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(app):
         ("create_reversal", "/api/v1/movements/{movement_id}/reversal", "post"),
     ],
 )
+@on_one_database
 def test_names_that_clients_are_generated_with_stay(app, name, path, method):
     assert document(app)["paths"][path][method]["operationId"] == name
 
