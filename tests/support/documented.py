@@ -1,7 +1,12 @@
-"""Holds every answer that a test gets against the OpenAPI document: its status, headers, media type and body."""
+"""Holds every answer that a test gets against the OpenAPI document: its status, headers, media type and body.
+
+`python -m tests.support.documented` writes that document to docs/openapi.json.
+"""
 
 import functools
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -13,8 +18,12 @@ from werkzeug.test import TestResponse
 from api.middleware.cors import EXPOSED
 from api.openapi.document import openapi
 from api.openapi.endpoints import path_of
+from app import create_app
+from settings import ROOT
+from tests.support.databases import settings_for
 
 Json = dict[str, Any]
+WRITTEN = ROOT / "docs" / "openapi.json"
 # Every application has the same document, whatever its settings; it is made once for all tests.
 _documents: list[Json] = []
 
@@ -83,3 +92,14 @@ def validator(app: Flask, path: str, method: str, response: TestResponse) -> Dra
 @functools.cache
 def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator({**json.loads(schema), "components": _documents[0]["components"]})
+
+
+def write() -> None:
+    """Write the document of this code; its database is never opened."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = openapi(create_app(settings_for(f"sqlite:///{Path(folder).as_posix()}/none.sqlite3", Path(folder))))
+    WRITTEN.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    write()

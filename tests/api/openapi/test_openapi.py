@@ -14,7 +14,7 @@ from api.openapi.endpoints import endpoints, path_of
 from api.problems import PROBLEMS
 from settings import VERSION
 from tests.support.databases import on_one_database
-from tests.support.documented import document, resolved
+from tests.support.documented import WRITTEN, document, resolved
 
 # What watches the service is no operation of the API.
 BESIDE = {"livez", "readyz", "metrics"}
@@ -42,6 +42,12 @@ def test_the_document_is_served_to_everybody_with_a_tag_and_valid(nobody):
     OpenAPIV31SpecValidator(answered.json).validate()
     again = nobody.get("/openapi.json", headers={"If-None-Match": answered.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_the_document_in_version_control_is_what_the_code_says(app):
+    written = json.loads(WRITTEN.read_text(encoding="utf-8"))
+
+    assert written == json.loads(json.dumps(openapi(app))), "write it: python -m tests.support.documented"
 
 
 def test_the_document_is_made_once(app):
