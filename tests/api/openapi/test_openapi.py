@@ -82,7 +82,6 @@ def test_what_clients_read_has_the_words_of_the_field_only(app):
     assert re.findall(rf".{{30}}{private}.{{30}}", json.dumps(document(app))) == []
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("name", "path", "method"),
     [
@@ -98,6 +97,7 @@ def test_what_clients_read_has_the_words_of_the_field_only(app):
         ("create_reversal", "/api/v1/movements/{movement_id}/reversal", "post"),
     ],
 )
+@on_one_database
 def test_names_that_clients_are_generated_with_stay(app, name, path, method):
     assert document(app)["paths"][path][method]["operationId"] == name
 
