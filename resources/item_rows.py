@@ -36,7 +36,7 @@ def rows_of(records: Records, readers: Readers, faults: list[RowFault]) -> Itera
     """The rows of a file whose values `readers` turn into fields; what is wrong goes to `faults`."""
     for record in records:
         if isinstance(record, RecordFault):
-            message = f"{record.column} {record.words}" if record.column else record.words
+            message = f"{record.column} {record.message}" if record.column else record.message
             faults.append(RowFault(record.line, record.column, _truncated(record.value), record.code, message))
         else:
             fields, wrong = _fields_of(record, readers)

@@ -12,7 +12,7 @@ from api.auth.permissions import scope
 from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
-from api.requests.parsers import Record, RequestParser
+from api.requests.parsers import ObjectOf, RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
@@ -99,7 +99,7 @@ batch_line_parser = RequestParser(
     name="NewBatchMovement",
 )
 batch_parser = RequestParser(
-    Field("movements", ListOf(Record(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
+    Field("movements", ListOf(ObjectOf(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
     example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
     name="MovementBatch",
 )

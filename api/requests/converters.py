@@ -10,7 +10,7 @@ from models.stock.item_fields import BARCODE_LENGTH, SKU_LENGTH
 
 
 class IdConverter(IntegerConverter):
-    """An id that fits every database; anything else is not found."""
+    """An id that fits every database; a path with another number is not found."""
 
     schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 
@@ -19,7 +19,7 @@ class IdConverter(IntegerConverter):
 
 
 class SkuConverter(BaseConverter):
-    """The rest of the path: a SKU may contain slashes."""
+    """The rest of the path, as a SKU, which may have slashes."""
 
     regex = ".+"
     part_isolating = False

@@ -10,7 +10,7 @@ from flask import Response
 from flask_restful.utils import unpack
 
 from api.media_types import CSV
-from api.requests.tables import APOSTROPHE, FORMULA, restored
+from api.requests.tables import APOSTROPHE, FORMULA, unescape_formula
 
 
 def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
@@ -21,13 +21,13 @@ def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
 def _cell(value: Any) -> str:
     match value:
         case str():
-            return harmless(value)
+            return escape_formula(value)
         case None:
             return ""
         case bool():
             return "true" if value else "false"
         case list():
-            return harmless("|".join(value))
+            return escape_formula("|".join(value))
         case dict():
             return json.dumps(value, ensure_ascii=False)
     return str(value)
@@ -47,8 +47,8 @@ def csv_page(page: Any, columns: Sequence[str]) -> Response:
     return Response(text, status, headers, content_type=f"{CSV}; charset=utf-8")
 
 
-def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet runs; `restored` gives it back."""
-    if text and (text[0] in FORMULA or restored(text) is not text):
+def escape_formula(text: str) -> str:
+    """Return the text as a cell that no spreadsheet runs as a formula; `unescape_formula` reverses it."""
+    if text and (text[0] in FORMULA or unescape_formula(text) is not text):
         return APOSTROPHE + text
     return text

@@ -484,13 +484,13 @@ def test_an_empty_body_or_object_is_no_body(member, lamp, method, status, body):
 def test_a_body_with_very_many_faults_is_refused_soon_and_in_few_words(member):
     began = time.monotonic()
     unknown = post(member, object_of({f"field{number}": "1" for number in range(80_000)}))
-    twins = post(member, object_of({f"f{number}": "1" for number in range(80_000)})[:-1] + b', "x": 1, "x": 1}')
+    duplicates = post(member, object_of({f"f{number}": "1" for number in range(80_000)})[:-1] + b', "x": 1, "x": 1}')
     lines = post(member, b'{"movements": [' + b",".join([b'{"kid": 1}'] * 1000) + b"]}", "/movements")
 
     assert time.monotonic() - began < 10
     assert_problem(unknown, 422, "invalid_input")
     assert 100 <= len(faults(unknown)) < 200
-    assert_problem(twins, 400, "malformed_json")
+    assert_problem(duplicates, 400, "malformed_json")
     assert_problem(lines, 422, "invalid_input")
     assert 1000 <= len(faults(lines)) < 1200
     assert_nothing_made(member)
@@ -539,7 +539,7 @@ def test_a_movement_that_does_not_fit_moves_nothing(member, lamp, field, value, 
 
 
 @pytest.mark.parametrize(
-    "moment",
+    "time",
     [
         "",
         "now",
@@ -581,8 +581,8 @@ def test_a_movement_that_does_not_fit_moves_nothing(member, lamp, field, value, 
     ],
 )
 @on_one_database
-def test_a_time_that_is_not_rfc_3339_is_refused(member, lamp, moment):
-    movement = {"kind": "receive", "quantity": 1, "reason": "found", "occurred_at": moment}
+def test_a_time_that_is_not_rfc_3339_is_refused(member, lamp, time):
+    movement = {"kind": "receive", "quantity": 1, "reason": "found", "occurred_at": time}
 
     refused = member.post(f"{lamp}/movements", json=movement)
 
@@ -591,10 +591,10 @@ def test_a_time_that_is_not_rfc_3339_is_refused(member, lamp, moment):
     assert member.get(lamp).json["quantity"] == 5
 
 
-@pytest.mark.parametrize("moment", ["5", "1e9", "true", "null", "[]", "{}"])
+@pytest.mark.parametrize("time", ["5", "1e9", "true", "null", "[]", "{}"])
 @on_one_database
-def test_a_time_is_a_string(member, lamp, moment):
-    members = {"kind": '"receive"', "quantity": "1", "reason": '"found"', "occurred_at": moment}
+def test_a_time_is_a_string(member, lamp, time):
+    members = {"kind": '"receive"', "quantity": "1", "reason": '"found"', "occurred_at": time}
 
     assert_problem(post(member, object_of(members), f"{lamp}/movements"), 422, "invalid_input")
 
