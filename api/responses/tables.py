@@ -1,4 +1,4 @@
-"""Tables as text, written: CSV (RFC 4180), whose cells no spreadsheet runs as formulas."""
+"""Tables in a response: CSV (RFC 4180), whose cells no spreadsheet runs as formulas."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from api.requests.tables import APOSTROPHE, FORMULA, unescape_formula
 
 
 def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
-    """One row as cells: nothing for null, tags separated by `|`, objects as JSON."""
+    """Return one row as cells: empty for null, tags separated by `|`, objects as JSON."""
     return [_cell(row[column]) for column in columns]
 
 
@@ -34,7 +34,7 @@ def _cell(value: Any) -> str:
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Rows of cells as CSV, with CRLF at the end of each (RFC 4180)."""
+    """Return rows of cells as CSV, with CRLF at the end of each (RFC 4180)."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
