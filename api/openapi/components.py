@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that every operation shares: problems, headers, parameters, schemes."""
+"""The parts that the operations of the OpenAPI document share: problems, headers, parameters, security schemes."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ HEAD returns what GET does, without the body; OPTIONS lists the methods of a pat
 Every response has `X-Request-ID`, the client's own if it sent one of up to 128 letters, digits, dots and hyphens.
 Every error is `application/problem+json` (RFC 9457); its `type` is a path that explains it."""
 
-# What the refusal of a file has besides.
+# The further members of the refusal of a file.
 OF_ROW = {"line": ID, "column": TEXT, "value": TEXT}
 OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT)}
 
@@ -67,7 +67,7 @@ HEADERS: Json = {
 ON_EVERY_ANSWER = ("X-Request-ID", "RateLimit", "RateLimit-Policy", "X-Token-Expires-In")
 HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
-# Entity tags or `*`, as `api.conditional` reads them.
+# Entity tags or `*`, as `api.responses.conditional` reads them.
 TAG = '(W/)?"[!#-~]*"'
 TAGS: Json = {
     "type": "string",
@@ -94,7 +94,7 @@ PARAMETERS: Json = {
         "name": HEADER,
         "in": "header",
         "description": "A key that the client chooses; a retry with it gets the response to the first request.",
-        # ECMA-262 has no (?P<name>…).
+        # ECMA-262 has no named groups as `(?P<name>…)`.
         "schema": {"type": "string", "pattern": f"^({re.sub(r'[(][?]P<[a-z]+>', '(', KEY.pattern)})$"},
     },
     "IfMatch": {
@@ -123,6 +123,6 @@ SECURITY_SCHEMES: Json = {
 
 
 def headers(*names: str, perhaps: Sequence[str] = ()) -> Json:
-    """Return the headers of one response, by reference, and those that only some of its kind have."""
+    """Return the headers of a response, by reference; `perhaps` are those that only some of its kind have."""
     some = {name: {**HEADERS[name], "required": False} for name in perhaps}
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)} | some

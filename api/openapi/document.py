@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, derived from the code: url map, converters, forms, needs, outputs and docstrings.
+"""The OpenAPI 3.1 document, derived from the URL map, converters, parsers, permissions, outputs and docstrings.
 
-Each function is one rule: it looks at one thing that the code has and says what the document has for it.
+Each function makes one part of the document from one of these.
 """
 
 import inspect
@@ -21,6 +21,7 @@ from api.openapi.components import (
 )
 from api.openapi.endpoints import Endpoint, endpoints, path_of
 from api.openapi.responses import responses_of
+from api.requests.converters import schema_of
 from api.responses.pagination import PAGE_FIELDS
 from api.services import services_of
 from settings import VERSION
@@ -31,7 +32,7 @@ LICENSE = {"name": "MIT", "identifier": "MIT"}
 
 
 def openapi(app: Flask) -> Json:
-    """The document of this application; made once."""
+    """Return the document of this application, which is made once."""
     services = services_of(app)
     if services.openapi is None:
         services.openapi = _document(list(endpoints(app)))
@@ -87,8 +88,7 @@ def _operation(endpoint: Endpoint, responses: Json) -> Json:
 
 def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name, converter in endpoint.rule._converters.items():
-        schema = getattr(converter, "schema", {"type": "string", "minLength": 1})
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
+        yield {"name": name, "in": "path", "required": True, "schema": schema_of(converter)}
 
 
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
@@ -122,13 +122,16 @@ def _body(endpoint: Endpoint) -> Json:
 
 
 def _with_references(part: Any, components: Json) -> Any:
-    """Return the same with every titled schema moved to the components, where each stands once."""
+    """Return the same part with a reference for each titled schema, which is moved to the components.
+
+    Raises ValueError for two schemas with one title.
+    """
     if isinstance(part, dict):
         part = {name: _with_references(value, components) for name, value in part.items()}
         if isinstance(part.get("title"), str) and "type" in part:
-            beside = {"description": part.pop("description")} if "description" in part else {}
+            description = {"description": part.pop("description")} if "description" in part else {}
             if components["schemas"].setdefault(part["title"], part) != part:
                 raise ValueError(f"two schemas have the title {part['title']}")
-            return {"$ref": f"#/components/schemas/{part['title']}", **beside}
+            return {"$ref": f"#/components/schemas/{part['title']}", **description}
         return part
     return [_with_references(each, components) for each in part] if isinstance(part, list | tuple) else part

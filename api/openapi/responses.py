@@ -1,6 +1,6 @@
-"""The responses of an operation: its successes, and a refusal for each status with the problems that it can have.
+"""The responses of an operation: its successes, and for each status of a refusal the problems that it can have.
 
-Those that several operations have stand once among the components.
+Those with a name are shared: they are components, to which operations refer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from api.problems import PROBLEMS
 
 Json = dict[str, Any]
 
-# What any request can be refused for, before its method runs or while it does.
+# The problems that every operation can have.
 OF_ANY_REQUEST = (
     *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
     *("address_not_allowed", "not_acceptable", "content_too_large", "unsupported_media_type", "invalid_input"),
@@ -80,7 +80,7 @@ def _shared(name: str, response: Json, responses: Json) -> Json:
 
 
 def _codes(endpoint: Endpoint) -> Iterable[str]:
-    """The problems this operation can answer, each for what the code has."""
+    """Yield the codes of the problems that this operation can have."""
     yield from OF_ANY_REQUEST
     yield from endpoint.output.refuses
     if endpoint.permission:

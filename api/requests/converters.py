@@ -6,7 +6,13 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from api.requests.text import Sku, Text
 from models.database.column_types import MAX_ID
+from models.json_schema import Schema
 from models.stock.item_fields import BARCODE_LENGTH, SKU_LENGTH
+
+
+def schema_of(converter: BaseConverter) -> Schema:
+    """Return the JSON Schema of what a converter takes."""
+    return converter.schema if isinstance(converter, IdConverter | SkuConverter) else {"type": "string", "minLength": 1}
 
 
 class IdConverter(IntegerConverter):

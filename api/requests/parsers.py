@@ -35,7 +35,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
     """What one method takes, from the body and from the query string.
 
     `refused` names fields that exist and that clients must not set, with the code and the message of the error.
-    `check` yields the errors that no single field shows, and `rules` are those of them that JSON Schema can say.
+    `check` yields the errors that concern several fields, and `rules` are those of them that JSON Schema can say.
     `name` is that of the schema of the body in the OpenAPI document, and `example` is such a body. `media` is the
     content of a request body that is no JSON object, as OpenAPI writes it.
     """
