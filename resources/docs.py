@@ -22,13 +22,13 @@ from models.json_schema import ID, OBJECT, TEXT, closed
 from models.refusals import NotFound
 
 PACKAGE = "flask_swagger_ui"
-# Named here, because a system's own table of types can be wrong (on Windows, that of .js often is).
+# Listed here, because the media types of the operating system can be wrong (on Windows, that of .js often is).
 ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
-# Nothing inline, nothing evaluated, nobody else's; the images that the style sheet holds are data: URLs.
+# No inline scripts, no `eval` and no other host; the images of the style sheet are data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -124,7 +124,7 @@ class DocsFileResource(OpenResource):
 
 
 def _document() -> bytes:
-    """The document as JSON, written once for each application."""
+    """Return the document as JSON, which is written once for each application."""
     found = services()
     if found.openapi_text is None:
         found.openapi_text = json.dumps(openapi(current_app), ensure_ascii=False, separators=(",", ":")).encode()

@@ -19,7 +19,7 @@ from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
 
 
 class Position(Text):
-    """The id of an event, as text; what is wrong with it is found where it is read."""
+    """The type of the id of an event, as text; `_position` refuses an invalid one."""
 
     def schema(self) -> Schema:
         return {"type": "string", "pattern": "^[0-9]{0,18}$"}

@@ -64,10 +64,10 @@ class MovementExportResource(ProtectedResource):
 
 
 def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Response:
-    """A file sent while it is made; a failure midway breaks the connection, so that no part passes for the whole."""
+    """Return a streamed file; an error midway breaks the connection, so that no client takes a part for the whole."""
     is_csv = representation() == CSV
     text = csv_chunks(columns, rows, bom) if is_csv else json_chunks(columns, rows)
-    text = chain([next(text, "")], text)  # a database that can't be read is told before the answer begins
+    text = chain([next(text, "")], text)  # an unreadable database is a 503 then, before the response begins
     response = Response(stream_with_context(text), content_type=f"{CSV}; charset=utf-8" if is_csv else NDJSON)
     extension = "csv" if is_csv else "ndjson"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{now():%Y-%m-%d}.{extension}"'
@@ -75,7 +75,7 @@ def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, A
 
 
 def csv_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Iterator[str]:
-    """Rows as CSV, some at a time, below the names of their columns."""
+    """Yield rows as CSV, one chunk at a time, below the names of their columns."""
     head = [list(columns)]
     for chunk in chain([next(rows, [])], rows):
         text = csv_text([*head, *(cells(row, columns) for row in chunk)])
@@ -84,6 +84,6 @@ def csv_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom
 
 
 def json_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
-    """Rows as JSON lines, some at a time."""
+    """Yield rows as JSON lines, one chunk at a time."""
     for chunk in rows:
         yield "".join(as_json({column: row[column] for column in columns}) + "\n" for row in chunk)

@@ -38,12 +38,12 @@ OUTCOME = closed(
 
 
 def _media(schema: Any, example: Any) -> dict[str, Any]:
-    """How the document tells of one kind of body."""
+    """Return the content of one media type of a request body, as OpenAPI writes it."""
     return {"schema": schema, "examples": {"typical": {"value": example}}}
 
 
 class ImportParser(RequestParser):
-    """The query of an import, and its file: staged and compared before the write begins."""
+    """The parser of an import: its query, and its file, which is staged and compared before the write begins."""
 
     media = {
         CSV: _media(TEXT, IN_CSV),
@@ -52,7 +52,7 @@ class ImportParser(RequestParser):
     }
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
-        """The arguments, `file` among them; raises InvalidInput for the query, and what `receive` raises."""
+        """Return the arguments, with the staged `file`; raise InvalidInput for the query, and what `receive` raises."""
         args = super().parse_args(req, strict, http_error_code)
         upload = receive(request, current_settings().max_import_bytes)
         args["file"] = file = Import(args["on_conflict"], dry_run=args["dry_run"])
@@ -71,13 +71,13 @@ class ImportParser(RequestParser):
         return arguments["digest"] if arguments else super().body_of(request, arguments)
 
     def _check_body(self, request: Request) -> None:
-        """The body is the file."""
+        """Accept any body: `receive` reads the file."""
 
 
 def stage(upload: Upload, file: Import, watch: Callable[[Iterable[Row]], Iterable[Row]] = iter) -> None:
-    """Read the rows of a file into its import, compare them with the stock, and let the file go.
+    """Read the rows of a file into its import, compare them with the stock, and close the file.
 
-    `watch` sees the rows pass, for whoever shows how far it is.
+    `watch` gets the rows and yields them again, to report the progress.
     """
     with closing(upload.text) as text:
         if upload.mimetype == CSV:

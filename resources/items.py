@@ -191,7 +191,7 @@ def _created(**fields: Any) -> Item:
     try:
         return Item.create(**fields, by=current_principal())
     except Refusal as refusal:
-        if refusal.code == "sku_taken":  # it was free a moment ago: replace what a rival has made
+        if refusal.code == "sku_taken":  # another request has just created it: run again, and replace that
             raise RetryTransaction from refusal
         raise
 
@@ -204,7 +204,7 @@ def _check_sku(path_sku: str, body_sku: str | None) -> None:
 
 
 def _fault_of(type_: Text, text: str) -> InvalidValue | None:
-    """Return what is wrong with a part of the path; None if nothing is."""
+    """Return the error of a part of the path, or None."""
     try:
         type_(text)
     except InvalidValue as error:
@@ -213,7 +213,7 @@ def _fault_of(type_: Text, text: str) -> InvalidValue | None:
 
 
 def _check_room(item: Item) -> None:
-    """A patch that is small enough may still merge into too much."""
+    """Raise InvalidInput where a merge patch leaves too many attributes."""
     if len(item.attributes) > Attributes.MAX_ENTRIES:
         words = f"must have at most {Attributes.MAX_ENTRIES} entries; with this patch it has {len(item.attributes)}"
         raise InvalidInput([fault("attributes", "wrong_length", words)])

@@ -27,7 +27,7 @@ from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.stock.stock_levels import Line
 from models.values import now, rfc3339
 
-# Clocks differ a little; what lies further ahead is a mistake.
+# Clocks differ a little; a time that is further in the future is a mistake.
 AHEAD = timedelta(minutes=5)
 LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
 
@@ -40,7 +40,7 @@ reason_type = Text(500, 1)
 
 
 def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """What no single field shows: whether the quantity suits the kind, and the time is not to come."""
+    """Yield the errors of fields together: a quantity that does not fit the kind, and a time in the future."""
     kind, least = line["kind"], LEAST[line["kind"]]
     if kind == "adjust" and line["quantity"] == 0:
         yield InvalidValue("too_small", "must not be 0 to adjust", "quantity")
@@ -51,7 +51,7 @@ def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
 
 
 def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """Check that a line of a batch names its item in exactly one way, and what `faults_of_line` checks."""
+    """Yield the error of a line that does not name its item in exactly one way, and those of `faults_of_line`."""
     if sum(name in line for name in NAMES_OF_ITEM) != 1:
         yield InvalidValue("required", "or sku or barcode must be given, and only one of them", "item_id")
     yield from faults_of_line(line)
@@ -228,7 +228,7 @@ def _created(movement: dict[str, Any]) -> Any:
     return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
 
 
-def _page(form: RequestParser, args: Namespace, **conditions: Any) -> Any:
+def _page(parser: RequestParser, args: Namespace, **conditions: Any) -> Any:
     paged = {field.name for field in paging.fields}
-    conditions |= {name: args[name] for name in form.query if name not in paged}
+    conditions |= {name: args[name] for name in parser.query if name not in paged}
     return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)

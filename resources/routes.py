@@ -1,4 +1,4 @@
-"""The table of contents of the API: every path, its resource and its endpoint."""
+"""The routes of the API: every path, with its resource and its endpoint."""
 
 from flask_restful import Api
 

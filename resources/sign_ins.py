@@ -156,7 +156,7 @@ def _register(username: str, email: str, password_hash: str) -> Any:
 
 @transactional
 def _begin(principal: Principal, verified_hash: str, renewed_hash: str | None) -> Refreshed:
-    if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # it was changed meanwhile
+    if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # the password was changed meanwhile
         raise auth.wrong_credentials()
     return begin_session(principal)
 
@@ -176,5 +176,5 @@ def _forget(response: Response) -> Response:
 
 
 def _cookie_options() -> dict[str, Any]:
-    """For the way back only, unseen by scripts; Lax, because it is another site that sends the browser back."""
+    """Return the options of the cookie: callback only, hidden from scripts, Lax as another site redirects there."""
     return {"path": url_for("oidc_callback"), "secure": request.is_secure, "httponly": True, "samesite": "Lax"}

@@ -144,14 +144,14 @@ def _replace_password(user_id: int, verified_hash: str, new_hash: str) -> None:
 
 
 def _locked(user_id: int) -> User:
-    """The user, locked, and in the state that the client's If-Match asks for."""
+    """Return the user, locked, in the state that the client's If-Match names."""
     user = User.get(user_id, lock=True)
     check_unchanged(user.to_dict())
     return user
 
 
 def _hashed(args: Namespace, username: str) -> dict[str, Any]:
-    """The arguments with the password, if there is one, hashed."""
+    """Return the arguments, with the hash of the password instead of the password."""
     fields = dict(args)
     if "password" in fields:
         fields["password_hash"] = new_hash("password", fields.pop("password"), username)
