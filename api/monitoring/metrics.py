@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import prometheus_client as prometheus
 from flask import Flask, Response, request
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 
 from api.services import services
 from models.database.base import db
+from models.database.reader_pool import reader_pool_of
 from models.event import RECORDED
 from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
@@ -57,7 +58,7 @@ class Metrics:
         prometheus.Info("stockroom", "The service.", registry=registry).info(
             {"version": VERSION, "environment": settings.app_env}
         )
-        registry.register(_Pool(app))
+        registry.register(_Connections(app))
         prometheus.ProcessCollector(registry=registry)
         prometheus.PlatformCollector(registry=registry)
         self._labelled = lru_cache(REMEMBERED)(self._label)
@@ -76,19 +77,28 @@ class Metrics:
             self.failed_sign_ins.inc()
 
 
-class _Pool(Collector):
-    """The connections of the pool, counted when somebody asks."""
+class _Connections(Collector):
+    """The connections to the database, and the reads that failed on some of them, counted when somebody asks."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
 
     def collect(self) -> Iterator[Metric]:
         with self._app.app_context():
-            pool = db.engine.pool
-        if isinstance(pool, QueuePool):
+            engine = db.engine
+        if isinstance(engine.pool, QueuePool):
             name, words = "stockroom_database_connections", "Connections of the pool"
-            yield GaugeMetricFamily(f"{name}_in_use", f"{words} that are in use.", pool.checkedout())
-            yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", pool.size())
+            yield GaugeMetricFamily(f"{name}_in_use", f"{words} that are in use.", engine.pool.checkedout())
+            yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", engine.pool.size())
+        readers = reader_pool_of(engine).state()
+        name, words = "stockroom_database_reader_connections", "Connections on which SQLite's driver reads by itself"
+        yield GaugeMetricFamily(f"{name}_in_use", f"{words}, in use.", readers.in_use)
+        yield GaugeMetricFamily(f"{name}_open", f"{words}, in use or idle.", readers.open)
+        yield CounterMetricFamily(
+            "stockroom_driver_read_failures",
+            "Reads that SQLite's driver failed to make, and SQLAlchemy made instead.",
+            readers.failures,
+        )
 
 
 def init_metrics(app: Flask) -> None:

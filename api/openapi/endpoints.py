@@ -17,7 +17,7 @@ VERBS = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "D
 
 
 class Endpoint(NamedTuple):
-    """One method of one path, and what the code says of it."""
+    """One method of one path, with all that the code declares about it."""
 
     method: str
     rule: Rule
@@ -57,7 +57,7 @@ class Endpoint(NamedTuple):
 
     @property
     def noun(self) -> str:
-        """The module that the resource is at home in: the tag."""
+        """The module of the resource, which is the tag."""
         return self.resource.__module__.rpartition(".")[2]
 
     @property

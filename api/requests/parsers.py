@@ -1,7 +1,7 @@
-"""Forms: what a method takes, declared once and hung on it; reqparse made strict.
+"""Request schemas: what a method takes, declared once as a parser; reqparse made strict.
 
-Nothing is coerced or ignored, and all faults are told at once. `StrictResource` reads the form before
-the method runs; a method without one takes nothing at all.
+Nothing is coerced or ignored, and all validation errors are returned at once. `StrictResource` parses the request
+before the method runs; a method without a parser takes neither body nor query parameters.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,15 +27,17 @@ from models.json_schema import Schema
 Check = Callable[[Namespace], Iterable[InvalidValue]]
 
 NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
-# A body of 2 MiB can name 200,000 unknown fields; nobody reads that many faults.
+# The most unknown names that are reported; a body of 2 MiB can have 200,000.
 MAX_UNKNOWN = 100
 
 
 class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
-    """What one method takes; `refused` names fields that exist but are not for the client to set,
-    `check` finds the faults that no single field shows, and `rules` says of those what JSON Schema can.
+    """What one method takes, from the body and from the query string.
 
-    `example` is a body that shows the fields in use. `media` is what the body is if it is no JSON object.
+    `refused` names fields that exist and that clients must not set, with the code and the message of the error.
+    `check` yields the errors that concern several fields, and `rules` are those of them that JSON Schema can say.
+    `name` is that of the schema of the body in the OpenAPI document, and `example` is such a body. `media` is the
+    content of a request body that is no JSON object, as OpenAPI writes it.
     """
 
     media: Mapping[str, Any] = {}
@@ -47,8 +49,10 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         check: Check | None = None,
         rules: Mapping[str, Any] | None = None,
         example: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> None:
         super().__init__(bundle_errors=True)
+        self.name = name
         self.check = check
         self.rules = rules or {}
         self.example = example
@@ -96,9 +100,11 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
                 return index
         raise KeyError(name)
 
-    def merge_patch(self, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
-        """The same form for a merge patch (RFC 7396): every field may be missing, and null unsets
-        those that are not required; `types` replaces the type of some."""
+    def merge_patch(self, name: str, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
+        """Return the parser of a merge patch (RFC 7396) of these fields, with `types` for some of them by name.
+
+        Every field may be missing, and null resets those that are not required.
+        """
         return RequestParser(
             *(
                 Field(
@@ -111,10 +117,14 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             ),
             refused=self.refused,
             example=example,
+            name=name,
         )
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
-        """The arguments of this request; raises InvalidInput with every fault, or Unreadable."""
+        """Return the arguments of this request.
+
+        Raises InvalidInput (422) with every validation error, Unreadable (400) or what `json_body` raises.
+        """
         request = req or current_request
         parameters: MultiDict[str, str] = NO_PARAMETERS
         if request.query_string:
@@ -127,11 +137,14 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             raise InvalidInput([fault(found.part, found.code, str(found)) for found in error.faults]) from None
 
     def body_of(self, request: Request, arguments: Namespace | None) -> bytes:
-        """Return what distinguishes the body of this request from another; `arguments` is None if they were refused."""
+        """Return the bytes by which the body of this request is compared with that of a retry.
+
+        `arguments` are those that `parse_args` returned, or None where it raised InvalidInput.
+        """
         return request.get_data()
 
     def read(self, members: Mapping[str, Any], parameters: MultiDict[str, str] = NO_PARAMETERS) -> Namespace:
-        """The arguments in a JSON object and in query parameters; raises InvalidValues with every fault."""
+        """Return the arguments in a JSON object and in query parameters; raise InvalidValues with every error."""
         faults = [
             *islice(self._unknown_parameters(parameters), MAX_UNKNOWN),
             *islice(self._unknown_fields(members), MAX_UNKNOWN),
@@ -152,8 +165,9 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         return arguments
 
     def schema(self) -> Schema:
-        """The JSON Schema of the body."""
+        """Return the JSON Schema of the body."""
         return {
+            **({"title": self.name} if self.name else {}),
             "type": "object",
             "properties": {name: field.schema() for name, field in self.fields.items()},
             "required": [name for name, field in self.fields.items() if field.required],
@@ -168,7 +182,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             raise Unreadable("malformed_json", "The body is empty; it must be a JSON object.")
 
     def needs_body(self, method: str) -> bool:
-        """Whether a request must have a body: for a field that is required, and because no patch is no patch."""
+        """Return whether a request needs a body: for a required field, and always to patch."""
         return any(field.required for field in self.fields.values()) or bool(self.fields and method == "PATCH")
 
     def _unknown_parameters(self, parameters: MultiDict[str, str]) -> Iterable[InvalidValue]:
@@ -186,19 +200,19 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
                 yield unknown(name, self.fields, "unknown_field", "field")
 
 
-class Record:
-    """The type of a JSON object inside the body, checked by a form of its own."""
+class ObjectOf:
+    """The type of a JSON object inside the body, with the fields of a parser."""
 
-    def __init__(self, form: RequestParser) -> None:
-        self.form = form
+    def __init__(self, parser: RequestParser) -> None:
+        self.parser = parser
 
     def __call__(self, value: Any) -> Namespace:
         if not isinstance(value, dict):
             raise InvalidValue("wrong_type", f"must be an object, not {kind_of(value)}")
-        return self.form.read(value)
+        return self.parser.read(value)
 
     def schema(self) -> Schema:
-        return self.form.schema()
+        return self.parser.schema()
 
 
 NOTHING = RequestParser()
@@ -211,7 +225,7 @@ def _only_argument(arguments: Sequence[Argument], options: Mapping[str, Any]) ->
 
 
 def _check_utf8(request: Request) -> None:
-    """Refuse a query of other bytes: Werkzeug would read them as something that nobody sent."""
+    """Raise Unreadable for a query that is not UTF-8, in which Werkzeug would replace bytes."""
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
@@ -219,7 +233,7 @@ def _check_utf8(request: Request) -> None:
 
 
 def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidValue:
-    """The fault of a name that nobody knows, with the nearest one that is."""
+    """Return the error of an unknown name, with the nearest known one; `what` is the kind of name, as "field"."""
     names = list(known)
     near = get_close_matches(name[:100].lower(), names, n=1)
     if near:

@@ -2,22 +2,22 @@
 
 Within a transaction a read belongs to that one. Otherwise, on SQLite, it goes straight to the driver, outside any
 transaction, as one statement needs none: no network hides there what SQLAlchemy costs, which is ten times the
-statement. A read that fails is asked again the long way, which knows what to make of the failure.
+statement. A read that fails there is logged, counted and run again by SQLAlchemy, which knows what to make of the
+failure.
 """
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import starmap
-from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
-from weakref import WeakKeyDictionary
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from sqlalchemy import ColumnElement, Dialect, Engine, Select, bindparam, event
+from sqlalchemy import ColumnElement, Dialect, Engine, Select, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.database.base import db
+from models.database.reader_pool import reader_pool_of
 
 AnySelect = Select[*tuple[Any, ...]]
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
@@ -52,11 +52,12 @@ class PreparedQuery(Generic[RowT]):
         """Return the rows that the select finds with these parameters."""
         engine = _engine_for_driver()
         if engine:
-            self._driver_query = self._driver_query or _DriverQuery(
-                _compiled(self._query, engine.dialect), self._row_class
-            )
-            with suppress(sqlite3.Error):
+            if self._driver_query is None:
+                self._driver_query = _DriverQuery(_compiled(self._query, engine.dialect), self._row_class)
+            try:
                 return self._driver_query.rows(engine, parameters)
+            except sqlite3.Error as error:
+                reader_pool_of(engine).record_failure(error)
         found = db.session.connection().execute(self._query, parameters)
         return list(found if self._row_class is None else starmap(self._row_class, found))
 
@@ -147,53 +148,11 @@ class _DriverQuery:
     def rows(self, engine: Engine, parameters: Mapping[str, Any]) -> list[Any]:
         values = {**self._given, **parameters}
         sent = [make(values[name]) if make else values[name] for name, make in self._sent]
-        found = _reader_pool_of(engine).fetch_all(engine, self._text, sent)
+        found = reader_pool_of(engine).fetch_all(engine, self._text, sent)
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for place, make in self._made if found else ():
             columns[place] = map(make, columns[place])
         return list(starmap(self._row, zip(*columns, strict=True)))
-
-
-class _ReaderPool:
-    """The connections of an SQLite engine that only ever read one statement at a time: as many as read at once so far.
-
-    They come from the pool and never go back to it, as that costs more than the statement.
-    """
-
-    def __init__(self) -> None:
-        self._idle: list[sqlite3.Connection] = []
-
-    def fetch_all(self, engine: Engine, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._open(engine)
-        try:
-            found = connection.execute(statement, values).fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        self._idle.append(connection)
-        return found
-
-    def _open(self, engine: Engine) -> sqlite3.Connection:
-        event.listen(engine, "engine_disposed", self.close)  # once, however often it is asked for
-        pooled = engine.raw_connection()
-        connection = cast(sqlite3.Connection, pooled.dbapi_connection)
-        pooled.detach()
-        return connection
-
-    def close(self, _: Engine) -> None:
-        """Close those that are idle."""
-        while self._idle:
-            self._idle.pop().close()
-
-
-_reader_pools: WeakKeyDictionary[Engine, _ReaderPool] = WeakKeyDictionary()
-
-
-def _reader_pool_of(engine: Engine) -> _ReaderPool:
-    return _reader_pools.get(engine) or _reader_pools.setdefault(engine, _ReaderPool())
 
 
 def _engine_for_driver() -> Engine | None:

@@ -135,7 +135,6 @@ def test_405_lists_the_methods_that_the_path_has(member, lamp):
     assert {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"} == set(refused.allow)
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "accept",
     [
@@ -148,17 +147,18 @@ def test_405_lists_the_methods_that_the_path_has(member, lamp):
         "a/b/c;q=x,,;",
     ],
 )
+@on_one_database
 def test_406_comes_before_the_method_has_run(member, accept):
     assert_problem(member.post("/items", json=ITEM, headers={"Accept": accept}), 406, "not_acceptable")
 
     assert member.get("/items").json["data"] == []
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "accept",
     ["*/*", "application/*", "application/json", "application/json; charset=utf-8", "text/html, */*;q=0.1", ""],
 )
+@on_one_database
 def test_an_accept_that_admits_json_gets_json(member, accept):
     answer = member.get("/users/me", headers={"Accept": accept})
 
@@ -309,7 +309,6 @@ def test_429_says_when_to_come_again(member, raising):
     assert refused.headers["Retry-After"] == "7"
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -322,6 +321,7 @@ def test_429_says_when_to_come_again(member, raising):
         pytest.param({"what JSON can't say": object()}, id="no JSON"),
     ],
 )
+@on_one_database
 def test_a_defect_answers_500_that_tells_nothing_and_logs_everything(member, raising, log, outcome):
     raising(outcome)
 
@@ -465,8 +465,8 @@ def test_a_sane_request_id_is_the_clients(member, sane):
         assert member.get(path, headers={"X-Request-ID": sane}).headers["X-Request-ID"] == sane
 
 
-@on_one_database
 @pytest.mark.parametrize("insane", ["", " ", "a b", "x" * 129, "é", "a;b", '"a"', "<a>", "٣"])
+@on_one_database
 def test_an_insane_request_id_is_replaced(member, insane):
     made = member.get("/users/me", headers={"X-Request-ID": insane.encode().decode("latin-1")})
 
@@ -499,8 +499,8 @@ def test_every_answer_has_the_security_headers(member, monkeypatch, method, path
     assert "Server" not in answer.headers
 
 
-@on_one_database
 @pytest.mark.parametrize("code", PROBLEMS)
+@on_one_database
 def test_every_problem_is_explained_where_its_type_points(nobody, code):
     explained = nobody.get(f"//problems/{code}")
 

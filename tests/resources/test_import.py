@@ -249,7 +249,6 @@ def test_a_cell_is_read_by_the_rules_of_its_field(member, row, found):
     assert (answer.status_code, len(items(member))) == ((422, 0) if found else (200, 1))
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("header", "column", "code", "words"),
     [
@@ -261,6 +260,7 @@ def test_a_cell_is_read_by_the_rules_of_its_field(member, row, found):
         ("", "", "required", "The file is empty"),
     ],
 )
+@on_one_database
 def test_a_header_names_known_columns_once_and_the_sku(member, header, column, code, words):
     refused = send(member, f"{header}\nA,b,c\n" if header else "")
 

@@ -211,7 +211,6 @@ def test_without_fields_an_item_is_listed_as_it_is_read(member, shelf):
 # What is refused
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -240,6 +239,7 @@ def test_without_fields_an_item_is_listed_as_it_is_read(member, shelf):
         ("Q=lamp", "Q"),
     ],
 )
+@on_one_database
 def test_a_condition_that_makes_no_sense_is_refused(member, query, field):
     refused = member.get(f"/items?{query}")
 

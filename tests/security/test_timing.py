@@ -1,6 +1,7 @@
 """Timing: how long a refusal takes does not tell whether a name is known."""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
@@ -18,6 +19,9 @@ from tests.support.clients import PASSWORD, Client, person, with_password
 ROUND = 7
 ROUNDS = 6
 WITHIN = 0.10
+# The processor's time of this thread, which checks the password itself: other work of the machine does not count. The
+# one of Windows has steps of 16 ms, too coarse for a check of 90 ms.
+clock = time.perf_counter if sys.platform == "win32" else time.thread_time
 
 
 def by_basic(app, name: str, password: str) -> int:
@@ -29,10 +33,10 @@ def by_login(app, name: str, password: str) -> int:
 
 
 def milliseconds(ask: Callable[[], int]) -> float:
-    start = time.perf_counter()
+    start = clock()
     status = ask()
     assert status == 401
-    return (time.perf_counter() - start) * 1000
+    return (clock() - start) * 1000
 
 
 @pytest.fixture

@@ -146,6 +146,13 @@ def test_it_serves_ipv6(tmp_path: Path) -> None:
         assert running.ask("GET", "/items").status == 200
 
 
+def test_a_service_on_every_address_says_so_and_where_to_try_it(tmp_path: Path) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - what is tested
+    with program(INSTANCE_PATH=str(tmp_path), HOST=everywhere, PORT="0", ADMIN_PASSWORD=PASSWORD) as running:
+        assert " listens on every IPv4 address of this machine; try it here: http://127.0.0.1:" in running.said[0]
+        assert running.ask("GET", "/items").status == 200
+
+
 SENSELESS = {
     "APP_ENV": ["prod"],
     "HOST": ["300.1.2.3", "192.0.2.1", "a b"],

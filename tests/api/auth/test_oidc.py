@@ -167,8 +167,8 @@ BAD_TOKENS = {
 }
 
 
-@on_one_database
 @pytest.mark.parametrize("name", BAD_TOKENS)
+@on_one_database
 def test_any_other_token_is_refused_and_makes_nobody(service, idp, admin, name):
     idp.keys = [RSA.public(), EC.public()]
 
@@ -245,7 +245,7 @@ def test_a_key_that_the_issuer_withdrew_is_not_trusted_for_long(service, idp, cl
     clock.seconds += issuer.FRESH
 
     me(service, idp.token())
-    services_of(service).issuer._look.result()
+    services_of(service).issuer._asked.result()
 
     assert me(service, idp.token()).status_code == 401
 
@@ -274,7 +274,7 @@ def test_while_the_issuer_is_away_tokens_of_known_keys_go_on(service, idp, clock
     clock.seconds += issuer.FRESH
 
     assert me(service, idp.token()).status_code == 200
-    services_of(service).issuer._look.exception()
+    services_of(service).issuer._asked.result()
     assert me(service, idp.token()).status_code == 200
     unknown = me(service, idp.token(OTHER_RSA))
     assert (unknown.status_code, unknown.json["code"]) == (503, "issuer_unreachable")
@@ -299,7 +299,6 @@ def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch
     assert time.monotonic() - began < 2
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "answers",
     [
@@ -316,6 +315,7 @@ def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch
     ],
     ids=lambda answers: str(answers)[:50],
 )
+@on_one_database
 def test_an_issuer_that_makes_no_sense_is_503_and_lets_nobody_in(service, idp, admin, answers):
     idp.answers = answers
 

@@ -291,7 +291,6 @@ def test_words_that_a_stranger_puts_into_an_error_are_not_repeated(tester):
     assert "555" not in refused.text
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -306,6 +305,7 @@ def test_words_that_a_stranger_puts_into_an_error_are_not_repeated(tester):
     ],
     ids=str,
 )
+@on_one_database
 def test_an_id_token_that_is_not_for_this_sign_in_is_refused(tester, idp, admin, wrong):
     refused = come_back_with(tester, idp, **wrong)
 
@@ -313,7 +313,6 @@ def test_an_id_token_that_is_not_for_this_sign_in_is_refused(tester, idp, admin,
     assert admin.get("/users").json["total_items"] == 1
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
@@ -327,6 +326,7 @@ def test_an_id_token_that_is_not_for_this_sign_in_is_refused(tester, idp, admin,
     ],
     ids=str,
 )
+@on_one_database
 def test_a_code_that_can_not_be_exchanged_signs_nobody_in(tester, idp, admin, answer, outcome):
     state = tester.begin()["state"]
     idp.answers["/token"] = answer

@@ -106,8 +106,8 @@ def test_a_plain_options_is_no_preflight(opened, nobody):
     assert "Access-Control-Allow-Methods" not in answer.headers
 
 
-@on_one_database
 @pytest.mark.parametrize("origin", STRANGERS)
+@on_one_database
 def test_a_page_of_another_origin_gets_no_leave(opened, guest, origin):
     page = from_page(guest, opened(SHOP, ADMIN), origin)
     asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}

@@ -331,7 +331,6 @@ def test_page_and_cursor_exclude_each_other(member, shelf):
     assert [error["field"] for error in refused.json["errors"]] == ["cursor"]
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -356,6 +355,7 @@ def test_page_and_cursor_exclude_each_other(member, shelf):
         ("offset=10", "offset"),
     ],
 )
+@on_one_database
 def test_a_page_that_makes_no_sense_is_refused(member, query, field):
     refused = member.get(f"/items?{query}")
 
