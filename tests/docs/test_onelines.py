@@ -1,6 +1,7 @@
 """The two lines of the README, pasted as they stand into a fresh clone, by somebody whose home is empty.
 
-They install from the package index and take minutes, so only `.ci/run` runs them: `python -m pytest -m onelines tests/docs`.
+They install from the package index and take minutes, so only `.ci/run` runs them:
+`python -m pytest -m onelines tests/docs`.
 """
 
 import json
