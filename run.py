@@ -22,7 +22,7 @@ try:
     from cli.commands import COMMANDS
     from models.database.base import db
     from server.affinity import cpu_for
-    from server.server import serve
+    from server.server import Server, serve
     from server.sockets import listening_sockets
     from startup import banner, prepare
 except ModuleNotFoundError as missing:
@@ -66,7 +66,7 @@ def main() -> int:
             return 2
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
         print(banner(settings, port, first_admin), flush=True)  # noqa: T201
-        serve(
+        server = Server(
             app,
             sockets,
             threads=settings.threads,
@@ -76,6 +76,7 @@ def main() -> int:
             trusted_proxy=settings.trusted_proxy,
             cpu=cpu,
         )
+        serve(server)
     return 0
 
 

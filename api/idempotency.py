@@ -99,10 +99,10 @@ def _run_or_replay(run: Run, body: Body, user_id: int, key: str) -> Any:
         status = PROBLEMS[refusal.code].status
         if status not in STORED_REFUSALS:
             raise
-        claimed.keep(status, {"code": refusal.code, "detail": refusal.detail, "extra": refusal.extra})
+        claimed.store(status, {"code": refusal.code, "detail": refusal.detail, "extra": refusal.extra})
         return refusal
     content, status, headers = unpack(answer)
-    claimed.keep(status, {"body": content, "headers": headers})
+    claimed.store(status, {"body": content, "headers": headers})
     return answer
 
 

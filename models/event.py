@@ -1,4 +1,4 @@
-"""The events: every change, in the order of the commits, written in the same transaction as the change."""
+"""The model `Event`: every change has one, written in its transaction; their ids follow the order of the commits."""
 
 import pickle
 import tempfile
@@ -20,13 +20,13 @@ from models.principal import Principal
 from models.representation import Representation
 from models.values import as_json, now
 
-# The two streams: the change feed tells of stock; the audit tells of both.
+# The two streams: the change feed has the events of stock, the audit log those of both.
 STOCK = "stock"
 ACCESS = "access"
 FEED_LOCK = "feed"
-FORGOTTEN_AT_ONCE = 256
+PURGE_BATCH = 256
 _PENDING = "stockroom_events"
-# Of a session's `info`: how many movements of which kind its last commit has recorded.
+# A key of `db.session.info`: how many movements of each kind the last commit has recorded.
 RECORDED = "stockroom_recorded"
 
 
@@ -42,7 +42,7 @@ MEMBERS: dict[str, Schema] = {
 
 
 class Event(Model):
-    """One thing that happened: who did it, when, in which request, and what the thing became."""
+    """One change: what was changed by whom, when and in which request; `data` is its new state."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -78,7 +78,7 @@ class Event(Model):
         item_id: int | None = None,
         movement_id: int | None = None,
     ) -> None:
-        """Tell of a change; it is written when the transaction commits, and only then."""
+        """Record a change; the event is written when the transaction commits, and only then."""
         Event.record_many(type, [(data, item_id, movement_id)], by, stream=stream)
 
     @staticmethod
@@ -89,9 +89,9 @@ class Event(Model):
         *,
         stream: str = STOCK,
     ) -> None:
-        """Tell of changes of one type: what each thing became, the id of its item and that of its movement."""
-        noted = db.session.info
-        pending: _Pending = noted.get(_PENDING) or noted.setdefault(_PENDING, _Pending())
+        """Record changes of one type, each as its new state, the id of its item and that of its movement."""
+        info = db.session.info
+        pending: _PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, _PendingEvents())
         common = {
             "stream": stream,
             "type": type,
@@ -107,20 +107,23 @@ class Event(Model):
 
     @staticmethod
     def after(event_id: int, limit: int, type_: str | None = None) -> list[Any]:
-        """Return at most `limit` events of the change feed after this one, of this type if one is given, by id."""
+        """Return up to `limit` events of the change feed after this one, of this type if one is given, by id."""
         if type_ is None:
             return _AFTER.rows(event_id=event_id, row_limit=limit)
         return _AFTER_OF_TYPE.rows(event_id=event_id, row_limit=limit, type=type_)
 
     @classmethod
     def audit_log(cls, **conditions: Any) -> BoundQuery:
-        """The events of both streams that meet every condition given; `until` itself is no longer in."""
+        """Return the query of the events of both streams that meet every condition; they happened before `until`."""
         return _EVENTS.where(**conditions)
 
     @classmethod
     def purge_access(cls, before: datetime) -> None:
-        """Delete some of the oldest events of access, as far as they are older; the change feed stays whole."""
-        oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(FORGOTTEN_AT_ONCE)
+        """Delete events of the stream `ACCESS` older than `before`, up to `PURGE_BATCH`; none of the change feed.
+
+        Rows that are locked are skipped.
+        """
+        oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(PURGE_BATCH)
         ids = [row.id for row in db.session.execute(oldest.with_for_update(skip_locked=True)) if row.at < before]
         if ids:
             db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
@@ -132,12 +135,12 @@ class Event(Model):
 
     @classmethod
     def to_audit_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """Return a row of `audit_log` as the audit has it: with the address that it came from."""
+        """Return a row of `audit_log` as readers of the audit log see it: with the address of the client."""
         return cls.AUDIT_REPRESENTATION.of_row(row)
 
 
 class Lock(Model):
-    """Rows that exist to be locked, where only one transaction at a time may pass."""
+    """One row that exists to be locked, by one transaction at a time."""
 
     __tablename__ = "locks"
 
@@ -167,7 +170,7 @@ _AFTER_OF_TYPE = PreparedQuery(
 )
 
 
-# The data is JSON text from the moment it is told: what changes later is told later.
+# `data` is JSON text from the call of `record` on, so later changes of the object do not change the event.
 _columns = [column.name for column in table_of(Event).columns if column.name != "id"]
 _insert = insert(table_of(Event)).values(
     {name: bindparam(name) for name in _columns} | {"data": bindparam("data", type_=long_text())}
@@ -175,15 +178,15 @@ _insert = insert(table_of(Event)).values(
 _lock = select(Lock.name).where(Lock.name == FEED_LOCK).with_for_update()
 
 
-class _Pending:
-    """The events of a transaction that has not ended; if they are very many, most of them wait on disk."""
+class _PendingEvents:
+    """The events of a transaction that has not ended; if there are very many, most of them are in a temporary file."""
 
     IN_MEMORY = 2000
 
     def __init__(self) -> None:
         self._last: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
-        self.kinds: Counter[str] = Counter()  # of the movements told
+        self.kinds: Counter[str] = Counter()  # of movements
 
     def append(self, row: dict[str, Any]) -> None:
         self._last.append(row)
@@ -193,7 +196,7 @@ class _Pending:
             self._last = []
 
     def chunks(self) -> Iterator[list[dict[str, Any]]]:
-        """All of them, in their order, some at a time."""
+        """Yield all events in their order, in lists."""
         if self._file:
             end = self._file.tell()
             self._file.seek(0)
@@ -209,14 +212,14 @@ class _Pending:
 
 @event.listens_for(db.session, "before_commit")
 def _write_pending(session: Session) -> None:
-    """Write the events last, holding the feed's lock from before their ids are given until they can be seen.
+    """Write the events last, with the lock of the feed held from before their ids are assigned until they are visible.
 
-    So ids follow the order of commits: who sees an event sees every earlier one, and a reader that
-    stores its cursor never skips. Without the lock an id handed out early could commit late.
+    So ids follow the order of commits: a reader that sees an event sees every earlier one, and one that stores its
+    cursor misses none. Without the lock, an id assigned early could become visible late.
     """
     if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
         return
-    pending: _Pending | None = session.info.pop(_PENDING, None)
+    pending: _PendingEvents | None = session.info.pop(_PENDING, None)
     if pending is None:
         return
     with closing(pending):
@@ -230,8 +233,8 @@ def _write_pending(session: Session) -> None:
 
 
 @event.listens_for(db.session, "after_soft_rollback")
-def _forget_pending(session: Session, _: Any) -> None:
-    pending: _Pending | None = session.info.pop(_PENDING, None)
+def _discard_pending(session: Session, _: object) -> None:
+    pending: _PendingEvents | None = session.info.pop(_PENDING, None)
     session.info.pop(RECORDED, None)
     if pending is not None:
         pending.close()

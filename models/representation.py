@@ -1,4 +1,4 @@
-"""How clients see a noun: one description, of which its JSON Schema, its SELECT and its dictionaries are made."""
+"""How clients see a resource: one description makes its JSON Schema, its SELECT and its dictionaries."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,28 +15,28 @@ _SERIALIZERS: Mapping[type, Callable[[Any], Any]] = {datetime: rfc3339, Decimal:
 
 
 class Representation:
-    """The members of a noun by name, each with its JSON Schema, in the order in which clients see them."""
+    """The members of a resource by name, each with its JSON Schema, in the order of responses."""
 
     def __init__(self, title: str, members: Mapping[str, Schema]) -> None:
         self.schema = closed(title, members)
         self.names = tuple(members)
 
     def columns(self, table: Table, **others: Any) -> list[ColumnElement[Any]]:
-        """Return the columns of a SELECT whose rows `of_row` takes.
+        """Return the columns of a SELECT for whose rows `of_row` is made.
 
-        A member is the column of its name in `table`, or the one that `others` has for it; raises KeyError without.
+        The column of a member is that in `others`, or else that of its name in `table`; raises KeyError without either.
         """
         return [
             serialized(others[name] if name in others else table.c[name]).label(name)  # the table may lack the name
             for name in self.names
         ]
 
-    def of(self, thing: Any) -> dict[str, Any]:
+    def of(self, instance: object) -> dict[str, Any]:
         """Return what clients see of an object that has the members as attributes."""
-        return {name: _serialize(getattr(thing, name)) for name in self.names}
+        return {name: _serialize(getattr(instance, name)) for name in self.names}
 
     def of_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what clients see of values that have the members by name, and perhaps others."""
+        """Return what clients see of a mapping with the members by name; other keys are ignored."""
         return {name: _serialize(values[name]) for name in self.names}
 
     def of_row(self, row: Sequence[Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A process for each processor; one alone for chosen files, and for what measures and needs the whole machine."""
-    measures = config.getoption("markexpr") in ("faults", "contract")
+    measures = config.getoption("markexpr") in ("faults", "contract", "onelines")
     files = all(Path(argument.partition("::")[0]).is_file() for argument in config.args)
     return 0 if measures or files else min(os.cpu_count() or 1, MOST_WORKERS)
 

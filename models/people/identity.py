@@ -1,4 +1,4 @@
-"""Who a user is to the OpenID provider: the issuer and its subject, never a name or an address."""
+"""The model `Identity`: which user a subject of an OpenID provider is, whatever their name or address."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -23,7 +23,7 @@ SUFFIX_LENGTH = 8
 
 
 class IdentityClaims(NamedTuple):
-    """What a token tells of somebody: `role` is None if it tells none, `at` is when it was issued."""
+    """The claims of a token of the provider: `role` is None if it claims none, `at` is when it was issued."""
 
     issuer: str
     subject: str
@@ -32,7 +32,10 @@ class IdentityClaims(NamedTuple):
     at: datetime
 
     def is_newer_than(self, role: str | None, at: datetime) -> bool:
-        """Return whether these claims name a role that no earlier ones named; tokens are dated to the second."""
+        """Return whether these claims replace the `role` claimed by a token issued at `at`.
+
+        Those of the same second do if their role differs: tokens are dated to the second.
+        """
         return self.role is not None and self.at >= at and (self.at, self.role) != (at, role)
 
 
@@ -48,7 +51,7 @@ class IdentityUser(NamedTuple):
 
 
 class Identity(Model):
-    """One subject of an issuer, and the user it is here; `role` is what a token issued at `claimed_at` claimed."""
+    """One subject of an issuer and its user here; a token issued at `claimed_at` was the last to claim `role`."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -62,14 +65,14 @@ class Identity(Model):
 
     @classmethod
     def user_of(cls, issuer: str, subject: str) -> IdentityUser | None:
-        """Return the user of a subject and the claimed role, in one look-up; None if it is not known."""
+        """Return the user of a subject and the claimed role, in one look-up; None if the subject is unknown."""
         return _USER_OF.one_or_none(issuer=issuer, subject=subject)
 
     @classmethod
     def update_user(cls, claims: IdentityClaims, by: Principal) -> None:
-        """Create the user at the first token, or give them the role that the claims name; the last admin stays one.
+        """Create the user for the first token of a subject, later set the claimed role; the last admin remains one.
 
-        Raises RetryTransaction when another transaction created them first, or took the name.
+        Raises RetryTransaction when a concurrent transaction created the user or took the name.
         """
         identity = db.session.scalar(select(cls).where(cls.issuer == claims.issuer, cls.subject == claims.subject))
         if identity is None:
@@ -116,7 +119,7 @@ _USER_OF = PreparedQuery(
 
 
 def _free_name(claims: IdentityClaims) -> str:
-    """The name, or, if somebody has it, the name with a suffix that is this subject's own."""
+    """Return the claimed name or, if it is taken, the name with a suffix derived from issuer and subject."""
     if User.by_name(claims.name) is None:
         return claims.name
     suffix = hashed(f"{claims.issuer} {claims.subject}")[:SUFFIX_LENGTH]

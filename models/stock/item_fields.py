@@ -1,4 +1,4 @@
-"""The fields of an item: their bounds and defaults, and the forms in which they are compared."""
+"""The fields of an item: their schemas, limits and defaults, the columns derived from them, and how values compare."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,17 +12,17 @@ MAX_PRICE = Decimal("999999999.9999")
 SKU_LENGTH = 64
 NAME_LENGTH = 200
 BARCODE_LENGTH = 64
-# Folding case can lengthen a text (ß becomes ss): three times at the most.
+# Case folding can lengthen a text (ß becomes ss), at most to three times its length.
 NORMALIZED_GROWTH = 3
-# The default of a field that has none: it is set by whoever creates the item, or by the service.
+# Marks a field without a default: whoever creates the item, or the service, sets it.
 REQUIRED = object()
 
 
 @dataclass(frozen=True)
 class ItemField:
-    """What clients read of a field (JSON Schema) and, where they may leave it out, what it then is.
+    """One field of an item: its JSON Schema in responses and, if clients may leave it out, its default.
 
-    A field that is `in_files` is a column of the export and of the import.
+    A field that is `in_files` is a column of exports and imports.
     """
 
     schema: Schema
@@ -30,8 +30,8 @@ class ItemField:
     in_files: bool = True
 
 
-# Every field of an item, in the order in which clients see it. A new one needs, besides, its column in `Item` with a
-# migration, and what clients may send for it in resources/items.py.
+# Every field of an item, in the order of responses. A new one also needs its column in `Item`, a migration, and what
+# clients may send for it in resources/items.py.
 FIELDS: dict[str, ItemField] = {
     "id": ItemField(ID, in_files=False),
     "sku": ItemField(TEXT),
@@ -53,7 +53,7 @@ FIELDS: dict[str, ItemField] = {
 DEFAULTS: dict[str, Any] = {name: field.default for name, field in FIELDS.items() if field.default is not REQUIRED}
 FILE_COLUMNS = tuple(name for name, field in FIELDS.items() if field.in_files)
 
-# What a list can be sorted by, and the column that does it; the id comes of itself.
+# The names by which a list can be sorted, each with its column; the id is always the last sort key.
 SORTS = {
     "sku": "sku_key",
     "name": "name_key",
@@ -63,21 +63,21 @@ SORTS = {
     "created_at": "created_at",
     "updated_at": "updated_at",
 }
-# The columns made of others, for look-up, sorting and search; clients never see them.
+# The columns computed from others, for look-up, sorting and search; clients never see them.
 DERIVED = ("sku_key", "name_key", "search_text")
 
 
 def derived(sku: str, name: str, description: str, barcode: str | None) -> dict[str, str]:
-    """The DERIVED columns of an item with these fields."""
+    """Return the values of the `DERIVED` columns of an item with these fields."""
     return {
         "sku_key": normalized(sku),
-        "name_key": normalized(name)[:NAME_LENGTH].rstrip(),  # MariaDB compares without trailing blanks
+        "name_key": normalized(name)[:NAME_LENGTH].rstrip(),  # MariaDB ignores trailing blanks in comparisons
         "search_text": normalized("\n".join((sku, name, description, barcode or ""))),
     }
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values say the same in JSON: 1, 1.0 and true do not, another order of names does."""
+    """Return whether two values are the same JSON: 1, 1.0 and true differ, the order of names does not matter."""
     if isinstance(one, dict):
         return repr(one) == repr(other) or as_json(one, sort=True) == as_json(other, sort=True)
     return bool(one == other)

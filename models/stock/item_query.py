@@ -1,4 +1,4 @@
-"""What is only read of items: rows as clients see them, which cost a fraction of what an `Item` does."""
+"""Queries of items that are only read: plain rows as clients see them, which cost a fraction of an ORM object."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _BY_SKU = PreparedQuery(_ALL.where(Item.sku_key == bindparam("key")))
 
 
 def read(item_id: int) -> dict[str, Any]:
-    """An item as clients see it, archived or not. Raises NotFound."""
+    """Return an item as clients see it, archived or not; raises NotFound."""
     row = _BY_ID.one_or_none(item_id=item_id)
     if row is None:
         raise NotFound(f"There is no item with the id {item_id}.")
@@ -29,7 +29,7 @@ def read(item_id: int) -> dict[str, Any]:
 
 
 def read_by_sku(sku: str) -> dict[str, Any]:
-    """The item of this SKU, whatever its case, like `read`."""
+    """Return the item with this SKU in any case, like `read`."""
     row = _BY_SKU.one_or_none(key=normalized(sku))
     if row is None:
         raise NotFound(f"There is no item with the SKU {sku!r}.")
@@ -45,7 +45,7 @@ def read_by_barcode(barcode: str) -> dict[str, Any]:
 
 
 def to_dict(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row of `matching` as clients see it: just as `Item.to_dict` returns an item."""
+    """Return a row of `matching` as clients see it: the same as `Item.to_dict` returns."""
     return Item.REPRESENTATION.of_row(row)
 
 
@@ -68,7 +68,7 @@ _ITEMS = FilterSet(
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
-    """Yield all items that meet the conditions of `matching`, by id, some at a time."""
+    """Yield all items that meet the conditions of `matching`, by id, in batches."""
     for rows in batches_by_id(matching(**conditions), Item.id):
         yield [to_dict(row) for row in rows]
 
@@ -86,7 +86,7 @@ def matching(
     low_stock: bool | None = None,
     **others: Any,
 ) -> BoundQuery:
-    """The items that meet every condition given; `q` wants each of its words somewhere."""
+    """Return the query of the items that meet every condition; `q` finds items that have each of its words."""
     return _ITEMS.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),

@@ -1,4 +1,4 @@
-"""The ledger: every movement of stock, who made it, when and why; rows are only ever added."""
+"""The model `Movement`: the ledger of stock, whose rows are inserted and never changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,13 +21,13 @@ from models.stock.item import Item
 from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
 from models.values import normalized, now
 
-# What a client may record; `opening` and `reversal` come of other deeds.
+# The kinds that a client may record; `opening` and `reversal` come from other operations.
 KINDS = ("receive", "issue", "adjust", "count")
 ALL_KINDS = (*KINDS, "opening", "reversal")
 
 
 class Movement(Model):
-    """One row of the ledger: `delta` units came (or went), after which `quantity_after` were there."""
+    """One row of the ledger: the stock changed by `delta` units and then was `quantity_after`."""
 
     __tablename__ = "movements"
     __table_args__ = (
@@ -72,14 +72,14 @@ class Movement(Model):
 
     @classmethod
     def record(cls, lines: Sequence[Line], by: Principal) -> list[dict[str, Any]]:
-        """Record all the lines, in their order, or none; answers them as clients see them.
+        """Record all lines in their order, or none; return the movements as clients see them.
 
-        The items are locked in the order of their ids, so that two batches never wait for each
-        other in a ring. Raises RefusedLines.
+        The items are locked in the order of their ids, so that two batches can't deadlock. Raises RefusedLines, and
+        RetryTransaction as `lock_stocks` does.
         """
         connection = db.session.connection()
         stocks = lock_stocks(connection, lines)
-        moment = now()
+        recorded_at = now()
         rows: list[dict[str, Any]] = []
         refusals: dict[int, Refusal] = {}
         for index, line in enumerate(lines):
@@ -89,15 +89,18 @@ class Movement(Model):
             except Refusal as refusal:
                 refusals[index] = refusal
             else:
-                rows.append(line.row(stock.item_id, delta, stock.quantity, moment, by))
+                rows.append(line.row(stock.item_id, delta, stock.quantity, recorded_at, by))
         if refusals:
             raise RefusedLines(refusals)
-        move_stocks(connection, stocks.by_id.values(), moment)
-        return cls.enter(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
+        move_stocks(connection, stocks.by_id.values(), recorded_at)
+        return cls.insert(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
 
     @classmethod
-    def enter(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
-        """Enter rows, whose stock has been moved, into the ledger, and tell of them; `skus` are their items'."""
+    def insert(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
+        """Insert rows into the ledger, with their events, and return them as clients see them.
+
+        The quantities of the items have been updated already; `skus` are the SKUs of the items by id.
+        """
         movements = [
             cls.REPRESENTATION.of_values(
                 {
@@ -117,16 +120,18 @@ class Movement(Model):
 
     @classmethod
     def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
-        """Give a new item its first stock, as the first row of its ledger."""
+        """Set the stock of a new item, record it as the first row of its ledger and return that movement."""
         item.quantity = quantity
         db.session.flush()
         opening = Line("opening", quantity, "opening stock")
-        return cls.enter([opening.row(item.id, quantity, quantity, item.created_at, by)], {item.id: item.sku}, by)[0]
+        return cls.insert([opening.row(item.id, quantity, quantity, item.created_at, by)], {item.id: item.sku}, by)[0]
 
     @classmethod
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
-        """Record one movement; raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived`,
-        `stock_limit` or NotFound."""
+        """Record one movement and return it as clients see it.
+
+        Raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived` or `stock_limit`, or NotFound.
+        """
         try:
             return cls.record([line], by)[0]
         except RefusedLines as refused:
@@ -134,14 +139,14 @@ class Movement(Model):
 
     @classmethod
     def reverse(cls, movement_id: int, *, reason: str | None, reference: str, by: Principal) -> dict[str, Any]:
-        """Record the counter-entry of a movement, linked to it; the original stays as it was.
+        """Record the reversal of a movement, linked to it, and return it; the original does not change.
 
-        Raises Refusal `not_reversible` for a reversal, `already_reversed`, `insufficient_stock`,
+        Raises Refusal `not_reversible` for a reversal, `already_reversed`, `insufficient_stock`, `stock_limit` or
         `item_archived`, or NotFound.
         """
         original = cls.get(movement_id)
         lock_stocks(db.session.connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
-        original = cls.get(movement_id)  # what a rival made of it while this one waited for the lock
+        original = cls.get(movement_id)  # again: another transaction may have reversed it before this one got the lock
         if original["reverses"] is not None:
             raise Refusal("not_reversible", f"Movement {movement_id} is itself a reversal; record a new one instead.")
         if original["reversed_by"] is not None:
@@ -162,7 +167,7 @@ class Movement(Model):
 
     @classmethod
     def get(cls, movement_id: int) -> dict[str, Any]:
-        """One movement as clients see it; raises NotFound."""
+        """Return one movement as clients see it; raises NotFound."""
         row = _BY_ID.one_or_none(movement_id=movement_id)
         if row is None:
             raise NotFound(f"There is no movement {movement_id}.")
@@ -170,9 +175,9 @@ class Movement(Model):
 
     @classmethod
     def ledger(cls, *, sku: str | None = None, user: str | None = None, **others: Any) -> BoundQuery:
-        """The movements that meet every condition given, with the names that clients see.
+        """Return the query of the movements that meet every condition; the names are those of the query parameters.
 
-        `since` and `until` bound when they occurred; `until` itself is no longer in.
+        They occurred at `since` or later, and before `until`.
         """
         return _MOVEMENTS.where(
             sku=None if sku is None else normalized(sku), user=None if user is None else normalized(user), **others
@@ -180,15 +185,15 @@ class Movement(Model):
 
     @classmethod
     def batches(cls, **conditions: Any) -> Iterator[list[dict[str, Any]]]:
-        """Yield all movements that meet the conditions of `ledger`, by id, some at a time."""
+        """Yield all movements that meet the conditions of `ledger`, by id, in batches."""
         for rows in batches_by_id(cls.ledger(**conditions), cls.id):
             yield [cls.to_dict(row) for row in rows]
 
     @classmethod
-    def quantity_at(cls, item_id: int, moment: datetime) -> int:
-        """The stock of an item at a moment: the sum of what had occurred by then, in units."""
+    def quantity_at(cls, item_id: int, at: datetime) -> int:
+        """Return the stock of an item at a time, in units: the sum of the movements that had occurred by then."""
         total = select(func.coalesce(func.sum(cls.delta), 0))
-        return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= moment)) or 0)
+        return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= at)) or 0)
 
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
@@ -197,7 +202,7 @@ class Movement(Model):
 
 
 def _ledger() -> Select[Any]:
-    """All movements, in the columns that clients see."""
+    """Return the select of all movements, with the columns that clients see."""
     movements = table_of(Movement)
     reversals = movements.alias()
     columns = Movement.REPRESENTATION.columns(
@@ -210,7 +215,8 @@ def _ledger() -> Select[Any]:
     return (
         select(*columns)
         .select_from(movements)
-        # Outer joins, though each has its item and its user: no planner then begins at those and sorts all movements.
+        # Outer joins, although each movement has an item and a user: with inner joins, a planner may begin at those
+        # tables and sort all movements.
         .outerjoin(Item, Item.id == movements.c.item_id)
         .outerjoin(User, User.id == movements.c.user_id)
         .outerjoin(reversals, reversals.c.reverses_id == movements.c.id)

@@ -1,4 +1,4 @@
-"""The stock while lines are applied to it: locked, moved by the rules, written in one statement."""
+"""The quantities of locked items while lines are applied to them, and the statements that lock and update them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,8 +37,10 @@ class Line:
     occurred_at: datetime | None = None
     reverses_id: int | None = None
 
-    def row(self, item_id: int, delta: int, quantity_after: int, moment: datetime, by: Principal) -> dict[str, Any]:
-        """The row of the ledger that this line becomes."""
+    def row(
+        self, item_id: int, delta: int, quantity_after: int, recorded_at: datetime, by: Principal
+    ) -> dict[str, Any]:
+        """Return this line as a row of the ledger."""
         return {
             "item_id": item_id,
             "user_id": by.user_id,
@@ -48,13 +50,13 @@ class Line:
             "reason": self.reason,
             "reference": self.reference,
             "reverses_id": self.reverses_id,
-            "occurred_at": self.occurred_at or moment,
-            "created_at": moment,
+            "occurred_at": self.occurred_at or recorded_at,
+            "created_at": recorded_at,
         }
 
 
 class RefusedLines(Refusal):
-    """Some lines can't be recorded, so none was; `refusals` maps their index to the reason."""
+    """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index."""
 
     def __init__(self, refusals: Mapping[int, Refusal]) -> None:
         first = next(iter(refusals))
@@ -77,7 +79,7 @@ class RefusedLines(Refusal):
 
 
 class Stock:
-    """The stock of one locked item while lines are applied to it."""
+    """The stock of one locked item, in units, while lines are applied to it."""
 
     def __init__(self, item_id: int, sku: str, barcode: str | None, quantity: int, archived: bool) -> None:
         self.item_id = item_id
@@ -88,7 +90,10 @@ class Stock:
         self.delta = 0
 
     def take(self, line: Line) -> int:
-        """Apply a line and answer its delta; raises Refusal and stays as it was."""
+        """Apply a line and return its delta; raises Refusal, the stock then being unchanged.
+
+        The codes are `item_archived`, `quantity_changed`, `insufficient_stock` and `stock_limit`.
+        """
         if self.archived:
             raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
         if line.expect_quantity is not None and line.expect_quantity != self.quantity:
@@ -156,18 +161,18 @@ def _move(condition: ColumnElement[bool], delta: ColumnElement[int]) -> Update:
         .values(
             quantity=_items.c.quantity + delta,
             version=_items.c.version + 1,
-            updated_at=bindparam("moment", type_=UtcTime()),
+            updated_at=bindparam("at", type_=UtcTime()),
         )
     )
 
 
-# What every movement asks is built once.
+# The statements of every movement are built once.
 _ONE = _items.c.id == bindparam("item")
 _LOCK_ONE = _lock(_ONE)
 _MANY = _items.c.id.in_(bindparam("ids", expanding=True))
 _LOCK_MANY = _lock(_MANY)
 _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
-# Who has a barcode is looked up first and locked by id: a condition on three columns would be a scan on MariaDB.
+# Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
 _MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()))
 
@@ -194,14 +199,17 @@ def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
     return stocks
 
 
-def move_stocks(connection: Connection, stocks: Iterable[Stock], moment: datetime) -> None:
-    """Write the new quantities in one statement, whose condition guards the rule once more."""
+def move_stocks(connection: Connection, stocks: Iterable[Stock], updated_at: datetime) -> None:
+    """Write the new quantities in one statement, whose condition refuses a negative one once more.
+
+    Raises AssertionError if not every locked item was updated.
+    """
     deltas = {stock.item_id: stock.delta for stock in stocks}
     if len(deltas) == 1:
         [(item_id, delta)] = deltas.items()
-        moved = execute_one(connection, _MOVE_ONE, {"item": item_id, "delta": delta, "moment": moment})
+        moved = execute_one(connection, _MOVE_ONE, {"item": item_id, "delta": delta, "at": updated_at})
     else:
         many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id))
-        moved = connection.execute(many, {"moment": moment})
+        moved = connection.execute(many, {"at": updated_at})
     if moved.rowcount != len(deltas):
         raise AssertionError(f"{moved.rowcount} of {len(deltas)} locked items moved")

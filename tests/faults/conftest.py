@@ -67,7 +67,7 @@ def _own_database(server: str) -> Iterator[str]:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-        yield url.set(database=name, query={}).render_as_string(hide_password=False)
+        yield url.set(database=name).difference_update_query(["connect_timeout"]).render_as_string(hide_password=False)
         connection.execute(text(f"DROP DATABASE {name}"))
     engine.dispose()
 
