@@ -26,6 +26,7 @@ class Principal(NamedTuple):
     session_id: int | None = None
     request_id: str = ""
     address: str | None = None
+    trace_id: str | None = None
 
 
 # Who acts when no request does: the start, and the command line unless it says otherwise.

@@ -13,7 +13,7 @@ from api.middleware.addresses import comes_from
 from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
 from api.monitoring.audit import record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
-from api.request_id import request_id
+from api.request_id import request_origin
 from api.services import services
 from models.database.best_effort import write_best_effort
 from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
@@ -151,7 +151,7 @@ def verify_bearer(secret: str) -> Principal | None:
 
 def principal_of(claims: oidc.Claims) -> Principal | None:
     """The user whom the OpenID provider told of, with everything that the role here allows now."""
-    user = oidc.user_of(claims, SYSTEM._replace(request_id=request_id(), address=request.remote_addr))
+    user = oidc.user_of(claims, SYSTEM._replace(**request_origin()))
     if not user.active:
         return None
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "oidc")
@@ -184,8 +184,7 @@ def verify_api_token(secret: str) -> Principal | None:
 
 
 def _principal(user_id: int, user: Any, scopes: frozenset[str], method: Method, **ids: Any) -> Principal:
-    ids |= {"request_id": request_id(), "address": request.remote_addr}
-    return Principal(user_id, user.username, user.role, scopes, method, **ids)
+    return Principal(user_id, user.username, user.role, scopes, method, **ids, **request_origin())
 
 
 def _record_use(token_id: int, last_used_at: datetime | None) -> None:

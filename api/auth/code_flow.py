@@ -22,6 +22,7 @@ from api.auth.authentication import unauthorized, wrong_credentials
 from api.auth.issuer import FAILURES, TIMEOUT, Issuer, IssuerUnreachable, Provider, fetch
 from api.errors import Unreadable
 from api.services import services
+from api.trace_context import current_trace
 from models.people.secrets import SECRET_LENGTH, random_letters
 from models.refusals import NotFound
 
@@ -100,7 +101,7 @@ def _exchange(issuer: Issuer, provider: Provider, code: str, verifier: str, redi
         "POST", provider.endpoint("token_endpoint"), {"Content-Type": "application/x-www-form-urlencoded"}, body
     )
     try:
-        tokens: dict[str, Any] = fetch(url, time.monotonic() + TIMEOUT, body.encode(), headers)
+        tokens: dict[str, Any] = fetch(url, time.monotonic() + TIMEOUT, current_trace(), body.encode(), headers)
     except HTTPError as error:
         if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise IssuerUnreachable from error

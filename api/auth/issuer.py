@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 
@@ -19,6 +20,7 @@ import jwt
 
 from api.errors import HttpRefusal
 from api.single_flight import SingleFlight
+from api.trace_context import TraceContext, current_trace, headers_to_send
 from settings import VERSION, OidcSettings, is_private_url
 
 log = logging.getLogger("stockroom")
@@ -107,7 +109,7 @@ class Issuer:
         with self._lock:
             rest = ASKED_EVERY if self._known else RETRIED_EVERY
             if self._asked is None or self.clock() - self._asked_at >= rest:
-                asked = self._requests.start("provider", self._request)
+                asked = self._requests.start("provider", partial(self._request, current_trace()))
                 if asked is not self._asked:
                     self._asked, self._asked_at = asked, self.clock()
             return self._asked
@@ -124,14 +126,14 @@ class Issuer:
             raise IssuerUnreachable((ASKED_EVERY if self._known else RETRIED_EVERY) - since) from cause
         return found
 
-    def _request(self) -> Provider | None:
-        """Ask the issuer for its metadata and keys; None, and a line in the log, if that fails."""
+    def _request(self, trace: TraceContext | None) -> Provider | None:
+        """Return the metadata and keys of the issuer, asked for as a part of `trace`; if that fails, log it: None."""
         deadline = time.monotonic() + TIMEOUT
         try:
-            metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline)
+            metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline, trace)
             if metadata.get("issuer") != self.settings.issuer:
                 raise ValueError(f"it calls itself {str(metadata.get('issuer'))[:200]!r}")
-            self._known = Provider(metadata, _keys(fetch(str(metadata.get("jwks_uri")), deadline)))
+            self._known = Provider(metadata, _keys(fetch(str(metadata.get("jwks_uri")), deadline, trace)))
         except FAILURES as error:
             log.warning("the OpenID provider %s does not answer as it should: %r", self.settings.issuer, error)
             return None
@@ -148,15 +150,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(_NoRedirects)
 
 
-def fetch(url: str, deadline: float, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
-    """The JSON object at this address, asked for by POST if there is `data`, before a moment of `time.monotonic()`.
+def fetch(
+    url: str,
+    deadline: float,
+    trace: TraceContext | None,
+    data: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """Return the JSON object at this address, asked for by POST if there is `data`, before `deadline`.
 
-    Raises one of FAILURES; HTTPError, which is one, tells a status.
+    That is a time of `time.monotonic()`. Raises one of FAILURES; HTTPError, which is one of them, has a status.
     """
     if not is_private_url(url):
         raise ValueError(f"{url[:200]!r} is no address that can be trusted")
-    told = {"Accept": "application/json", "User-Agent": f"Stockroom/{VERSION}", **(headers or {})}
-    request = urllib.request.Request(url, data, told)  # noqa: S310 - https, or http on this machine
+    ours = {"Accept": "application/json", "User-Agent": f"Stockroom/{VERSION}", **headers_to_send(trace)}
+    request = urllib.request.Request(url, data, {**ours, **(headers or {})})  # noqa: S310 - https, or http on this machine
     body = bytearray()
     try:
         with _opener.open(request, timeout=max(0.01, deadline - time.monotonic())) as response:
