@@ -21,7 +21,7 @@ from api.monitoring.access_log import init_access_log
 from api.monitoring.audit import REFUSALS_EVERY
 from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics, init_metrics
-from api.requests.converters import IdConverter, SkuConverter
+from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
 from api.services import NAME, Services
 from api.throttle import Throttle
 from cli.commands import app_of_environment, init_cli
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.session_interface = _NoSessions()
     app.url_map.merge_slashes = False
-    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter}
+    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter}
     db.init_app(app)
     app.teardown_appcontext(end_session)
     with app.app_context():

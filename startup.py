@@ -1,9 +1,11 @@
-"""The start: instance folder and secret key, the schema brought up to date, the first admin, the first words."""
+"""The start: instance folder and secret key, the schema brought up to date, the first admin, the banner."""
 
 import os
 import secrets
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,39 +24,58 @@ from models.refusals import LockTimeout
 from settings import SECRET_KEY_BYTES, VERSION, Settings, SettingsError
 
 PASSWORD_LENGTH = 24
+# What the banner says of a HOST that is no address to connect to.
+WILDCARDS = {
+    "0.0.0.0": "every IPv4 address of this machine",  # noqa: S104 - compared, not bound
+    "::": "every IPv6 address of this machine",
+}
 
 
 class FirstAdmin(NamedTuple):
-    """The admin made at the first start; `password` only if nobody chose it."""
+    """The admin made at the first start; `password` is set only if it was generated."""
 
     username: str
     password: str | None
 
 
 def secret_key(settings: Settings) -> str:
-    """The key that signs cursors; of the settings, or of the instance: made on first use, for its owner's eyes.
+    """Return the key that signs cursors and access tokens: of the settings, or of the instance folder.
 
-    The instance folder is made here too, if anything is to be kept in it. Raises SettingsError when it can't
-    be used, or when the key in it is too short to be safe.
+    In the folder it is made on first use, readable by its owner alone; the folder is made too, if anything is to be
+    kept in it. Raises SettingsError when the folder can't be used, or when the key in it is too short to be safe.
     """
-    if settings.secret_key and not settings.database_url.startswith("sqlite"):
+    if settings.secret_key:
         return settings.secret_key
-    folder = settings.instance_path
-    path = folder / "secret_key"
+    make_instance_folder(settings)
+    path = secret_key_file(settings)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if settings.secret_key:
-            return settings.secret_key
         if not path.exists():
             _make_secret(path)
         secret = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        raise SettingsError(f"INSTANCE_PATH is {str(folder)!r}, which can't be used: {error}.") from error
+        raise _unusable_folder(settings, error) from error
     if len(secret) < SECRET_KEY_BYTES:
         raise SettingsError(
-            f"INSTANCE_PATH is {str(folder)!r}, whose secret_key is damaged; delete that file to get a new one."
+            f"INSTANCE_PATH is {str(path.parent)!r}, whose secret_key is damaged; delete that file to get a new one."
         )
     return secret
+
+
+def secret_key_file(settings: Settings) -> Path:
+    """Return where the secret key is kept, if the settings have none."""
+    return settings.instance_path / "secret_key"
+
+
+def make_instance_folder(settings: Settings) -> None:
+    """Make the instance folder, for its owner alone, if it is not there. Raises SettingsError."""
+    try:
+        settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise _unusable_folder(settings, error) from error
+
+
+def _unusable_folder(settings: Settings, error: Exception) -> SettingsError:
+    return SettingsError(f"INSTANCE_PATH is {str(settings.instance_path)!r}, which can't be used: {error}.")
 
 
 def _make_secret(path: Path) -> None:
@@ -78,11 +99,27 @@ def prepare(app: Flask, settings: Settings) -> FirstAdmin | None:
 
     Raises SettingsError when the database can't be reached or belongs to a newer version.
     """
+    with app.app_context(), _reporting_database(settings):
+        bring_up_to_date(settings)
+        return None if User.exists() else _make_admin(settings)
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Apply the migrations that the database lacks; make the file of SQLite, and the folder for it, if need be.
+
+    Raises SettingsError as `prepare` does.
+    """
+    if sqlite_file(settings):
+        make_instance_folder(settings)
+    with _reporting_database(settings):
+        _reach()
+        migrate()
+
+
+@contextmanager
+def _reporting_database(settings: Settings) -> Iterator[None]:
     try:
-        with app.app_context():
-            _reach()
-            migrate()
-            return None if User.exists() else _make_admin(settings)
+        yield
     except CommandError as error:
         raise SettingsError(f"{_named(settings)}, which a newer Stockroom has changed: {error}.") from error
     except (DBAPIError, LockTimeout) as error:
@@ -90,9 +127,21 @@ def prepare(app: Flask, settings: Settings) -> FirstAdmin | None:
 
 
 def unusable_database(settings: Settings, error: Exception) -> SettingsError:
-    """One sentence that names the database and what is wrong with it, and tells no password."""
+    """Return one sentence that names the database, without its password, and what is wrong with it."""
     reason = " ".join(str(getattr(error, "orig", None) or error).split())
     return SettingsError(f"{_named(settings)}, which can't be used: {reason}")
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """Return the file of the database, if it is SQLite."""
+    url = make_url(settings.database_url)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def database_name(settings: Settings) -> str:
+    """Return how people know the database: SQLite's file, or the URL of another without its secrets."""
+    file = sqlite_file(settings)
+    return _redacted(settings.database_url) if file is None else f"SQLite {file.as_posix()}"
 
 
 def _named(settings: Settings) -> str:
@@ -102,7 +151,7 @@ def _named(settings: Settings) -> str:
 def _reach() -> None:
     try:
         db.engine.connect().close()
-    except TypeError as error:  # PyMySQL's answer to an option that it does not know
+    except TypeError as error:  # PyMySQL raises it for an option that it does not know
         raise SettingsError(f"DATABASE_URL has an option that the driver does not know: {error}.") from error
 
 
@@ -110,21 +159,22 @@ def _make_admin(settings: Settings) -> FirstAdmin | None:
     password = settings.admin_password
     if password and (words := weakness(password, settings.admin_username)):
         raise SettingsError(f"ADMIN_PASSWORD {words}.")
-    told = None if password else random_letters(PASSWORD_LENGTH)
-    made = User.create_first(settings.admin_username, hash_password(password or told or ""))
-    return FirstAdmin(settings.admin_username, told) if made else None
+    generated = None if password else random_letters(PASSWORD_LENGTH)
+    was_made = User.create_first(settings.admin_username, hash_password(password or generated or ""))
+    return FirstAdmin(settings.admin_username, generated) if was_made else None
 
 
 def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str:
-    """What the terminal shows at the start: the address and, the first time, a line to paste."""
+    """Return the lines that a start prints: the address and, the first time, the admin and a curl line to paste."""
     address = f"http://{_host_to_ask(settings.host)}:{port}"
     url = make_url(settings.database_url)
     kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
-    lines = [f"Stockroom {VERSION} listens on {address} ({settings.app_env}; {kind})."]
+    where = f"{WILDCARDS[settings.host]}; try it here: {address}" if settings.host in WILDCARDS else address
+    lines = [f"Stockroom {VERSION} listens on {where} ({settings.app_env}; {kind})."]
     if first_admin:
         username, password = first_admin
         if password:
-            lines.append(f"The first admin is {username}; the password, shown this once: {password}")
+            lines.append(f"The first admin is {username}; the password, printed this once: {password}")
         else:
             lines.append(f"The first admin is {username}, with the password of ADMIN_PASSWORD.")
         curl = "curl.exe" if sys.platform == "win32" else "curl"
@@ -135,13 +185,13 @@ def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str
 
 
 def _host_to_ask(host: str) -> str:
-    """An address that reaches a service that listens on `host`, as it stands in a URL."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    """Return an address, as it stands in a URL, that reaches a service listening on `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"[{host}]" if ":" in host else host
 
 
 def _redacted(database_url: str) -> str:
-    """The URL without what may be secret: the password, and every option but the hosts."""
+    """Return the URL without what may be secret: the password, and every option but the hosts."""
     url = make_url(database_url)
     hosts = {name: value for name, value in url.query.items() if name == "host"}
     return url.set(query=hosts).render_as_string(hide_password=True)

@@ -1,15 +1,17 @@
-"""The commands of an administrator: `flask verify` and its neighbours."""
+"""The commands of an administrator, as `python run.py …` and `flask …` offer them."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
+import click
 from flask import Flask
 from flask.cli import NoAppException
 
-from cli.common import Unusable
+from cli.application import Factory, application_for_flask
+from cli.errors import ConfigurationError
 from cli.files import export_command, import_command
-from cli.instance import backup_command, maintenance_group, restore_command
+from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
+from cli.migrations import migrations_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
 from cli.users import user_group
@@ -21,29 +23,33 @@ from models.stock.item import Item
 from models.stock.movement import Movement
 from settings import Settings, SettingsError
 
+# What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
+COMMANDS: tuple[click.Command, ...] = (
+    *(user_group, token_group, import_command, export_command, stats_command, verify_command),
+    *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
+)
 
-def app_of_environment(create_app: Callable[[Settings], Flask]) -> Flask:
-    """The application of the settings in the environment; a fault is told as `flask` tells those of a call.
 
-    Where `flask` lists its commands, it shows a traceback of anything but a NoAppException.
+def app_of_environment(create_app: Factory) -> Flask:
+    """Return the application of the settings in the environment; raises an exception of click, which `flask` prints.
+
+    Where `flask` lists its commands, it prints the traceback of anything but a NoAppException.
     """
     try:
-        return create_app(Settings.from_env())
+        return application_for_flask(create_app, Settings.from_env())
     except SettingsError as error:
         lists = "--help" in sys.argv or len(sys.argv) == 1
-        raise (NoAppException if lists else Unusable)(str(error)) from error
+        raise (NoAppException if lists else ConfigurationError)(str(error)) from error
 
 
 def init_cli(app: Flask) -> None:
-    """Hang the commands on `flask …`."""
-    for command in (
-        *(user_group, token_group, import_command, export_command, stats_command, verify_command),
-        *(backup_command, restore_command, maintenance_group),
-    ):
+    """Register the commands with `flask …`."""
+    for command in COMMANDS:
         app.cli.add_command(command)
-    app.shell_context_processor(_at_hand)
+    app.cli.add_command(migrations_group)
+    app.shell_context_processor(_shell_names)
 
 
-def _at_hand() -> dict[str, Any]:
-    """What `flask shell` knows by name."""
+def _shell_names() -> dict[str, Any]:
+    """Return the names that `flask shell` knows from the start."""
     return {"db": db} | {model.__name__: model for model in (ApiToken, Event, Item, Movement, User)}

@@ -1,4 +1,4 @@
-"""What the commands share: how faults are told, who acts, and how tables are printed.
+"""What the commands share: how errors are reported, who acts, and how tables are printed.
 
 A command ends with 0 when it did what it was asked, 1 when it said no, 2 when the call or the settings make no sense.
 """
@@ -12,70 +12,93 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from flask import Flask
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.requests.types import InvalidValue
 from api.services import current_settings
+from cli.application import require_database, require_instance_folder
+from cli.errors import CommandError, ConfigurationError
 from models.database.errors import is_unavailable
 from models.database.schema import is_current
 from models.people.user import User
 from models.principal import SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from settings import SettingsError
-from startup import unusable_database
-
-
-class Fault(click.ClickException):
-    """One sentence on stderr; the exit status is 1."""
-
-
-class Unusable(Fault):
-    """The same for settings that make no sense, and a database that can't be used."""
-
-    exit_code = 2
+from startup import database_name, unusable_database
 
 
 class Command(click.Command):
-    """A command in the context of the application, which tells its faults in one sentence each."""
+    """A command that runs in the context of the application and reports each error in one sentence.
+
+    It may create what is not there; whoever may not is one of the subclasses.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a cp1252 console can't show everything
-        with ctx.ensure_object(ScriptInfo).load_app().app_context(), reporting_errors():
+                stream.reconfigure(errors="backslashreplace")  # a cp1252 console lacks most letters
+        with _load_app(ctx).app_context(), reporting_errors():
+            self.check(ctx)
             return super().invoke(ctx)
 
+    def check(self, ctx: click.Context) -> None:
+        """Raise an error, before anything is done, if what the command requires is not there."""
 
-class StockCommand(Command):
-    """A command that reads or changes the stock, and so wants the newest schema."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        with ctx.ensure_object(ScriptInfo).load_app().app_context(), reporting_errors():
-            if not is_current():
-                raise Fault("The database is not up to date, or newer than this version; run: flask db upgrade")
-        return super().invoke(ctx)
+class InstanceCommand(Command):
+    """A command that requires the instance folder."""
+
+    def check(self, ctx: click.Context) -> None:
+        require_instance_folder(current_settings())
+
+
+class DatabaseCommand(Command):
+    """A command that requires the database; it says on stderr which one it works on, but for a script with `--json`."""
+
+    def check(self, ctx: click.Context) -> None:
+        require_database(current_settings())
+        if not ctx.params.get("as_json"):
+            click.echo(f"Database: {database_name(current_settings())}", err=True)
+
+
+class StockCommand(DatabaseCommand):
+    """A command that reads or changes the stock, and so requires the newest schema."""
+
+    def check(self, ctx: click.Context) -> None:
+        super().check(ctx)
+        if not is_current():
+            name = database_name(current_settings())
+            raise CommandError(f"{name} is not up to date, or newer than this version; run: python run.py upgrade")
+
+
+def _load_app(ctx: click.Context) -> Flask:
+    try:
+        return ctx.ensure_object(ScriptInfo).load_app()
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @contextmanager
 def reporting_errors() -> Iterator[None]:
-    """Turn what can go wrong without a defect into one sentence."""
+    """Turn the exceptions that no defect causes into a CommandError or a ConfigurationError."""
     try:
         yield
     except Refusal as refusal:
-        raise Fault(refusal.detail) from refusal
+        raise CommandError(refusal.detail) from refusal
     except SettingsError as error:
-        raise Unusable(str(error)) from error
+        raise ConfigurationError(str(error)) from error
     except SQLAlchemyError as error:
         if is_unavailable(error):
-            raise Unusable(str(unusable_database(current_settings(), error))) from error
+            raise ConfigurationError(str(unusable_database(current_settings(), error))) from error
         raise
     except OSError as error:
-        raise Fault(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+        raise CommandError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
 class Typed(click.ParamType[Any]):
-    """An argument by the rules of the API's own types."""
+    """An argument that is checked by one of the API's own types."""
 
     def __init__(self, name: str, check: Callable[[Any], Any]) -> None:
         self.name = name
@@ -92,12 +115,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For scripts:
 
 
 def command_line() -> Principal:
-    """Who acts where a command names nobody."""
+    """Return the principal that acts where a command names no user."""
     return SYSTEM._replace(username="cli", request_id=f"cli-{uuid.uuid4().hex}")
 
 
 def user_named(username: str) -> User:
-    """The user of this name, whatever its case; raises NotFound."""
+    """Return the user of this name, ignoring case; raises NotFound."""
     user = User.by_name(username)
     if user is None:
         raise NotFound(f"There is no user {username!r}.")
@@ -105,12 +128,12 @@ def user_named(username: str) -> User:
 
 
 def print_json(value: Any) -> None:
-    """One JSON text."""
+    """Print one JSON text, in ASCII."""
     click.echo(json.dumps(value))
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> None:
-    """A table for people, its columns as wide as they need be; or all members as JSON."""
+    """Print a table, its columns as wide as their cells; or all members of the rows as JSON."""
     if as_json:
         print_json(list(rows))
         return
@@ -132,5 +155,5 @@ def _cell(value: Any) -> str:
 
 
 def progress(label: str, length: int) -> Any:
-    """A bar on a terminal; nothing elsewhere."""
+    """Return a progress bar of `length` steps; it is visible on a terminal only."""
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from api.media_types import CSV, NDJSON
-from api.requests.uploads import Source, keep
-from cli.common import Fault, StockCommand, command_line, json_option, print_json, progress, user_named
+from api.requests.uploads import Source, store
+from cli.common import StockCommand, command_line, json_option, print_json, progress, user_named
+from cli.errors import CommandError
 from models.database.reading import rows_of
 from models.files.importing import ON_CONFLICT, Import, RefusedRows
 from models.files.staging import Row
@@ -22,24 +23,24 @@ from resources.exports import csv_chunks, json_chunks
 from resources.imports import stage
 from resources.item_rows import COLUMNS
 
-NEEDED = {"items:write", "stock:write"}
+REQUIRED_SCOPES = {"items:write", "stock:write"}
 JSON_NAMES = (".ndjson", ".jsonl")
 
 
 @click.command("import", cls=StockCommand)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--user", "username", help="Whose movements they become; the first active admin's, unless given.")
-@click.option("--dry-run", is_flag=True, help="Tell what would happen, and change nothing.")
+@click.option("--user", "username", help="The user whom the ledger names; by default the first active admin.")
+@click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
 @click.option("--on-conflict", type=click.Choice(ON_CONFLICT), default="update", show_default=True)
 @json_option
 def import_command(file: Path, username: str | None, dry_run: bool, on_conflict: str, as_json: bool) -> None:
-    """Create and update items, and count them, as a CSV or NDJSON file says: all rows or none."""
+    """Create, update and count items by a CSV or NDJSON FILE. All rows are imported, or none."""
     by = _importer(username)
-    kind = _kind(file)
+    format_ = _format_of(file)
     with closing(Import(on_conflict, dry_run=dry_run)) as rows, file.open("rb") as opened:
-        upload = keep(Source(kind, opened, kind == NDJSON))
+        upload = store(Source(format_, opened, format_ == NDJSON))
         with progress("Reading", file.stat().st_size) as bar:
-            stage(upload, rows, lambda read: _watched(read, upload.text.buffer, bar))
+            stage(upload, rows, lambda read: _with_position(read, upload.text.buffer, bar))
         try:
             outcome = rows.apply(by)
         except RefusedRows as refused:
@@ -56,17 +57,20 @@ def import_command(file: Path, username: str | None, dry_run: bool, on_conflict:
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, which Excel needs.")
 def export_command(file: Path, bom: bool) -> None:
-    """Write every item that is not archived as CSV or, by the name of the file, as NDJSON; `-` is stdout."""
+    """Write the items to a CSV or NDJSON FILE. Archived items are left out.
+
+    A name that ends with .ndjson or .jsonl makes it NDJSON, every other CSV; - is stdout.
+    """
     with progress("Exporting", item_query.count()) as bar:
-        counted = _counted(item_query.batches(), bar)
-        texts = json_chunks(COLUMNS, counted) if _kind(file) == NDJSON else csv_chunks(COLUMNS, counted, bom)
+        batches = _with_count(item_query.batches(), bar)
+        texts = json_chunks(COLUMNS, batches) if _format_of(file) == NDJSON else csv_chunks(COLUMNS, batches, bom)
         if str(file) == "-":
             _write(nullcontext(sys.stdout.buffer), texts)
         else:
             draft = file.with_name(f"{file.name}.{os.getpid()}.draft")
             try:
                 _write(draft.open("xb"), texts)
-                draft.replace(file)  # at once: nobody finds half a file under the name
+                draft.replace(file)  # in one step: nobody finds half a file under this name
             finally:
                 draft.unlink(missing_ok=True)
 
@@ -77,34 +81,36 @@ def _write(opened: Any, texts: Iterable[str]) -> None:
             stream.write(text.encode())
 
 
-def _counted(chunks: Iterator[list[dict[str, Any]]], bar: Any) -> Iterator[list[dict[str, Any]]]:
+def _with_count(chunks: Iterator[list[dict[str, Any]]], bar: Any) -> Iterator[list[dict[str, Any]]]:
     for chunk in chunks:
         yield chunk
         bar.update(len(chunk))
 
 
-def _watched(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
-    """The rows, while the bar follows how far the file has been read."""
+def _with_position(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
+    """Yield the rows; the bar follows the position in the file, in bytes."""
     for row in rows:
         bar.update(file.tell() - bar.pos)
         yield row
 
 
-def _kind(file: Path) -> str:
+def _format_of(file: Path) -> str:
     return NDJSON if file.suffix.lower() in JSON_NAMES else CSV
 
 
 def _importer(username: str | None) -> Principal:
-    """Whom the ledger will name."""
+    """Return the principal that the ledger will name; raises CommandError for a user who may not import."""
     if username:
         user: Any = user_named(username)
     else:
         user = next(iter(rows_of(User.matching(role="admin", active=True), User.id)), None)
         if user is None:
-            raise Fault("There is no active admin; name a user with --user.")
+            raise CommandError("There is no active admin; name a user with --user.")
     scopes = SCOPES_OF_ROLE[user.role]
-    if not user.active or not scopes >= NEEDED:
-        raise Fault(f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not import.")
+    if not user.active or not scopes >= REQUIRED_SCOPES:
+        raise CommandError(
+            f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not import."
+        )
     return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
 
 

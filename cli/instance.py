@@ -1,79 +1,108 @@
-"""`flask backup`, `flask restore` and `flask maintenance`: the instance as a whole."""
+"""`backup`, `restore`, `upgrade`, `maintenance` and `version`: the instance as a whole."""
 
 import sqlite3
 from pathlib import Path
 
 import click
-from sqlalchemy.engine import make_url
 
 from api.services import current_settings, services
-from cli.common import Command, Fault
+from cli.common import Command, DatabaseCommand, InstanceCommand, json_option, print_json
+from cli.errors import CommandError
 from models.database.base import db
 from models.database.schema import known, newest
 from models.files.backup import DatabaseInUse, InvalidBackup, back_up, restore
+from settings import VERSION
+from startup import bring_up_to_date, database_name, make_instance_folder, sqlite_file
 
 TOOLS = {"postgresql": ("pg_dump", "pg_restore"), "mysql": ("mariadb-dump", "mariadb")}
 
 
-@click.command("backup", cls=Command)
+@click.command("backup", cls=DatabaseCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 def backup_command(file: Path) -> None:
-    """Copy the SQLite database into a new file, while the service runs, and check the copy."""
+    """Copy the SQLite database into a new FILE, and check the copy. The service may run meanwhile."""
     database = _database("back up", 0)
     try:
         checked = back_up(database, file, newest())
     except FileExistsError as error:
-        raise Fault(f"{file} is there already; name a new file.") from error
+        raise CommandError(f"{file} is there already; name a new file.") from error
     except InvalidBackup as error:
-        raise Fault(f"The copy of {database} {error}; there is no backup.") from error
+        raise CommandError(f"The copy of {database} {error}; there is no backup.") from error
     except sqlite3.Error as error:
-        raise Fault(f"{database} can't be copied: {error}; there is no backup.") from error
-    click.echo(f"{file} has everything up to this moment, checked; its schema is {checked.revision}.", err=True)
+        raise CommandError(f"{database} can't be copied: {error}; there is no backup.") from error
+    click.echo(f"{file} has everything up to now, checked; its schema is {checked.revision}.", err=True)
 
 
 @click.command("restore", cls=Command)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore_command(file: Path) -> None:
-    """Put a backup in the place of the SQLite database; the service must be stopped. The old one is kept."""
+    """Replace the SQLite database by the backup in FILE. The service must be stopped; the old database is kept."""
     database = _database("restore", 1)
+    make_instance_folder(current_settings())
     db.engine.dispose()
     try:
         checked, kept = restore(file, database, known(), newest())
     except InvalidBackup as error:
-        raise Fault(f"{file} {error}; nothing was changed.") from error
+        raise CommandError(f"{file} {error}; nothing was changed.") from error
     except DatabaseInUse as error:
-        raise Fault(f"{database} is in use; stop the service first. Nothing was changed.") from error
+        raise CommandError(f"{database} is in use; stop the service first. Nothing was changed.") from error
     except sqlite3.Error as error:
-        raise Fault(f"{file} can't be read: {error}; nothing was changed.") from error
+        raise CommandError(f"{file} can't be read: {error}; nothing was changed.") from error
     click.echo(f"{database} is what {file} was." + (f" The old one is {kept}." if kept else ""), err=True)
     if not checked.verified:
-        click.echo(f"Its schema is {checked.revision}; the next start, or flask db upgrade, updates it.", err=True)
+        click.echo(f"Its schema is {checked.revision}; the next start, or python run.py upgrade, updates it.", err=True)
 
 
 def _database(operation: str, tool: int) -> Path:
-    """The file of the SQLite database; raises Fault where there is another, with the tool that will do."""
-    url = make_url(current_settings().database_url)
-    name = url.get_backend_name()
-    if name != "sqlite":
-        raise Fault(f"This is not SQLite; to {operation}, use {TOOLS[name][tool]} of the database's own tools.")
-    return Path(str(url.database))
+    """Return the file of the SQLite database; raises CommandError for another database, naming the tool to use."""
+    file = sqlite_file(current_settings())
+    if file is None:
+        name = TOOLS[db.engine.dialect.name][tool]
+        raise CommandError(f"This is not SQLite; to {operation}, use {name} of the database's own tools.")
+    return file
+
+
+@click.command("upgrade", cls=Command)
+def upgrade_command() -> None:
+    """Apply the migrations that the database lacks. Each start does so too; an empty database gets its tables."""
+    bring_up_to_date(current_settings())
+    click.echo(f"{database_name(current_settings())} is up to date; its schema is {', '.join(newest())}.", err=True)
+
+
+@click.command("version")
+def version_command() -> None:
+    """Print the version of Stockroom."""
+    click.echo(f"Stockroom {VERSION}")
 
 
 @click.group("maintenance")
 def maintenance_group() -> None:
-    """Maintenance: while it is on, the API answers 503."""
+    """Maintenance, when the API answers 503: on, off, status."""
 
 
-@maintenance_group.command("on", cls=Command)
+@maintenance_group.command("on", cls=InstanceCommand)
 @click.argument("message", nargs=-1)
 def maintenance_on(message: tuple[str, ...]) -> None:
-    """Begin it; the MESSAGE is what clients are told."""
+    """Switch maintenance on. Clients read the MESSAGE in the detail of each 503."""
     services().maintenance.enable(" ".join(message))
-    click.echo("Maintenance is on; within a second, the API answers 503.", err=True)
+    click.echo(
+        f"Maintenance is on in {current_settings().instance_path}; within a second, the API answers 503.", err=True
+    )
 
 
-@maintenance_group.command("off", cls=Command)
+@maintenance_group.command("off", cls=InstanceCommand)
 def maintenance_off() -> None:
-    """End it."""
+    """Switch maintenance off."""
     services().maintenance.disable()
-    click.echo("Maintenance is off.", err=True)
+    click.echo(f"Maintenance is off in {current_settings().instance_path}.", err=True)
+
+
+@maintenance_group.command("status", cls=InstanceCommand)
+@json_option
+def maintenance_status(as_json: bool) -> None:
+    """Print whether maintenance is on, and what clients are answered."""
+    message = services().maintenance.message()
+    if as_json:
+        print_json({"on": message is not None, "message": message})
+    else:
+        click.echo("Maintenance is off." if message is None else f"Maintenance is on: {message}")

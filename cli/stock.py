@@ -23,15 +23,15 @@ def stats_command(as_json: bool) -> None:
 @click.command("verify", cls=StockCommand)
 @json_option
 def verify_command(as_json: bool) -> None:
-    """Check that every quantity equals its ledger; the exit status is 1, with the list, where one does not."""
+    """Check that every quantity equals its ledger. Where one does not, it is listed, and the exit status is 1."""
     with progress("Verifying", movements_to_verify()) as bar:
-        faults = list(verify(bar.update))
+        mismatches = list(verify(bar.update))
     if as_json:
-        print_json({"movements": bar.length, "faults": faults})
-    elif faults:
-        for fault in faults:
-            click.echo(fault)
+        print_json({"movements": bar.length, "faults": mismatches})
+    elif mismatches:
+        for mismatch in mismatches:
+            click.echo(mismatch)
     else:
         click.echo(f"All is well: {bar.length} movements verified.")
-    if faults:
+    if mismatches:
         raise SystemExit(1)

@@ -1,11 +1,12 @@
-"""`flask token …`: the API tokens of scripts, made for their owners."""
+"""`token …`: the API tokens of scripts, made for their owners."""
 
 from typing import Any
 
 import click
 
 from api.requests.text import Text
-from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.errors import CommandError
 from models.database.column_types import MAX_ID
 from models.database.reading import rows_of
 from models.database.transactions import transactional
@@ -29,19 +30,19 @@ def token_group() -> None:
 @click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Without it, until revoked.")
 @json_option
 def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: int | None, as_json: bool) -> None:
-    """Make a token for a user; it is shown this once, alone on stdout."""
+    """Create a token for a user. Its secret is printed this once, alone on stdout."""
     user = user_named(username)
     beyond = [scope for scope in scopes if scope not in SCOPES_OF_ROLE[user.role]]
     if beyond:
-        raise Fault(f"{user.username} is {user.role}, which does not have {', '.join(beyond)}.")
+        raise CommandError(f"{user.username} is {user.role}, which does not have {', '.join(beyond)}.")
     if not user.active:
-        raise Fault(f"{user.username} is not active.")
-    told = _issue(user_id=user.id, name=name, scopes=list(dict.fromkeys(scopes)), expires_in_days=expires_in_days)
+        raise CommandError(f"{user.username} is not active.")
+    issued = _issue(user_id=user.id, name=name, scopes=list(dict.fromkeys(scopes)), expires_in_days=expires_in_days)
     if as_json:
-        print_json(told)
+        print_json(issued)
         return
-    click.echo(f"Token {told['id']} of {username}, shown this once:", err=True)
-    click.echo(told["token"])
+    click.echo(f"Token {issued['id']} of {username}; it is printed this once:", err=True)
+    click.echo(issued["token"])
 
 
 @token_group.command("list", cls=StockCommand)
@@ -51,7 +52,7 @@ def list_(username: str | None, as_json: bool) -> None:
     """List the tokens of a user, or of all, that have not been revoked."""
     users = [user_named(username)] if username else rows_of(User.matching(), User.id)
     rows = [
-        {**ApiToken.to_dict(token), "username": user.username}
+        {**ApiToken.REPRESENTATION.of_row(token), "username": user.username}
         for user in users
         for token in rows_of(ApiToken.owned(user.id), ApiToken.id)
     ]
@@ -79,5 +80,5 @@ def _revoke(token_id: int, username: str) -> None:
     try:
         token = ApiToken.get(token_id, user.id, lock=True)
     except NotFound as error:
-        raise Fault(f"{user.username} has no token {token_id}.") from error
+        raise CommandError(f"{user.username} has no token {token_id}.") from error
     token.revoke(by=command_line())

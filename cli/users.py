@@ -1,4 +1,4 @@
-"""`flask user …`: the people, for whoever can reach the machine."""
+"""`user …`: the users of the service, for an administrator of the machine."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,8 @@ import click
 
 from api.auth.accounts import email_type, new_hash, password_type, username_type
 from api.requests.types import InvalidValue
-from cli.common import Fault, StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.errors import CommandError
 from models.database.reading import rows_of
 from models.database.transactions import transactional
 from models.people.secrets import random_letters
@@ -25,14 +26,14 @@ role_choice = click.Choice(ROLES)
 
 
 def password_options(command: Decorated) -> Decorated:
-    """Where the password comes from: never from the command line, which every user of the machine can list."""
+    """Add the options that name a source of the password; it is never an argument, which every local user can list."""
     command = click.option("--password-stdin", is_flag=True, help="Read the password from a line of stdin.")(command)
     return click.option("--prompt", is_flag=True, help="Ask for the password, twice.")(command)
 
 
 @click.group("user")
 def user_group() -> None:
-    """Users: create, list, change."""
+    """Users: create, list, set-role, reset-password, (de)activate."""
 
 
 @user_group.command("create", cls=StockCommand)
@@ -42,10 +43,10 @@ def user_group() -> None:
 @password_options
 @json_option
 def create(*, username: str, role: str, email: str | None, prompt: bool, password_stdin: bool, as_json: bool) -> None:
-    """Add a user; without another wish the password is random, and shown this once."""
-    password, told = _password(prompt, password_stdin)
+    """Create a user. Unless an option names a source, the password is random and printed this once."""
+    password, generated = _new_password(prompt, password_stdin)
     user = _create(username=username, password_hash=new_hash("password", password, username), role=role, email=email)
-    _tell(user, told, as_json)
+    _report(user, generated, as_json)
 
 
 @user_group.command("list", cls=StockCommand)
@@ -54,7 +55,7 @@ def create(*, username: str, role: str, email: str | None, prompt: bool, passwor
 def list_(role: str | None, as_json: bool) -> None:
     """List the users, the inactive included."""
     rows = rows_of(User.matching(role=role), User.id)
-    print_rows([User.to_dict(row) for row in rows], COLUMNS, as_json)
+    print_rows([User.REPRESENTATION.of_row(row) for row in rows], COLUMNS, as_json)
 
 
 @user_group.command("set-role", cls=StockCommand)
@@ -62,8 +63,8 @@ def list_(role: str | None, as_json: bool) -> None:
 @click.argument("role", type=role_choice)
 @json_option
 def set_role(username: str, role: str, as_json: bool) -> None:
-    """Give a user another role; it counts from the next request on."""
-    _tell(_change(username, role=role), None, as_json)
+    """Change the role of a user. It applies from the next request on."""
+    _report(_change(username, role=role), None, as_json)
 
 
 @user_group.command("reset-password", cls=StockCommand)
@@ -71,18 +72,26 @@ def set_role(username: str, role: str, as_json: bool) -> None:
 @password_options
 @json_option
 def reset_password(username: str, prompt: bool, password_stdin: bool, as_json: bool) -> None:
-    """Give a user another password, and end their sign-ins."""
+    """Set another password of a user, and end their sessions."""
     name = user_named(username).username
-    password, told = _password(prompt, password_stdin)
-    _tell(_change(name, password_hash=new_hash("password", password, name)), told, as_json)
+    password, generated = _new_password(prompt, password_stdin)
+    _report(_change(name, password_hash=new_hash("password", password, name)), generated, as_json)
 
 
 @user_group.command("deactivate", cls=StockCommand)
 @username_argument
 @json_option
 def deactivate(username: str, as_json: bool) -> None:
-    """Let a user in no more; the ledger goes on naming them."""
-    _tell(_change(username, active=False), None, as_json)
+    """Refuse every credential of a user. The ledger keeps the name."""
+    _report(_change(username, active=False), None, as_json)
+
+
+@user_group.command("activate", cls=StockCommand)
+@username_argument
+@json_option
+def activate(username: str, as_json: bool) -> None:
+    """Accept the credentials of a deactivated user again."""
+    _report(_change(username, active=True), None, as_json)
 
 
 @transactional
@@ -97,8 +106,11 @@ def _change(username: str, **changes: Any) -> dict[str, Any]:
     return user.to_dict()
 
 
-def _password(prompt: bool, password_stdin: bool) -> tuple[str, str | None]:
-    """The new password, and the same if nobody but us knows it yet."""
+def _new_password(prompt: bool, password_stdin: bool) -> tuple[str, str | None]:
+    """Return the new password, and once more if it was generated here and has to be printed.
+
+    Raises UsageError for two sources, CommandError for a password that the API would refuse.
+    """
     if prompt and password_stdin:
         raise click.UsageError("Use either --prompt or --password-stdin.")
     if not prompt and not password_stdin:
@@ -111,22 +123,22 @@ def _password(prompt: bool, password_stdin: bool) -> tuple[str, str | None]:
     try:
         return password_type(given), None
     except InvalidValue as error:
-        raise Fault(f"The password {error}.") from error
+        raise CommandError(f"The password {error}.") from error
 
 
 def _line_of_stdin() -> str:
     try:
         return sys.stdin.buffer.readline().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise Fault("The password on stdin is not UTF-8.") from error
+        raise CommandError("The password on stdin is not UTF-8.") from error
 
 
-def _tell(user: dict[str, Any], password: str | None, as_json: bool) -> None:
-    """The user as they are now; a random password stands alone on stdout, so that a script can take it."""
+def _report(user: dict[str, Any], password: str | None, as_json: bool) -> None:
+    """Print the user; a generated password stands alone on stdout, so that a script can read it."""
     if as_json:
         print_json({**user, "password": password} if password else user)
         return
     state = user["role"] if user["active"] else f"{user['role']}, inactive"
-    click.echo(f"{user['username']} ({state})." + (" The password, shown this once:" if password else ""), err=True)
+    click.echo(f"{user['username']} ({state})." + (" The password, printed this once:" if password else ""), err=True)
     if password:
         click.echo(password)

@@ -1,4 +1,4 @@
-"""The settings: what each may be, and that the code, `.env` and the README tell the same."""
+"""The settings: what each may be, and that the code, `.env` and docs/settings.md say the same."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.program import ROOT
 
 SOURCE = (ROOT / "settings.py").read_text(encoding="utf-8")
 DOTENV = (ROOT / ".env").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 # What `flask …` reads; the service does not.
 OTHERS = {"FLASK_APP"}
 # Set but empty, these mean something of their own: no limit.
@@ -22,23 +22,23 @@ def of_dotenv() -> dict[str, str]:
     return dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", DOTENV, re.MULTILINE))
 
 
-def of_readme() -> dict[str, str]:
-    """Every setting of the README's table with its default."""
-    return dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`([^|`]+)` )?\|", README, re.MULTILINE))
+def of_table() -> dict[str, str]:
+    """Every setting of the table in docs/settings.md with its default."""
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`([^|`]+)` )?\|", TABLE, re.MULTILINE))
 
 
-def test_code_dotenv_and_readme_name_the_same_settings() -> None:
+def test_code_dotenv_and_document_name_the_same_settings() -> None:
     read = set(re.findall(r'\bread\.\w+\(\s*"([A-Z_]+)"', SOURCE))
 
     assert len(read) > 10
     assert of_dotenv().keys() - OTHERS == read
-    assert of_readme().keys() == read
+    assert of_table().keys() == read
 
 
-@pytest.mark.parametrize("told", [of_dotenv, of_readme])
-def test_the_defaults_are_told_as_they_are(told) -> None:
-    assert Settings.from_env(told()) == Settings.from_env({})
-    assert {name for name, value in told().items() if value} >= {"HOST", "PORT", "THREADS", "LOG_LEVEL"}
+@pytest.mark.parametrize("documented", [of_dotenv, of_table])
+def test_the_defaults_are_documented_as_they_are(documented) -> None:
+    assert Settings.from_env(documented()) == Settings.from_env({})
+    assert {name for name, value in documented().items() if value} >= {"HOST", "PORT", "THREADS", "LOG_LEVEL"}
 
 
 def test_every_setting_of_dotenv_has_a_comment_and_no_value() -> None:

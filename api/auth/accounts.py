@@ -9,7 +9,8 @@ from api.errors import InvalidInput, fault
 from api.requests.text import Text
 from api.requests.types import InvalidValue
 from api.services import services
-from models.people.user import EMAIL_LENGTH, normalized
+from models.people.user import EMAIL_LENGTH
+from models.values import normalized
 from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, USERNAME, USERNAME_LENGTH
 
 

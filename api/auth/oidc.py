@@ -67,8 +67,8 @@ def user_of(claims: Claims, by: Principal) -> Any:
     """
     told = _told(claims)
     user = Identity.user_of(told.issuer, told.subject)
-    if user is None or (user.active and told.is_newer_than(user.told_role, user.told_at)):
-        transactional(Identity.learn)(told, by)
+    if user is None or (user.active and told.is_newer_than(user.claimed_role, user.claimed_at)):
+        transactional(Identity.update_user)(told, by)
         user = Identity.user_of(told.issuer, told.subject)
     return user
 

@@ -16,6 +16,7 @@ from api.middleware.counters import MemoryCounter, RedisCounter, redis_of
 from api.services import services
 from models.people.secrets import hashed
 from models.principal import Principal
+from models.values import normalized
 from settings import Settings, SettingsError
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -101,7 +102,7 @@ def client_network() -> str:
 
 
 def _who_signs_in(username: str) -> str:
-    return f"address {client_network()} as {hashed(username.casefold())}"
+    return f"address {client_network()} as {hashed(normalized(username))}"
 
 
 def _enforce(window: Window) -> None:

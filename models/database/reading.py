@@ -11,7 +11,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from sqlalchemy import ColumnElement, Dialect, Engine, Select, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -20,6 +20,7 @@ from models.database.base import db
 from models.database.reader_pool import reader_pool_of
 
 AnySelect = Select[*tuple[Any, ...]]
+RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 # How many shapes of questions are remembered; clients can make ever new ones.
 REMEMBERED = 500
@@ -27,26 +28,41 @@ REMEMBERED = 500
 BATCH = 500
 
 
-class PreparedQuery:
-    """A select that is asked again and again; only its parameters differ."""
+class PreparedQuery(Generic[RowT]):
+    """A select that is executed again and again; only its parameters differ.
 
-    def __init__(self, query: AnySelect) -> None:
+    Its rows are named tuples: of `row_class`, whose fields are the columns of the select in their order, or without
+    one as untyped rows whose columns are attributes.
+    """
+
+    @overload
+    def __init__(self: "PreparedQuery[Any]", query: AnySelect) -> None: ...
+
+    @overload
+    def __init__(self, query: AnySelect, row_class: type[RowT]) -> None: ...
+
+    def __init__(self, query: AnySelect, row_class: type[RowT] | None = None) -> None:
         self._query = query
+        self._row_class: Any = row_class
+        if row_class and list(getattr(row_class, "_fields", ())) != query.selected_columns.keys():
+            raise TypeError(f"{row_class.__name__} has other fields than its select has columns")
         self._driver_query: _DriverQuery | None = None
 
-    def rows(self, **parameters: Any) -> list[Any]:
-        """The rows of the answer."""
+    def rows(self, **parameters: Any) -> list[RowT]:
+        """Return the rows that the select finds with these parameters."""
         engine = _engine_for_driver()
         if engine:
-            self._driver_query = self._driver_query or _DriverQuery(_compiled(self._query, engine.dialect))
+            if self._driver_query is None:
+                self._driver_query = _DriverQuery(_compiled(self._query, engine.dialect), self._row_class)
             try:
                 return self._driver_query.rows(engine, parameters)
             except sqlite3.Error as error:
                 reader_pool_of(engine).record_failure(error)
-        return list(db.session.connection().execute(self._query, parameters))
+        found = db.session.connection().execute(self._query, parameters)
+        return list(found if self._row_class is None else starmap(self._row_class, found))
 
-    def one_or_none(self, **parameters: Any) -> Any:
-        """The only row, None if there is none."""
+    def one_or_none(self, **parameters: Any) -> RowT | None:
+        """Return the only row, or None if there is none; raises AssertionError for several."""
         rows = self.rows(**parameters)
         if len(rows) > 1:
             raise AssertionError("one row at most was to be found")
@@ -83,7 +99,7 @@ class FilterSet:
 
 
 @lru_cache(REMEMBERED)
-def prepared(make: Callable[..., AnySelect], *about: Any) -> PreparedQuery:
+def prepared(make: Callable[..., AnySelect], *about: Any) -> PreparedQuery[Any]:
     """The question that `make` makes about a select, and what else there is to say; remembered."""
     return PreparedQuery(make(*about))
 
@@ -115,7 +131,7 @@ def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
 class _DriverQuery:
     """The text of a select for SQLite's driver, and what its values are made into and made of."""
 
-    def __init__(self, compiled: SQLCompiler) -> None:
+    def __init__(self, compiled: SQLCompiler, row_class: type[Any] | None) -> None:
         dialect = compiled.dialect
         self._text = str(compiled)
         self._given = compiled.params  # the values that were known when the select was built
@@ -124,7 +140,8 @@ class _DriverQuery:
             for name in compiled.positiontup or ()
         ]
         columns = compiled.statement.selected_columns  # type: ignore[union-attr] # a select is what was compiled
-        self._row = namedtuple("Row", [str(name) for name in columns.keys()], rename=True)  # type: ignore[misc] # noqa: SIM118
+        names = [str(name) for name in columns.keys()]  # noqa: SIM118
+        self._row = row_class or namedtuple("Row", names, rename=True)
         made = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._made = [(place, make) for place, make in enumerate(made) if make]
 

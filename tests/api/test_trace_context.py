@@ -102,7 +102,10 @@ def test_a_movement_and_an_import_have_it(member):
 
 
 def test_the_document_says_what_a_trace_id_is():
-    assert Event.SCHEMA["properties"]["trace_id"] == {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"}
+    assert Event.SCHEMA["properties"]["trace_id"] == {
+        "type": ["string", "null"],
+        "pattern": "^[0-9a-f]{32}$",
+    }
 
 
 # --- the log --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from models.database.base import db
 from models.people.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from models.principal import SCOPES
 from tests.support.clients import PASSWORD, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 
@@ -96,6 +96,7 @@ def test_a_token_lives_as_many_days_as_asked_for(mel):
         ({"token": "stk_mine"}, "token", "unknown_field"),
     ],
 )
+@on_one_database
 def test_a_token_that_makes_no_sense_is_refused(mel, changes, field, code):
     refused = mel.post("/tokens", json={**BODY, **changes})
 

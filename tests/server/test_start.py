@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, inspect
 
 import run
 from models.database.base import db
-from tests.support.databases import settings_for
+from tests.support.databases import own_database, settings_for
 from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program
 
 LAMP = {"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}
@@ -38,15 +38,8 @@ def empty_database(database_url: str) -> Iterator[str]:
     if database_url.startswith("sqlite"):
         yield ""
         return
-    parts = urlsplit(database_url)
-    name = f"{parts.path.strip('/')}_start"
-    engine = create_engine(settings_for(database_url, ROOT).database_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield parts._replace(path=f"/{name}").geturl()
-        connection.exec_driver_sql(f"DROP DATABASE {name}" + " WITH (FORCE)" * parts.scheme.startswith("postgres"))
-    engine.dispose()
+    with own_database(database_url, "start") as url:
+        yield url
 
 
 @pytest.fixture
@@ -150,6 +143,13 @@ def test_it_serves_ipv6(tmp_path: Path) -> None:
 
     with program(INSTANCE_PATH=str(tmp_path), HOST="::1", PORT="0", ADMIN_PASSWORD=PASSWORD) as running:
         assert running.address.startswith("http://[::1]:")
+        assert running.ask("GET", "/items").status == 200
+
+
+def test_a_service_on_every_address_says_so_and_where_to_try_it(tmp_path: Path) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - what is tested
+    with program(INSTANCE_PATH=str(tmp_path), HOST=everywhere, PORT="0", ADMIN_PASSWORD=PASSWORD) as running:
+        assert " listens on every IPv4 address of this machine; try it here: http://127.0.0.1:" in running.said[0]
         assert running.ask("GET", "/items").status == 200
 
 

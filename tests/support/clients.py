@@ -15,7 +15,7 @@ from tests.support.documented import assert_documented
 
 V1 = "/api/v1"
 PASSWORD = "correct horse battery staple"
-# A cheap hash: what is tested here is the service, not the patience of scrypt.
+# A cheap hash, of a method that is not today's.
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
 
 

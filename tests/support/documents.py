@@ -1,6 +1,7 @@
 """What the documents are held against: the answers that they show, and how PowerShell is written."""
 
 import re
+from typing import NamedTuple
 
 POWERSHELL = re.compile(
     r"""(?P<single>'(?:[^']|'')*') | (?P<double>"(?:[^"`]|`.)*") | (?P<variable>\$\w+) | (?P<word>-?[A-Za-z][\w.-]*)
@@ -9,14 +10,39 @@ POWERSHELL = re.compile(
 )
 
 
+class Block(NamedTuple):
+    """A block of commands, and the output that the document prints at once below it, or nothing."""
+
+    commands: str
+    output: str
+
+
+def blocks(text: str, language: str, output: str = "json") -> list[Block]:
+    """Return the fenced blocks of one language, each with the block of the language `output` that follows it."""
+    fence = rf"^```{language}\n(.*?)^```\n(?:^```{output}\n(.*?)^```\n)?"
+    return [Block(*found) for found in re.findall(fence, text, re.MULTILINE | re.DOTALL)]
+
+
+def section(text: str, title: str) -> str:
+    """Return the text below a heading, up to the next one."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ [A-Z]|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no section {title!r}"
+    return found[1]
+
+
+def links(text: str) -> list[str]:
+    """Return the files that a document links to, pictures included, as they are written."""
+    return re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
+
+
 def looks_like(shown: str, given: str) -> bool:
-    """Whether `given` is what the README shows: `…` stands for anything, blanks and line ends for nothing."""
+    """Return whether `given` is what the document prints: `…` is anything, blanks and line ends are nothing."""
     parts = ["".join(part.split()) for part in shown.split("…")]
     return re.fullmatch(".*".join(map(re.escape, parts)), "".join(given.split())) is not None
 
 
 def powershell_tokens(text: str) -> list[tuple[str, str]]:
-    """PowerShell in pieces, each with its kind; fails where a quote is left open."""
+    """Return the tokens of PowerShell, each with its kind; fails where a quote is left open."""
     found, end = [], 0
     for match in POWERSHELL.finditer(text):
         assert match.start() == end, f"a quote is left open: {text[end : end + 60]!r}"

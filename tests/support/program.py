@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
+# What administrators type before a command; the second only works in the folder of the project.
+RUN = (str(ROOT / "run.py"),)
+FLASK = ("-m", "flask")
 LAST_LINE = "Ctrl+C stops it."
 SOON = 30.0
 # What a stop is: Ctrl+Break on Windows, where SIGTERM can't be caught.
@@ -67,7 +70,7 @@ class Program:
     @property
     def address(self) -> str:
         """`http://host:port`, as the first line tells it."""
-        found = re.search(r"listens on (http://\S+:[1-9][0-9]*) ", self.said[0]) if self.said else None
+        found = re.search(r"listens on .*?(http://\S+:[1-9][0-9]*) ", self.said[0]) if self.said else None
         assert found, f"it did not start: {self.said}"
         return found[1]
 
@@ -135,6 +138,28 @@ def program(
         yield running
     finally:
         running.close()
+
+
+class Ran(NamedTuple):
+    """How a command ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+def python_run(*args: str, cwd: Path = ROOT, program: Sequence[str] = RUN, **settings: str) -> Ran:
+    """Run a command in a process of its own, as people do; `settings` are all of its environment."""
+    ran = subprocess.run(
+        [sys.executable, *program, *args],
+        cwd=cwd,
+        env=environment(**{"PYTHONIOENCODING": "utf-8", **settings}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        encoding=settings.get("PYTHONIOENCODING", "utf-8"),
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 def environment(**settings: str) -> dict[str, str]:

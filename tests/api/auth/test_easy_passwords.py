@@ -112,6 +112,7 @@ def store_hash(app: Flask, name: str, value: str) -> None:
 OLD_METHODS = ["pbkdf2:sha256:1000", "scrypt:16384:8:1"]
 
 
+@pytest.mark.usefixtures("real_hashes")
 @pytest.mark.parametrize("method", OLD_METHODS)
 def test_a_sign_in_remakes_a_hash_of_another_method_once_and_ends_nothing(app, member, method):
     store_hash(app, "mel", generate_password_hash(PASSWORD, method))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from api.auth import issuer, oidc
 from api.services import services_of
 from tests.support.clients import PASSWORD, Client, with_password
+from tests.support.databases import on_one_database
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, EC, OTHER_RSA, RSA, SigningKey, provider
 
 
@@ -167,6 +168,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
+@on_one_database
 def test_any_other_token_is_refused_and_makes_nobody(service, idp, admin, name):
     idp.keys = [RSA.public(), EC.public()]
 
@@ -313,6 +315,7 @@ def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch
     ],
     ids=lambda answers: str(answers)[:50],
 )
+@on_one_database
 def test_an_issuer_that_makes_no_sense_is_503_and_lets_nobody_in(service, idp, admin, answers):
     idp.answers = answers
 

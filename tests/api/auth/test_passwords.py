@@ -15,6 +15,8 @@ from werkzeug.security import generate_password_hash
 
 from api.auth.passwords import FREE_THREADS, METHOD, REMEMBERED, REMEMBERED_SECONDS, PasswordVerifier, hash_password
 
+pytestmark = pytest.mark.usefixtures("real_hashes")
+
 SECRET = "correct horse battery staple"
 WRONG = "wrong horse battery staple"
 # Cheap, for the checks that are really made; most of those here are counted instead.

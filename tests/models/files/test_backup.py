@@ -123,7 +123,7 @@ def test_a_backup_does_not_overwrite(instance, backup):
 def test_a_backup_into_a_folder_that_is_not_there_is_refused_in_one_sentence(instance):
     status, told = instance.run("backup", instance.folder / "nowhere" / "backup.sqlite3")
 
-    assert (status, told.count("\n")) == (1, 1)
+    assert (status, told.count("\n")) == (1, 2)
 
 
 def spoil(path: Path, statement: str) -> None:
@@ -186,10 +186,10 @@ def test_a_backup_of_an_older_schema_is_put_back_and_said_to_need_an_update(inst
     status, told = instance.run("restore", old / "old.sqlite3")
 
     assert status == 0
-    assert "0001" in told and "flask db upgrade" in told
+    assert "0001" in told and "python run.py upgrade" in told
     status, told = instance.run("stats")
     assert status == 1
-    assert "flask db upgrade" in told
+    assert "python run.py upgrade" in told
     assert instance.run("db", "upgrade")[0] == 0
     assert instance.run("stats")[0] == 0
 
