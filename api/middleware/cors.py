@@ -30,6 +30,7 @@ ALLOWED = (
     "If-None-Match",
     "X-API-Key",
     "X-Request-ID",
+    "traceparent",
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PREFLIGHT_SECONDS = 600

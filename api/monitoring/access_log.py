@@ -15,6 +15,7 @@ from api.monitoring.log_lines import escaped, without_tokens
 from api.monitoring.metrics import Metrics
 from api.request_id import request_id
 from api.services import services
+from api.trace_context import trace_id
 from models.values import rfc3339
 
 PATH_LENGTH = 200
@@ -31,20 +32,23 @@ class AccessLog:
         self._stream = stream
         self._line = self._json_line if log_format == "json" else self._text_line
 
-    def write(self, request_id: str, fields: Mapping[str, Any]) -> None:
+    def write(self, request_id: str, trace_id: str | None, fields: Mapping[str, Any]) -> None:
         """Write the line of one request; a log that can't be written fails none."""
-        line = without_tokens(self._line(request_id, fields)) + "\n"
+        line = without_tokens(self._line(request_id, trace_id, fields)) + "\n"
         with suppress(OSError, ValueError):  # a full disk, a reader that has gone, a closed stream
             self._stream.write(line)
             self._stream.flush()
 
-    def _text_line(self, request_id: str, fields: Mapping[str, Any]) -> str:
+    def _text_line(self, request_id: str, trace_id: str | None, fields: Mapping[str, Any]) -> str:
         second, millisecond = divmod(time.time_ns() // 1_000_000, 1000)
-        return escaped(f"{_local_time(second)},{millisecond:03} INFO {ACCESS} [{request_id}] {self.message % fields}")
+        trace = f"trace_id={trace_id} " if trace_id else ""
+        head = f"{_local_time(second)},{millisecond:03} INFO {ACCESS} [{request_id}]"
+        return escaped(f"{head} {trace}{self.message % fields}")
 
-    def _json_line(self, request_id: str, fields: Mapping[str, Any]) -> str:
+    def _json_line(self, request_id: str, trace_id: str | None, fields: Mapping[str, Any]) -> str:
         head = {"time": rfc3339(datetime.now(UTC)), "level": "INFO", "logger": ACCESS, "message": self.message % fields}
-        return json.dumps({**head, "request_id": request_id, **fields})
+        trace = {"trace_id": trace_id} if trace_id else {}
+        return json.dumps({**head, "request_id": request_id, **trace, **fields})
 
 
 # Where the requests of this process are told; None where they are not.
@@ -101,6 +105,7 @@ class _Observation:
         principal = g.get("principal")
         self._user = principal.username if principal else None
         self._request_id = request_id()
+        self._trace_id = trace_id()
         self.bytes = 0
 
     def counting(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -125,4 +130,4 @@ class _Observation:
                 "bytes": self.bytes,
                 "problem": self._problem,
             }
-            access.write(self._request_id, fields)
+            access.write(self._request_id, self._trace_id, fields)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 
-from api.request_id import request_id
+from api.request_id import request_origin
 from api.requests.text import truncate
 from api.services import current_settings, services
 from models.database.best_effort import write_best_effort
@@ -22,7 +22,7 @@ REFUSALS_EVERY = 60.0
 
 def record_failed_sign_in(username: str) -> None:
     """Tell that somebody failed to sign in with this name; who it was, nobody knows."""
-    stranger = Principal(0, "", "guest", frozenset(), "password", request_id=request_id(), address=request.remote_addr)
+    stranger = Principal(0, "", "guest", frozenset(), "password", **request_origin())
     _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, stranger)
 
 
