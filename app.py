@@ -9,22 +9,27 @@ from flask.sessions import SessionInterface
 from flask_migrate import Migrate
 
 from api.auth.authentication import init_auth
+from api.auth.issuer import Issuer
+from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
-from api.idempotency import init_idempotency
+from api.idempotency import InFlight
 from api.middleware.cors import init_cors
 from api.middleware.headers import init_headers, with_security_headers
-from api.middleware.maintenance import init_maintenance
-from api.middleware.rate_limits import init_limits
+from api.middleware.maintenance import MaintenanceFlag, init_maintenance
+from api.middleware.rate_limits import Limits, init_limits
 from api.monitoring.access_log import init_access_log
-from api.monitoring.audit import init_audit
+from api.monitoring.audit import REFUSALS_EVERY
 from api.monitoring.health import init_health
-from api.monitoring.metrics import init_metrics
-from api.requests.converters import IdConverter, SkuConverter
+from api.monitoring.metrics import Metrics, init_metrics
+from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
+from api.services import NAME, Services
+from api.throttle import Throttle
 from cli.commands import app_of_environment, init_cli
 from models.database.base import db
 from models.database.engine import engine_options, prepare_engine
 from models.database.schema import MIGRATIONS
 from models.database.transactions import end_session
+from models.people.token import LAST_USE_EVERY
 from resources.routes import add_routes
 from settings import Settings
 from startup import secret_key
@@ -63,26 +68,39 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.threads),
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
-    app.extensions["stockroom.settings"] = settings
     app.session_interface = _NoSessions()
     app.url_map.merge_slashes = False
-    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter}
+    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter}
     db.init_app(app)
     app.teardown_appcontext(end_session)
     with app.app_context():
         prepare_engine(db.engine)
     Migrate(app, db, directory=str(MIGRATIONS))
-    init_metrics(app, settings)
+    app.extensions[NAME] = _services(app, settings)
+    init_metrics(app)
     init_access_log(app)
-    init_maintenance(app, settings)
+    init_maintenance(app)
     init_health(app)
-    init_limits(app, settings)
+    init_limits(app)
     init_auth(app)
-    init_audit(app)
     init_errors(app)
-    init_idempotency(app)
     add_routes(Api(app))
     init_cors(app, settings)
     init_cli(app)
     init_headers(app)
     return app
+
+
+def _services(app: Flask, settings: Settings) -> Services:
+    """Make the state that the requests of this application share. Raises SettingsError."""
+    return Services(
+        settings=settings,
+        passwords=PasswordVerifier(settings.threads),
+        token_uses=Throttle(LAST_USE_EVERY.total_seconds()),
+        issuer=Issuer(settings.oidc) if settings.oidc else None,
+        limits=Limits(settings),
+        maintenance=MaintenanceFlag(settings.instance_path / "maintenance"),
+        metrics=Metrics(app, settings),
+        in_flight=InFlight(),
+        refusals=Throttle(REFUSALS_EVERY),
+    )

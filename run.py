@@ -16,13 +16,13 @@ try:
 
     from api.errors import error_answer
     from api.monitoring.logs import init_logs
+    from api.paths import V1
     from app import create_app
     from cli.application import application_for_commands
     from cli.commands import COMMANDS
     from models.database.base import db
-    from resources.routes import V1
     from server.affinity import cpu_for
-    from server.server import serve
+    from server.server import Server, serve
     from server.sockets import listening_sockets
     from startup import banner, prepare
 except ModuleNotFoundError as missing:
@@ -66,7 +66,7 @@ def main() -> int:
             return 2
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
         print(banner(settings, port, first_admin), flush=True)  # noqa: T201
-        serve(
+        server = Server(
             app,
             sockets,
             threads=settings.threads,
@@ -76,6 +76,7 @@ def main() -> int:
             trusted_proxy=settings.trusted_proxy,
             cpu=cpu,
         )
+        serve(server)
     return 0
 
 

@@ -15,6 +15,10 @@ ROOT = Path(__file__).resolve().parent
 MIB = 1024 * 1024
 SECRET_KEY_BYTES = 32
 ISSUER_LENGTH = 255
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 128
+USERNAME_LENGTH = 64
+USERNAME_CHARACTERS = "A-Za-z0-9._@-"
+USERNAME = re.compile(f"[{USERNAME_CHARACTERS}]{{1,{USERNAME_LENGTH}}}")
 
 DATABASE_DRIVERS = {
     "sqlite": "sqlite",
@@ -223,16 +227,17 @@ class _Reader:
 
     def username(self, name: str, default: str) -> str:
         value = self.text(name, default)
-        if not re.fullmatch(r"[A-Za-z0-9._@-]{1,64}", value):
+        if not USERNAME.fullmatch(value):
             raise SettingsError(
-                f"{name} is {value!r}; it must be 1 to 64 letters, digits, dots, hyphens, underscores or @ signs."
+                f"{name} is {value!r}; it must be 1 to {USERNAME_LENGTH} letters, digits, dots, hyphens, "
+                "underscores or @ signs."
             )
         return value
 
     def password(self, name: str) -> str | None:
         value = self.exact(name) or None
-        if value is not None and not 12 <= len(value) <= 128:
-            raise SettingsError(f"{name} must have 12 to 128 characters.")
+        if value is not None and not MIN_PASSWORD_LENGTH <= len(value) <= MAX_PASSWORD_LENGTH:
+            raise SettingsError(f"{name} must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.")
         return value
 
     def database_url(self, name: str, instance_path: Path) -> str:

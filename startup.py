@@ -15,15 +15,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from api.auth.passwords import hash_password, weakness
+from api.paths import V1
 from models.database.base import db
 from models.database.schema import migrate
 from models.people.secrets import random_letters
 from models.people.user import User
 from models.refusals import LockTimeout
-from settings import VERSION, Settings, SettingsError
+from settings import SECRET_KEY_BYTES, VERSION, Settings, SettingsError
 
 PASSWORD_LENGTH = 24
-SECRET_KEY_BYTES = 32
 # What the banner says of a HOST that is no address to connect to.
 WILDCARDS = {
     "0.0.0.0": "every IPv4 address of this machine",  # noqa: S104 - compared, not bound
@@ -179,7 +179,7 @@ def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str
             lines.append(f"The first admin is {username}, with the password of ADMIN_PASSWORD.")
         curl = "curl.exe" if sys.platform == "win32" else "curl"
         credential = f"{username}:{password}" if password else username
-        lines.append(f'Try it:  {curl} -u {credential} "{address}/api/v1/items"')
+        lines.append(f'Try it:  {curl} -u {credential} "{address}{V1}/items"')
     lines.append("Ctrl+C stops it.")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The one door through which every refusal and every failure leaves: problem details (RFC 9457)."""
+"""Errors: every refusal and every failure is returned as problem details (RFC 9457), by one function."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ RETRIED_LATER = ("unavailable", "idempotency_in_progress")
 
 
 class HttpRefusal(Refusal):
-    """A refusal whose answer carries headers of its own."""
+    """A refusal whose response has headers of its own."""
 
     def __init__(self, code: str, detail: str, headers: Mapping[str, str], **extra: Any) -> None:
         super().__init__(code, detail, **extra)
@@ -37,7 +37,7 @@ class Unreadable(Refusal):
 
 
 class InvalidInput(Refusal):
-    """422: every fault of the input, as made by `fault`."""
+    """422: the input is invalid; `faults` are all its validation errors, as made by `fault`."""
 
     def __init__(self, faults: list[dict[str, Any]]) -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -45,7 +45,7 @@ class InvalidInput(Refusal):
 
 
 class Api(flask_restful.Api):  # type: ignore[misc] # Flask-RESTful has no types
-    """Leaves errors to Flask, as Flask-RESTful would answer them in its own shape; writes JSON by orjson."""
+    """The API of Flask-RESTful, which leaves errors to Flask instead of its own format, and writes JSON with orjson."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
@@ -56,7 +56,7 @@ class Api(flask_restful.Api):  # type: ignore[misc] # Flask-RESTful has no types
 
 
 def json_bytes(data: Any) -> bytes:
-    """A body as JSON, as every answer has it."""
+    """Return a body as JSON, as every response has it."""
     return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -64,23 +64,23 @@ def _json(data: Any, status: int, headers: Any = None) -> Response:
     return Response(json_bytes(data), status, headers)
 
 
-def fault(field: str, code: str, words: str) -> dict[str, Any]:
-    """One entry of `errors`: the words follow the field's name; inside a list, `index` says at which entry."""
-    entry: dict[str, Any] = {"field": field, "code": code, "message": f"{field} {words}"}
+def fault(field: str, code: str, message: str) -> dict[str, Any]:
+    """Return one entry of `errors`; the message follows the name of the field, and `index` is the entry of a list."""
+    entry: dict[str, Any] = {"field": field, "code": code, "message": f"{field} {message}"}
     if place := re.match(r"[^\[]*\[(\d+)\]", field):
         entry["index"] = int(place[1])
     return entry
 
 
 def init_errors(app: Flask) -> None:
-    """Send every exception of `app` through this door."""
+    """Let this module answer every exception of `app`."""
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failed)
 
 
 def problem(code: str, detail: str, headers: Any = (), **extra: Any) -> Response:
-    """One error answer; `g.problem` tells its code to whoever observes the request."""
+    """Return one error response; `g.problem` has its code for the access log and the metrics."""
     g.problem = code
     response = Response(
         json.dumps(document(code, detail, request_id(), **extra), ensure_ascii=False),
@@ -94,7 +94,7 @@ def problem(code: str, detail: str, headers: Any = (), **extra: Any) -> Response
 
 
 def error_answer(status: int, detail: str, sent_request_id: str) -> ErrorAnswer:
-    """Make the answer of the server to a request that the application never saw, in the same shape."""
+    """Return the response of the server to a request that it refuses before the application sees it."""
     request_id = sane_or_new(sent_request_id)
     body = document(CODE_OF_STATUS[status], detail, request_id)
     return ErrorAnswer(request_id, PROBLEM, json.dumps(body).encode())
@@ -108,13 +108,13 @@ def _refused(refusal: Refusal) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """An error of Flask, Werkzeug or Flask-RESTful, which know a status and some headers."""
+    """Return the response to an error of Flask, Werkzeug or Flask-RESTful, which has a status and perhaps headers."""
     code = getattr(error, "problem", None) or CODE_OF_STATUS.get(error.code or 500)
     if code is None:
         return _failed(error)
     headers = [(name, value) for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")]
-    said = None if error.description == type(error).description else error.description
-    return problem(code, said or PROBLEMS[code].explanation, headers)
+    detail = None if error.description == type(error).description else error.description
+    return problem(code, detail or PROBLEMS[code].explanation, headers)
 
 
 def _failed(error: Exception) -> Response:

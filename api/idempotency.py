@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a retried request is answered as the first one was, and changes nothing more.
+"""`Idempotency-Key`: a retried request gets the response to the first one, and changes nothing.
 
-Follows draft-ietf-httpapi-idempotency-key-header. The key is claimed in the transaction of the change, so
-that both are stored or neither is; what a client was told of a refused change (409, 422) is kept too.
+Follows draft-ietf-httpapi-idempotency-key-header. The key is stored in the transaction of the change, so
+that both are stored or neither is; the response to a refused change (409, 422) is stored too.
 """
 
 import hashlib
@@ -9,32 +9,32 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import request
 from flask_restful.utils import unpack
 
 from api.auth.authentication import current_principal
 from api.errors import HttpRefusal, Unreadable
 from api.problems import PROBLEMS
+from api.services import current_settings, services
 from models.database.base import db
 from models.database.transactions import transactional
 from models.idempotency import IdempotencyKey, in_progress
 from models.refusals import Refusal
-from settings import Settings
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 Run = Callable[[], Any]
+Body = Callable[[], bytes]
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
-KEPT_REFUSALS = (409, 422)
+STORED_REFUSALS = (409, 422)
 # 1 to 255 printable characters, bare or as a quoted string (RFC 9651 section 3.3.3).
 KEY = re.compile(r'"(?P<quoted>[ !#-\[\]-~]{1,255})"|(?P<bare>[!#-~][ -~]{0,254})')
 
 
-class _InFlight:
-    """The keys of the requests that this process is answering."""
+class InFlight:
+    """The keys of the requests that are running in this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class _InFlight:
 
     @contextmanager
     def claimed(self, user_id: int, key: str) -> Iterator[None]:
-        """Hold the key; raises Refusal `idempotency_in_progress` when another request holds it."""
+        """Hold the key; raise Refusal `idempotency_in_progress` where another request holds it."""
         with self._lock:
             if (user_id, key) in self._keys:
                 raise in_progress()
@@ -54,35 +54,23 @@ class _InFlight:
                 self._keys.remove((user_id, key))
 
 
-def init_idempotency(app: Flask) -> None:
-    """Give the application its register of running keys."""
-    app.extensions["stockroom.in_flight"] = _InFlight()
-
-
-def idempotent(method: Method) -> Method:
-    """Hang it on a method that honours Idempotency-Key; a method that creates and lacks it refuses the header."""
-    method.idempotent = True  # type: ignore[attr-defined]
-    return method
-
-
 def refuse_key() -> None:
-    """Refuse the header where nothing would honour it: its sender counts on what it promises."""
+    """Raise Unreadable (400) for the header where it would be ignored, because the client relies on it."""
     if HEADER in request.headers and request.method in ("POST", "PATCH"):
         raise Unreadable("invalid_header", f"{request.method} does not honour {HEADER} here; leave it out.")
 
 
-def once(run: Run) -> Any:
-    """The answer of `run`, or the one that it gave when this key was first used.
+def once(run: Run, body: Body) -> Any:
+    """Return what `run` returns, or what it returned when this key was first used; `body` returns the bytes to compare.
 
-    Raises Refusal `idempotency_in_progress`, `idempotency_key_reused`, or the refusal that was kept.
+    Raises Refusal `idempotency_in_progress`, `idempotency_key_reused`, or the refusal that was stored.
     """
     key = _sent_key()
     if key is None:
         return run()
     user_id = current_principal().user_id
-    in_flight: _InFlight = current_app.extensions["stockroom.in_flight"]
-    with in_flight.claimed(user_id, key):
-        answer = _run_or_replay(run, user_id, key)
+    with services().in_flight.claimed(user_id, key):
+        answer = _run_or_replay(run, body, user_id, key)
     if isinstance(answer, Refusal):
         raise answer
     return answer
@@ -99,9 +87,9 @@ def _sent_key() -> str | None:
 
 
 @transactional
-def _run_or_replay(run: Run, user_id: int, key: str) -> Any:
-    settings: Settings = current_app.extensions["stockroom.settings"]
-    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(), settings.idempotency_lifetime)
+def _run_or_replay(run: Run, body: Body, user_id: int, key: str) -> Any:
+    lifetime = current_settings().idempotency_lifetime
+    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(body()), lifetime)
     if claimed.status is not None:
         return _replay(claimed.status, claimed.outcome)
     try:
@@ -109,26 +97,24 @@ def _run_or_replay(run: Run, user_id: int, key: str) -> Any:
             answer = run()
     except Refusal as refusal:
         status = PROBLEMS[refusal.code].status
-        if status not in KEPT_REFUSALS:
+        if status not in STORED_REFUSALS:
             raise
-        claimed.keep(status, {"code": refusal.code, "detail": refusal.detail, "extra": refusal.extra})
+        claimed.store(status, {"code": refusal.code, "detail": refusal.detail, "extra": refusal.extra})
         return refusal
-    body, status, headers = unpack(answer)
-    claimed.keep(status, {"body": body, "headers": headers})
+    content, status, headers = unpack(answer)
+    claimed.store(status, {"body": content, "headers": headers})
     return answer
 
 
 def _replay(status: int, outcome: Any) -> Any:
-    if status in KEPT_REFUSALS:
+    if status in STORED_REFUSALS:
         return HttpRefusal(outcome["code"], outcome["detail"], REPLAYED, **outcome["extra"])
     return outcome["body"], status, {**outcome["headers"], **REPLAYED}
 
 
-def _fingerprint() -> str:
-    """What makes two requests the same: method, path, query and every byte of the body."""
+def _fingerprint(body: bytes) -> str:
+    """Return a digest of the method, the path, the query and the body, by which requests are compared."""
     digest = hashlib.sha256()
-    # A file has been read already: its bytes lie on disk, their digest here.
-    body = g.body_digest if "body_digest" in g else request.get_data()
     for part in (request.method.encode(), request.full_path.encode(), body):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
-    """One kind of problem; `explanation` tells a client what to do about it."""
+    """One kind of problem; `explanation` says what a client can do about it."""
 
     status: int
     title: str
@@ -15,7 +15,7 @@ class Problem(NamedTuple):
 
 
 PROBLEMS = {
-    # 400: it can't be read
+    # 400: malformed requests
     "bad_request": Problem(400, "Bad request", "The request could not be read; `detail` says where."),
     "malformed_json": Problem(400, "Malformed JSON", "The body is not one JSON text in UTF-8 (RFC 8259)."),
     "not_an_object": Problem(400, "Not an object", "The body must be a JSON object: `{…}`."),
@@ -23,112 +23,114 @@ PROBLEMS = {
     "invalid_cursor": Problem(
         400,
         "Invalid cursor",
-        "Pass `next_cursor` of the previous page as it came, with the same `sort`; an empty cursor begins.",
+        "Pass `next_cursor` of the previous page unchanged, with the same `sort`; an empty cursor is the first page.",
     ),
-    "invalid_header": Problem(400, "Invalid header", "A header can't be read; `detail` names it."),
+    "invalid_header": Problem(400, "Invalid header", "A header is malformed; `detail` names it."),
     "invalid_state": Problem(
-        400, "Not this sign-in", "The answer of the OpenID provider is late, or to another browser: sign in anew."
+        400, "Invalid state", "The response of the OpenID provider is late, or for another browser: sign in again."
     ),
-    # 401, 403: who, and may they
+    # 401, 403: authentication and authorization
     "unauthorized": Problem(
         401,
-        "Credentials needed",
-        "Sign in with HTTP Basic, or send a token as `Authorization: Bearer …` or `X-API-Key: …`.",
+        "Credentials required",
+        "Send HTTP Basic credentials, or a token as `Authorization: Bearer …` or `X-API-Key: …`.",
     ),
     "invalid_credentials": Problem(
-        401, "Invalid credentials", "The user name, password or token is wrong, expired, revoked or inactive."
+        401,
+        "Invalid credentials",
+        "The user name, password or token is wrong, expired or revoked, or the user is inactive.",
     ),
     "address_not_allowed": Problem(
-        401, "Address not allowed", "This token may be used from the networks in its `allowed_ips` only."
+        401, "Address not allowed", "This token may only be used from the networks in its `allowed_ips`."
     ),
     "sign_in_refused": Problem(
-        401, "Sign-in refused", "The OpenID provider did not let you in; `detail` has its reason. Sign in anew."
+        401, "Sign-in refused", "The OpenID provider refused the sign-in; `detail` has its reason."
     ),
-    "forbidden": Problem(403, "Forbidden", "Your role does not allow this; `detail` names the one that does."),
+    "forbidden": Problem(403, "Forbidden", "Your role does not allow this; `detail` names the roles that do."),
     "insufficient_scope": Problem(
-        403, "Insufficient scope", "The token lacks the scope that `detail` names; make one that has it."
+        403, "Insufficient scope", "The token lacks the scope that `detail` names; create one that has it."
     ),
     "password_required": Problem(
-        403, "Password required", "A token may not do this: use the password or a sign-in of the user."
+        403, "Password required", "An API token may not do this: use the password or a sign-in of the user."
     ),
-    "sign_in_required": Problem(403, "Sign-in required", "Only the access token of a sign-in can ask this."),
+    "sign_in_required": Problem(403, "Sign-in required", "This requires the access token of a sign-in."),
     "registration_closed": Problem(403, "Registration closed", "Ask an administrator of this service for an account."),
-    "token_required": Problem(403, "Token required", "Only a request that carries an API token can ask this."),
-    # 404 to 415: the request and what it names do not fit
-    "not_found": Problem(404, "Not found", "Nothing is here; check the path and the id."),
+    "token_required": Problem(403, "Token required", "This requires an API token."),
+    # 404 to 431: the request does not fit the resource
+    "not_found": Problem(404, "Not found", "Nothing exists at this path; check the path and the id."),
     "method_not_allowed": Problem(405, "Method not allowed", "The header `Allow` lists the methods of this path."),
-    "not_acceptable": Problem(406, "Not acceptable", "`Accept` must admit what `detail` names: JSON, mostly."),
+    "not_acceptable": Problem(406, "Not acceptable", "`Accept` must allow one of the media types that `detail` names."),
     "content_too_large": Problem(
-        413, "Content too large", "Send less at a time: `MAX_BODY_MB` is the limit, or `MAX_IMPORT_MB`."
+        413, "Content too large", "Send less at a time: `MAX_BODY_MB` is the limit, or `MAX_IMPORT_MB` for a file."
     ),
-    "uri_too_long": Problem(414, "URI too long", "Shorten the query."),
+    "uri_too_long": Problem(414, "URI too long", "Shorten the query string."),
     "unsupported_media_type": Problem(
-        415, "Unsupported media type", "Send `Content-Type: application/json`, in UTF-8."
+        415, "Unsupported media type", "Send one of the media types that `detail` names, in UTF-8."
     ),
     "headers_too_large": Problem(431, "Header fields too large", "Send fewer or shorter headers."),
-    # 409: the state of things is in the way
-    "conflict": Problem(409, "Conflict", "The state of things does not allow this; `detail` says why."),
-    "sku_taken": Problem(409, "SKU taken", "Another item, perhaps an archived one, has this SKU, whatever its case."),
-    "barcode_taken": Problem(409, "Barcode taken", "Another item, perhaps an archived one, has this barcode."),
-    "username_taken": Problem(409, "User name taken", "Another user has this name, whatever its case."),
+    # 409: the current state does not allow it
+    "conflict": Problem(409, "Conflict", "The current state does not allow this; `detail` says why."),
+    "sku_taken": Problem(409, "SKU taken", "Another item, possibly an archived one, has this SKU; case is ignored."),
+    "barcode_taken": Problem(409, "Barcode taken", "Another item, possibly an archived one, has this barcode."),
+    "username_taken": Problem(409, "User name taken", "Another user has this name; case is ignored."),
     "email_taken": Problem(409, "Email taken", "Another user has this email address."),
     "last_admin": Problem(
-        409, "Last admin", "The last active admin can't be demoted or deactivated; name another first."
+        409, "Last admin", "The last active admin can't be demoted or deactivated; make another user an admin first."
     ),
     "no_password": Problem(
-        409, "No password", "Who signs in at the OpenID provider has no password here and can't be given one."
+        409, "No password", "A user of the OpenID provider has no password in this service and can't be given one."
     ),
     "insufficient_stock": Problem(
-        409, "Insufficient stock", "Stock never goes below zero; `quantity` is what there is now."
+        409, "Insufficient stock", "Stock can't go below zero; `quantity` is the current stock."
     ),
     "stock_limit": Problem(409, "Stock limit", "The stock of one item can't exceed 1,000,000,000 units."),
     "quantity_changed": Problem(
-        409, "Quantity changed", "`expect_quantity` does not hold; `quantity` is what there is now."
+        409, "Quantity changed", "The stock is not `expect_quantity`; `quantity` is the current stock."
     ),
-    "item_archived": Problem(409, "Item archived", "Restore the item before changing it or its stock."),
-    "already_reversed": Problem(409, "Already reversed", "A movement is reversed once; `reversed_by` is its reversal."),
-    "not_reversible": Problem(
-        409, "Not reversible", "A reversal can't be reversed itself; record a new movement instead."
+    "item_archived": Problem(409, "Item archived", "Restore the item before you change it or its stock."),
+    "already_reversed": Problem(
+        409, "Already reversed", "A movement can be reversed once; `reversed_by` is the id of its reversal."
     ),
+    "not_reversible": Problem(409, "Not reversible", "A reversal can't be reversed; record a new movement instead."),
     "idempotency_in_progress": Problem(
         409,
-        "Still running",
-        "The first request with this Idempotency-Key has not been answered yet; retry after `Retry-After`.",
+        "Request in progress",
+        "The first request with this Idempotency-Key is still running; retry after `Retry-After`.",
     ),
     # 412, 428: conditional requests (RFC 9110 section 13, RFC 6585 section 3)
     "precondition_failed": Problem(
-        412, "Precondition failed", "The thing has changed since you read it: read it again and repeat."
+        412, "Precondition failed", "The resource has changed since you read it; read it again and repeat the request."
     ),
     "precondition_required": Problem(
-        428, "Precondition required", "This service wants `If-Match` with the `ETag` that you read."
+        428, "Precondition required", "This service requires `If-Match` with the `ETag` that you read."
     ),
-    # 422, 429: understood and refused
-    "invalid_input": Problem(422, "Invalid input", "`errors` lists every fault with its field."),
+    # 422, 429: well-formed, and refused
+    "invalid_input": Problem(422, "Invalid input", "`errors` lists every validation error with its field."),
     "idempotency_key_reused": Problem(
         422,
         "Idempotency-Key reused",
         "This key was used for another method, path or body; use a new key for a new request.",
     ),
-    "too_many_requests": Problem(429, "Too many requests", "Wait as long as `Retry-After` says."),
-    # 5xx: not your fault
+    "too_many_requests": Problem(429, "Too many requests", "Wait for the seconds in `Retry-After`."),
+    # 5xx: failures of the service
     "internal_error": Problem(
-        500, "Internal error", "The service failed; its log tells more under the `request_id`. Nothing was changed."
+        500, "Internal error", "The service failed and changed nothing; its log has the details under the `request_id`."
     ),
-    "not_implemented": Problem(501, "Not implemented", "The server does not know this kind of request."),
+    "not_implemented": Problem(501, "Not implemented", "The server does not support this kind of request."),
     "issuer_unreachable": Problem(
         503,
         "Issuer unreachable",
-        "The OpenID provider is needed for this token and can't be reached; other credentials work on. "
+        "The OpenID provider is needed to check this token and can't be reached; other credentials still work. "
         "Retry after `Retry-After`.",
     ),
     "unavailable": Problem(
         503,
         "Unavailable",
-        "The database can't take the request now. Nothing was changed unless `detail` says that this is not known; "
+        "The database can't serve the request now. Nothing was changed, unless `detail` says that this is unknown; "
         "retry after `Retry-After`, with the same Idempotency-Key.",
     ),
     "maintenance": Problem(
-        503, "Maintenance", "The service is being maintained; nothing was changed. Retry after `Retry-After`."
+        503, "Maintenance", "The service is under maintenance; nothing was changed. Retry after `Retry-After`."
     ),
 }
 
@@ -155,7 +157,7 @@ CODE_OF_STATUS = {
 
 
 def document(code: str, detail: str, request_id: str, **extra: Any) -> dict[str, Any]:
-    """The body of one error answer (RFC 9457 section 3); `extra` holds its extension members."""
+    """Return the body of an error response (RFC 9457 section 3); `extra` holds its extension members."""
     problem = PROBLEMS[code]
     return {
         "type": f"/problems/{code}",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import flask_restful
 from flask import g, request
+from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import Challenged, authenticate, current_principal
 from api.auth.permissions import Permission
@@ -13,25 +14,32 @@ from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
 from api.middleware.rate_limits import count_request
 from api.monitoring.audit import record_refusal
+from api.operation import Operation, operation_of
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.negotiation import negotiate
 from models.refusals import Refusal
 
 
 class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-RESTful has no types
-    """Who, what, then the method: no method runs before its caller and its input are known to be good.
+    """A resource whose methods run only after the caller and the input have been checked.
 
     Where `limited` is false, only wrong credentials count against the limit of requests. Where `cacheable` is true, a
-    browser may store what a GET answers, to ask whether it still holds; nothing that is about people may be stored.
+    browser may store the answer to a GET and revalidate it; answers about people must not be stored.
     """
 
     limited: ClassVar[bool] = True
     cacheable: ClassVar[bool] = False
+    # What the decorators of each method declare, by the name of the method in HTTP.
+    operations: ClassVar[Mapping[str, Operation]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.operations = {method: operation_of(getattr(cls, method.lower())) for method in cls.methods or ()}
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Authenticate, authorize, negotiate and parse, then call the method; the order is part of the API."""
         g.cacheable = self.cacheable
-        name = "get" if request.method == "HEAD" else request.method.lower()
-        method = getattr(self, name)
+        method = "GET" if request.method == "HEAD" else request.method
         try:
             principal = authenticate()
         except (Challenged, Refusal):
@@ -40,33 +48,35 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
         if self.limited:
             count_request(principal)
         try:
-            self.authorize(name.upper())
+            self.authorize(method)
         except (Challenged, Refusal) as refusal:
             if principal:
                 record_refusal(principal, refusal.code if isinstance(refusal, Refusal) else refusal.problem)
             raise
-        negotiate(method)
-        if not hasattr(method, "idempotent"):
+        operation = self.operations[method]
+        negotiate(operation.media_types)
+        if not operation.idempotent:
             refuse_key()
-            return _prepared(method, args, kwargs)()
-        return once(_prepared(method, args, kwargs))
+        call, arguments = _prepared(operation.parser, getattr(self, method.lower()), args, kwargs)
+        return once(call, partial(operation.parser.body_of, request, arguments)) if operation.idempotent else call()
 
     def authorize(self, method: str) -> None:
-        """Let the caller pass, or raise Unauthorized or Refusal."""
+        """Return if the caller may use this method; raise Challenged (401, 403) or Refusal (403) otherwise."""
         raise NotImplementedError
 
 
-def _prepared(method: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
-    """The call of a method with its input read; if that was refused, a call that says so.
+def _prepared(parser: RequestParser, method: Any, args: Any, kwargs: Any) -> tuple[Callable[[], Any], Namespace | None]:
+    """Return the call of a method with its parsed arguments, and these; None if they were refused.
 
-    A refused input is an outcome like another: it is kept under the Idempotency-Key of the request.
+    A refused input is an outcome like any other, and kept under the Idempotency-Key: the call then raises InvalidInput.
     """
-    form: RequestParser = method.form if hasattr(method, "form") else NOTHING
     try:
-        arguments = form.parse_args()
+        arguments = parser.parse_args()
     except InvalidInput as refusal:
-        return partial(_refuse, refusal)
-    return partial(method, *args, **kwargs) if form is NOTHING else partial(method, arguments, *args, **kwargs)
+        return partial(_refuse, refusal), None
+    if parser is NOTHING:
+        return partial(method, *args, **kwargs), arguments
+    return partial(method, arguments, *args, **kwargs), arguments
 
 
 def _refuse(refusal: InvalidInput) -> None:
@@ -74,16 +84,17 @@ def _refuse(refusal: InvalidInput) -> None:
 
 
 class ProtectedResource(StrictResource):
-    """Closed: `needs` says for each method what the principal must have; a method without is a defect."""
+    """A resource that is closed: `permissions` says for each method what the principal must have."""
 
     permissions: ClassVar[Mapping[str, Permission]] = {}
 
     def authorize(self, method: str) -> None:
+        """Raise Challenged or Refusal where the principal lacks the permission; KeyError where none is declared."""
         self.permissions[method](current_principal())
 
 
 class OpenResource(StrictResource):
-    """Open to everybody; a credential that is sent must be good all the same."""
+    """A resource that needs no credential; one that is sent must be valid all the same."""
 
     def authorize(self, method: str) -> None:
-        """Everybody may."""
+        """Let everybody pass."""

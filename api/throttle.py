@@ -1,26 +1,26 @@
 """Lets each thing happen once in so many seconds."""
 
+import threading
 import time
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
+from cachetools import TTLCache
+
+# How many things are remembered; beyond them, those that were allowed first are forgotten.
 REMEMBERED = 10_000
 
 
 class Throttle:
-    """Lets each thing pass once in so many seconds."""
+    """Allows each thing once in so many `seconds`, in any number of threads."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._passed: OrderedDict[Hashable, float] = OrderedDict()
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._allowed: TTLCache[Hashable, None] = TTLCache(REMEMBERED, seconds, clock)
 
     def allow(self, thing: Hashable) -> bool:
-        """Whether this thing has not passed within that time; if so, it has now."""
-        moment = time.monotonic()
-        if moment - self._passed.get(thing, float("-inf")) < self._seconds:
-            return False
-        self._passed[thing] = moment
-        self._passed.move_to_end(thing)
-        if len(self._passed) > REMEMBERED:
-            self._passed.popitem(last=False)
-        return True
+        """Return whether this thing was not allowed within that time; if so, it is now."""
+        with self._lock:
+            if thing in self._allowed:
+                return False
+            self._allowed[thing] = None
+            return True

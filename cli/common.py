@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.requests.types import InvalidValue
+from api.services import current_settings
 from cli.application import require_database, require_instance_folder
 from cli.errors import CommandError, ConfigurationError
 from models.database.errors import is_unavailable
@@ -24,7 +25,7 @@ from models.database.schema import is_current
 from models.people.user import User
 from models.principal import SYSTEM, Principal
 from models.refusals import NotFound, Refusal
-from settings import Settings, SettingsError
+from settings import SettingsError
 from startup import database_name, unusable_database
 
 
@@ -50,16 +51,16 @@ class InstanceCommand(Command):
     """A command that requires the instance folder."""
 
     def check(self, ctx: click.Context) -> None:
-        require_instance_folder(settings())
+        require_instance_folder(current_settings())
 
 
 class DatabaseCommand(Command):
     """A command that requires the database; it says on stderr which one it works on, but for a script with `--json`."""
 
     def check(self, ctx: click.Context) -> None:
-        require_database(settings())
+        require_database(current_settings())
         if not ctx.params.get("as_json"):
-            click.echo(f"Database: {database_name(settings())}", err=True)
+            click.echo(f"Database: {database_name(current_settings())}", err=True)
 
 
 class StockCommand(DatabaseCommand):
@@ -68,9 +69,8 @@ class StockCommand(DatabaseCommand):
     def check(self, ctx: click.Context) -> None:
         super().check(ctx)
         if not is_current():
-            raise CommandError(
-                f"{database_name(settings())} is not up to date, or newer than this version; run: python run.py upgrade"
-            )
+            name = database_name(current_settings())
+            raise CommandError(f"{name} is not up to date, or newer than this version; run: python run.py upgrade")
 
 
 def _load_app(ctx: click.Context) -> Flask:
@@ -91,7 +91,7 @@ def reporting_errors() -> Iterator[None]:
         raise ConfigurationError(str(error)) from error
     except SQLAlchemyError as error:
         if is_unavailable(error):
-            raise ConfigurationError(str(unusable_database(settings(), error))) from error
+            raise ConfigurationError(str(unusable_database(current_settings(), error))) from error
         raise
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
@@ -112,12 +112,6 @@ class Typed(click.ParamType[Any]):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON, in ASCII.")
-
-
-def settings() -> Settings:
-    """Return the settings of the current application."""
-    found: Settings = current_app.extensions["stockroom.settings"]
-    return found
 
 
 def command_line() -> Principal:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from api.media_types import CSV, NDJSON
-from api.requests.uploads import Source, keep
+from api.requests.uploads import Source, store
 from cli.common import StockCommand, command_line, json_option, print_json, progress, user_named
 from cli.errors import CommandError
 from models.database.reading import rows_of
@@ -38,7 +38,7 @@ def import_command(file: Path, username: str | None, dry_run: bool, on_conflict:
     by = _importer(username)
     format_ = _format_of(file)
     with closing(Import(on_conflict, dry_run=dry_run)) as rows, file.open("rb") as opened:
-        upload = keep(Source(format_, opened, format_ == NDJSON))
+        upload = store(Source(format_, opened, format_ == NDJSON))
         with progress("Reading", file.stat().st_size) as bar:
             stage(upload, rows, lambda read: _with_position(read, upload.text.buffer, bar))
         try:

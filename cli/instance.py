@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from api.middleware.maintenance import maintenance_flag
-from cli.common import Command, DatabaseCommand, InstanceCommand, json_option, print_json, settings
+from api.services import current_settings, services
+from cli.common import Command, DatabaseCommand, InstanceCommand, json_option, print_json
 from cli.errors import CommandError
 from models.database.base import db
 from models.database.schema import known, newest
@@ -38,7 +38,7 @@ def backup_command(file: Path) -> None:
 def restore_command(file: Path) -> None:
     """Replace the SQLite database by the backup in FILE. The service must be stopped; the old database is kept."""
     database = _database("restore", 1)
-    make_instance_folder(settings())
+    make_instance_folder(current_settings())
     db.engine.dispose()
     try:
         checked, kept = restore(file, database, known(), newest())
@@ -55,7 +55,7 @@ def restore_command(file: Path) -> None:
 
 def _database(operation: str, tool: int) -> Path:
     """Return the file of the SQLite database; raises CommandError for another database, naming the tool to use."""
-    file = sqlite_file(settings())
+    file = sqlite_file(current_settings())
     if file is None:
         name = TOOLS[db.engine.dialect.name][tool]
         raise CommandError(f"This is not SQLite; to {operation}, use {name} of the database's own tools.")
@@ -65,8 +65,8 @@ def _database(operation: str, tool: int) -> Path:
 @click.command("upgrade", cls=Command)
 def upgrade_command() -> None:
     """Apply the migrations that the database lacks. Each start does so too; an empty database gets its tables."""
-    bring_up_to_date(settings())
-    click.echo(f"{database_name(settings())} is up to date; its schema is {', '.join(newest())}.", err=True)
+    bring_up_to_date(current_settings())
+    click.echo(f"{database_name(current_settings())} is up to date; its schema is {', '.join(newest())}.", err=True)
 
 
 @click.command("version")
@@ -84,22 +84,24 @@ def maintenance_group() -> None:
 @click.argument("message", nargs=-1)
 def maintenance_on(message: tuple[str, ...]) -> None:
     """Switch maintenance on. Clients read the MESSAGE in the detail of each 503."""
-    maintenance_flag().enable(" ".join(message))
-    click.echo(f"Maintenance is on in {settings().instance_path}; within a second, the API answers 503.", err=True)
+    services().maintenance.enable(" ".join(message))
+    click.echo(
+        f"Maintenance is on in {current_settings().instance_path}; within a second, the API answers 503.", err=True
+    )
 
 
 @maintenance_group.command("off", cls=InstanceCommand)
 def maintenance_off() -> None:
     """Switch maintenance off."""
-    maintenance_flag().disable()
-    click.echo(f"Maintenance is off in {settings().instance_path}.", err=True)
+    services().maintenance.disable()
+    click.echo(f"Maintenance is off in {current_settings().instance_path}.", err=True)
 
 
 @maintenance_group.command("status", cls=InstanceCommand)
 @json_option
 def maintenance_status(as_json: bool) -> None:
     """Print whether maintenance is on, and what clients are answered."""
-    message = maintenance_flag().message()
+    message = services().maintenance.message()
     if as_json:
         print_json({"on": message is not None, "message": message})
     else:

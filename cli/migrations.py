@@ -6,8 +6,9 @@ import click
 from flask.cli import with_appcontext
 from flask_migrate.cli import db as flask_migrate
 
+from api.services import current_settings
 from cli.application import require_database
-from cli.common import reporting_errors, settings
+from cli.common import reporting_errors
 from startup import make_instance_folder, sqlite_file
 
 
@@ -18,7 +19,7 @@ def migrations_group(context: click.Context, /, **options: Any) -> None:
     """Database migrations, for developers."""
     with reporting_errors():
         if context.invoked_subcommand != "upgrade":
-            require_database(settings())
-        elif sqlite_file(settings()):
-            make_instance_folder(settings())
+            require_database(current_settings())
+        elif sqlite_file(current_settings()):
+            make_instance_folder(current_settings())
     context.invoke(flask_migrate.callback, **options)

@@ -7,6 +7,7 @@ import click
 from api.requests.text import Text
 from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from cli.errors import CommandError
+from models.database.column_types import MAX_ID
 from models.database.reading import rows_of
 from models.database.transactions import transactional
 from models.people.token import ApiToken
@@ -51,7 +52,7 @@ def list_(username: str | None, as_json: bool) -> None:
     """List the tokens of a user, or of all, that have not been revoked."""
     users = [user_named(username)] if username else rows_of(User.matching(), User.id)
     rows = [
-        {**ApiToken.to_dict(token), "username": user.username}
+        {**ApiToken.REPRESENTATION.of_row(token), "username": user.username}
         for user in users
         for token in rows_of(ApiToken.owned(user.id), ApiToken.id)
     ]
@@ -60,7 +61,7 @@ def list_(username: str | None, as_json: bool) -> None:
 
 @token_group.command("revoke", cls=StockCommand)
 @click.argument("username")
-@click.argument("token_id", type=click.IntRange(1, 2**31 - 1))
+@click.argument("token_id", type=click.IntRange(1, MAX_ID))
 def revoke(username: str, token_id: int) -> None:
     """Revoke a token of a user: its next request is refused."""
     _revoke(token_id, username)

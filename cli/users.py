@@ -55,7 +55,7 @@ def create(*, username: str, role: str, email: str | None, prompt: bool, passwor
 def list_(role: str | None, as_json: bool) -> None:
     """List the users, the inactive included."""
     rows = rows_of(User.matching(role=role), User.id)
-    print_rows([User.to_dict(row) for row in rows], COLUMNS, as_json)
+    print_rows([User.REPRESENTATION.of_row(row) for row in rows], COLUMNS, as_json)
 
 
 @user_group.command("set-role", cls=StockCommand)

@@ -1,4 +1,4 @@
-"""How Alembic reaches the application's database; run by `flask db …` and by a start that finds it outdated."""
+"""The environment of Alembic: run by `flask db …`, and by a start that finds the database outdated."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""The ledger itself: tables, their rules and their deeds; it knows no HTTP."""
+"""The data: tables, their rules, queries and operations. Nothing here knows of HTTP."""

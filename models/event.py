@@ -1,4 +1,4 @@
-"""The events: every change, in the order of the commits, written in the same transaction as the change."""
+"""The model `Event`: every change has one, written in its transaction; their ids follow the order of the commits."""
 
 import pickle
 import tempfile
@@ -12,25 +12,37 @@ from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, ev
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text, serialized
+from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
-from models.json_schema import ID, OBJECT, TEXT, TIME, closed, nullable
+from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.principal import Principal
+from models.representation import Representation
 from models.values import as_json, now
 
-# The two streams: the change feed tells of stock; the audit tells of both.
+# The two streams: the change feed has the events of stock, the audit log those of both.
 STOCK = "stock"
 ACCESS = "access"
 FEED_LOCK = "feed"
-FORGOTTEN_AT_ONCE = 256
+PURGE_BATCH = 256
 _PENDING = "stockroom_events"
-# Of a session's `info`: how many movements of which kind its last commit has recorded.
+# A key of `db.session.info`: how many movements of each kind the last commit has recorded.
 RECORDED = "stockroom_recorded"
 
 
+MEMBERS: dict[str, Schema] = {
+    "id": ID,
+    "type": {"type": "string", "pattern": r"^[a-z_]+\.[a-z_]+$", "examples": ["movement.created"]},
+    "at": TIME,
+    "actor": nullable(TEXT),
+    "request_id": TEXT,
+    "item_id": nullable(ID),
+    "data": OBJECT,
+}
+
+
 class Event(Model):
-    """One thing that happened: who did it, when, in which request, and what the thing became."""
+    """One change: what was changed by whom, when and in which request; `data` is its new state."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -39,6 +51,11 @@ class Event(Model):
         Index("ix_events_type_id", "type", "id"),
         {"sqlite_autoincrement": True},
     )
+
+    REPRESENTATION = Representation("Event", MEMBERS)
+    AUDIT_REPRESENTATION = Representation("AuditEvent", {**MEMBERS, "address": nullable(TEXT)})
+    SCHEMA = REPRESENTATION.schema
+    AUDIT_SCHEMA = AUDIT_REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(LongId, primary_key=True)
     stream: Mapped[str] = mapped_column(String(8))
@@ -61,7 +78,7 @@ class Event(Model):
         item_id: int | None = None,
         movement_id: int | None = None,
     ) -> None:
-        """Tell of a change; it is written when the transaction commits, and only then."""
+        """Record a change; the event is written when the transaction commits, and only then."""
         Event.record_many(type, [(data, item_id, movement_id)], by, stream=stream)
 
     @staticmethod
@@ -72,9 +89,9 @@ class Event(Model):
         *,
         stream: str = STOCK,
     ) -> None:
-        """Tell of changes of one type: what each thing became, the id of its item and that of its movement."""
-        noted = db.session.info
-        pending: _Pending = noted.get(_PENDING) or noted.setdefault(_PENDING, _Pending())
+        """Record changes of one type, each as its new state, the id of its item and that of its movement."""
+        info = db.session.info
+        pending: _PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, _PendingEvents())
         common = {
             "stream": stream,
             "type": type,
@@ -89,62 +106,49 @@ class Event(Model):
             pending.append({**common, "item_id": item_id, "movement_id": movement_id, "data": as_json(data)})
 
     @staticmethod
-    def after(event_id: int, limit: int) -> list[Any]:
-        """So many events of the change feed after this one, oldest first."""
-        return _AFTER.rows(event_id=event_id, row_limit=limit)
+    def after(event_id: int, limit: int, type_: str | None = None) -> list[Any]:
+        """Return up to `limit` events of the change feed after this one, of this type if one is given, by id."""
+        if type_ is None:
+            return _AFTER.rows(event_id=event_id, row_limit=limit)
+        return _AFTER_OF_TYPE.rows(event_id=event_id, row_limit=limit, type=type_)
 
     @classmethod
     def audit_log(cls, **conditions: Any) -> BoundQuery:
-        """The events of both streams that meet every condition given; `until` itself is no longer in."""
+        """Return the query of the events of both streams that meet every condition; they happened before `until`."""
         return _EVENTS.where(**conditions)
 
     @classmethod
     def purge_access(cls, before: datetime) -> None:
-        """Delete some of the oldest events of access, as far as they are older; the change feed stays whole."""
-        oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(FORGOTTEN_AT_ONCE)
+        """Delete events of the stream `ACCESS` older than `before`, up to `PURGE_BATCH`; none of the change feed.
+
+        Rows that are locked are skipped.
+        """
+        oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(PURGE_BATCH)
         ids = [row.id for row in db.session.execute(oldest.with_for_update(skip_locked=True)) if row.at < before]
         if ids:
             db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
 
-    SCHEMA = closed(
-        "Event",
-        {
-            "id": ID,
-            "type": {"type": "string", "pattern": r"^[a-z_]+\.[a-z_]+$", "examples": ["movement.created"]},
-            "at": TIME,
-            "actor": nullable(TEXT),
-            "request_id": TEXT,
-            "item_id": nullable(ID),
-            "data": OBJECT,
-        },
-    )
-
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """A row of `after` as readers of the feed see it."""
-        return dict(zip(cls.SCHEMA["properties"], row, strict=False))
-
-    AUDIT_SCHEMA = {**SCHEMA, "title": "AuditEvent", "properties": {**SCHEMA["properties"], "address": nullable(TEXT)}}
+        """Return a row of `after` as readers of the feed see it."""
+        return cls.REPRESENTATION.of_row(row)
 
     @classmethod
     def to_audit_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """A row of `trail` as the audit shows it: with the address that it came from."""
-        return dict(zip(cls.AUDIT_SCHEMA["properties"], row, strict=False))  # whoever pages adds columns at the end
+        """Return a row of `audit_log` as readers of the audit log see it: with the address of the client."""
+        return cls.AUDIT_REPRESENTATION.of_row(row)
 
 
 class Lock(Model):
-    """Rows that exist to be locked, where only one transaction at a time may pass."""
+    """One row that exists to be locked, by one transaction at a time."""
 
     __tablename__ = "locks"
 
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
-# The columns in the order in which clients see them.
-_ALL = select(*(serialized(table_of(Event).c[name]) for name in Event.AUDIT_SCHEMA["properties"]))
-
 _EVENTS = FilterSet(
-    _ALL,
+    select(*Event.AUDIT_REPRESENTATION.columns(table_of(Event))),
     {
         "actor": Event.actor == bindparam("actor"),
         "type": Event.type == bindparam("type"),
@@ -153,16 +157,20 @@ _EVENTS = FilterSet(
         "until": Event.at < bindparam("until"),
     },
 )
-_AFTER = PreparedQuery(
-    _ALL.where(Event.stream == STOCK, Event.id > bindparam("event_id"))
+_FEED = (
+    select(*Event.REPRESENTATION.columns(table_of(Event)))
+    .where(Event.stream == STOCK, Event.id > bindparam("event_id"))
     .order_by(Event.id)
     .limit(bindparam("row_limit", type_=Integer()))
-    # MariaDB would begin at the first event of the stream and pass over all until this one.
-    .with_hint(table_of(Event), "FORCE INDEX (ix_events_stream_id)", "mysql")
+)
+# MariaDB would begin at the first event of the stream, or of the type, and skip all until this one.
+_AFTER = PreparedQuery(_FEED.with_hint(table_of(Event), "FORCE INDEX (ix_events_stream_id)", "mysql"))
+_AFTER_OF_TYPE = PreparedQuery(
+    _FEED.where(Event.type == bindparam("type")).with_hint(table_of(Event), "FORCE INDEX (ix_events_type_id)", "mysql")
 )
 
 
-# The data is JSON text from the moment it is told: what changes later is told later.
+# `data` is JSON text from the call of `record` on, so later changes of the object do not change the event.
 _columns = [column.name for column in table_of(Event).columns if column.name != "id"]
 _insert = insert(table_of(Event)).values(
     {name: bindparam(name) for name in _columns} | {"data": bindparam("data", type_=long_text())}
@@ -170,15 +178,15 @@ _insert = insert(table_of(Event)).values(
 _lock = select(Lock.name).where(Lock.name == FEED_LOCK).with_for_update()
 
 
-class _Pending:
-    """The events of a transaction that has not ended; if they are very many, most of them wait on disk."""
+class _PendingEvents:
+    """The events of a transaction that has not ended; if there are very many, most of them are in a temporary file."""
 
     IN_MEMORY = 2000
 
     def __init__(self) -> None:
         self._last: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
-        self.kinds: Counter[str] = Counter()  # of the movements told
+        self.kinds: Counter[str] = Counter()  # of movements
 
     def append(self, row: dict[str, Any]) -> None:
         self._last.append(row)
@@ -188,7 +196,7 @@ class _Pending:
             self._last = []
 
     def chunks(self) -> Iterator[list[dict[str, Any]]]:
-        """All of them, in their order, some at a time."""
+        """Yield all events in their order, in lists."""
         if self._file:
             end = self._file.tell()
             self._file.seek(0)
@@ -204,14 +212,14 @@ class _Pending:
 
 @event.listens_for(db.session, "before_commit")
 def _write_pending(session: Session) -> None:
-    """Write the events last, holding the feed's lock from before their ids are given until they can be seen.
+    """Write the events last, with the lock of the feed held from before their ids are assigned until they are visible.
 
-    So ids follow the order of commits: who sees an event sees every earlier one, and a reader that
-    stores its cursor never skips. Without the lock an id handed out early could commit late.
+    So ids follow the order of commits: a reader that sees an event sees every earlier one, and one that stores its
+    cursor misses none. Without the lock, an id assigned early could become visible late.
     """
     if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
         return
-    pending: _Pending | None = session.info.pop(_PENDING, None)
+    pending: _PendingEvents | None = session.info.pop(_PENDING, None)
     if pending is None:
         return
     with closing(pending):
@@ -225,8 +233,8 @@ def _write_pending(session: Session) -> None:
 
 
 @event.listens_for(db.session, "after_soft_rollback")
-def _forget_pending(session: Session, _: Any) -> None:
-    pending: _Pending | None = session.info.pop(_PENDING, None)
+def _discard_pending(session: Session, _: object) -> None:
+    pending: _PendingEvents | None = session.info.pop(_PENDING, None)
     session.info.pop(RECORDED, None)
     if pending is not None:
         pending.close()

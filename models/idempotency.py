@@ -1,4 +1,4 @@
-"""The outcomes of keyed requests, kept with the change they belong to, so that a retry changes nothing."""
+"""The model `IdempotencyKey`: the outcome of a request, stored in the transaction of its change for retries."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -9,20 +9,20 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db
 from models.database.column_types import Json, LongId, UtcTime, exact_text
-from models.database.errors import fault_codes
+from models.database.errors import error_codes
 from models.database.transactions import RetryTransaction
 from models.refusals import Refusal
 from models.values import now
 
-# Every so many keys, so many that have expired are swept away: the table stays small, and nobody waits for it.
+# After every SWEEP_EVERY keys, up to SWEEP expired ones are deleted, so that the table stays small.
 SWEEP_EVERY = 64
 SWEEP = 256
-# The row is locked by a transaction that has not ended: in MariaDB's words (errno), and in PostgreSQL's (SQLSTATE).
+# The errors of NOWAIT when another transaction has locked the row: MariaDB (errno) and PostgreSQL (SQLSTATE).
 LOCK_NOT_AVAILABLE = {1205, "55P03"}
 
 
 class IdempotencyKey(Model):
-    """A claimed key; `outcome` is what the first request was answered."""
+    """One key of a user; `status` and `outcome` are the response to its first request, None while that is running."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("user_id", "key"),)
@@ -37,20 +37,23 @@ class IdempotencyKey(Model):
 
     @classmethod
     def claim(cls, user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Self:
-        """The row of this key: with its outcome if it has one, or fresh and claimed until the transaction ends.
+        """Return the row of this key: with its outcome if it has one, or new and locked until the transaction ends.
 
-        Raises Refusal `idempotency_key_reused` when the key was used for another request, and
-        `idempotency_in_progress` while the first one is still running in another process.
+        `fingerprint` is the hash of the request. A key older than `lifetime` is new again.
+
+        Raises Refusal `idempotency_key_reused` when the key was used for another request, `idempotency_in_progress`
+        while the first one is still running in another process, and RetryTransaction when a concurrent transaction has
+        claimed the key.
         """
         _refuse_while_running(user_id, key)
-        moment = now()
+        claimed_at = now()
         claimed = cls._find(user_id, key)
-        if claimed is not None and claimed.created_at < moment - lifetime:
+        if claimed is not None and claimed.created_at < claimed_at - lifetime:
             db.session.delete(claimed)
             db.session.flush()
             claimed = None
         if claimed is None:
-            return cls._insert(user_id, key, fingerprint, moment, lifetime)
+            return cls._insert(user_id, key, fingerprint, claimed_at, lifetime)
         if claimed.fingerprint != fingerprint:
             raise Refusal(
                 "idempotency_key_reused",
@@ -64,20 +67,20 @@ class IdempotencyKey(Model):
         try:
             return db.session.scalar(query.with_for_update(nowait=True))
         except OperationalError as error:
-            if not LOCK_NOT_AVAILABLE.isdisjoint(fault_codes(error)):
+            if not LOCK_NOT_AVAILABLE.isdisjoint(error_codes(error)):
                 raise in_progress() from error
             raise
 
     @classmethod
-    def _insert(cls, user_id: int, key: str, fingerprint: str, moment: datetime, lifetime: timedelta) -> Self:
-        claimed = cls(user_id=user_id, key=key, fingerprint=fingerprint, created_at=moment)
+    def _insert(cls, user_id: int, key: str, fingerprint: str, created_at: datetime, lifetime: timedelta) -> Self:
+        claimed = cls(user_id=user_id, key=key, fingerprint=fingerprint, created_at=created_at)
         db.session.add(claimed)
         try:
             db.session.flush()
-        except IntegrityError as error:  # a rival was quicker: answer what it was answered
+        except IntegrityError as error:  # a concurrent request has claimed the key: the retry finds its outcome
             raise RetryTransaction from error
         if claimed.id % SWEEP_EVERY == 0:
-            cls._sweep(moment - lifetime)
+            cls._sweep(created_at - lifetime)
         return claimed
 
     @classmethod
@@ -86,20 +89,23 @@ class IdempotencyKey(Model):
         ids = list(db.session.scalars(expired.with_for_update(skip_locked=True)))
         db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
 
-    def keep(self, status: int, outcome: Any) -> None:
-        """Keep what this request is answered; it is stored when, and only when, its change is."""
+    def store(self, status: int, outcome: Any) -> None:
+        """Store the response to this request; it is committed with the change, or not at all."""
         self.status = status
         self.outcome = outcome
         db.session.flush()
 
 
 def in_progress() -> Refusal:
-    """The refusal of a retry that came before the first request was answered."""
+    """Return the refusal of a retry that arrives while the first request is still running."""
     return Refusal("idempotency_in_progress", "The first request with this Idempotency-Key is still running; retry.")
 
 
 def _refuse_while_running(user_id: int, key: str) -> None:
-    """On PostgreSQL a second claim would wait for the first to end, unseen; an advisory lock tells it apart."""
+    """Raise Refusal `idempotency_in_progress` if another transaction has claimed this key (PostgreSQL).
+
+    The row of the first claim is not visible yet, so a second claim would wait for it; an advisory lock shows it.
+    """
     if db.session.get_bind().dialect.name != "postgresql":
         return
     number = func.hashtextextended(f"{user_id}/{key}", 0)

@@ -1,4 +1,4 @@
-"""The words in which a thing tells its shape: JSON Schema (2020-12) of what clients are answered."""
+"""JSON Schemas (2020-12) of the values in responses, and functions that compose them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,23 +20,23 @@ TIME: Schema = {
 MONEY: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]{2,4}$", "examples": ["12.50"]}
 
 
-def nullable(shape: Schema) -> Schema:
-    """The same, or null."""
-    return {**shape, "type": [shape["type"], "null"]}
+def nullable(schema: Schema) -> Schema:
+    """Return the schema of the same value or null."""
+    return {**schema, "type": [schema["type"], "null"]}
 
 
-def one_of(*words: str) -> Schema:
-    """One of these words."""
-    return {"type": "string", "enum": list(words)}
+def one_of(*values: str) -> Schema:
+    """Return the schema of a string that is one of these."""
+    return {"type": "string", "enum": list(values)}
 
 
-def list_of(shape: Schema) -> Schema:
-    """A list of such things."""
-    return {"type": "array", "items": shape}
+def list_of(schema: Schema) -> Schema:
+    """Return the schema of a list of such values."""
+    return {"type": "array", "items": schema}
 
 
 def closed(title: str, always: Mapping[str, Schema], sometimes: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with these members and no other; `sometimes` holds those that may be missing."""
+    """Return the schema of an object with these members and no other; those of `sometimes` may be missing."""
     return {
         "title": title,
         "type": "object",

@@ -1,8 +1,8 @@
-"""Who acts: a user, by one credential, with what that credential may do at this moment."""
+"""The principal of a request: a user, the credential, and the scopes that both allow; roles and their scopes."""
 
 from typing import Literal, NamedTuple
 
-# The scopes of the contract; a role has some, a token carries some of its owner's.
+# All scopes; a role has some of them, a token some of its owner's.
 SCOPES = ("items:read", "items:write", "stock:write", "users:read", "users:write", "audit:read")
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     "guest": frozenset(SCOPES[:1]),
@@ -10,12 +10,12 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     "admin": frozenset(SCOPES),
 }
 ROLES = tuple(SCOPES_OF_ROLE)
-# What was sent: HTTP Basic, an API token, the access token of a sign-in, or a token of the OpenID provider.
+# The credential: a password (HTTP Basic), an API token, the access token of a session, a token of the OpenID provider.
 Method = Literal["password", "token", "session", "oidc"]
 
 
 class Principal(NamedTuple):
-    """One signed-in request: `scopes` are what role and credential both allow."""
+    """The authenticated user of one request; `scopes` are those that role and credential both allow."""
 
     user_id: int
     username: str
@@ -28,5 +28,5 @@ class Principal(NamedTuple):
     address: str | None = None
 
 
-# Who acts when no request does: the start, and the command line unless it says otherwise.
+# The principal where there is no request: at the start, and by default on the command line.
 SYSTEM = Principal(0, "system", "admin", frozenset(SCOPES), "password")

@@ -1,13 +1,16 @@
-"""What the ledger says no to; each refusal has a code of the problem catalogue."""
+"""The errors of the models that clients see: `Refusal` and its general subclasses."""
 
 from typing import Any
 
+# How many validation errors of one input a refusal lists at most; nobody reads more.
+MAX_FAULTS = 1000
+
 
 class Refusal(Exception):
-    """The state of things does not allow the deed; nothing was changed.
+    """An operation was refused, and nothing was changed.
 
-    `code` is a code of the problem catalogue, `detail` a sentence for the client,
-    `extra` what else is to be known of it (the current quantity, say).
+    `code` is a code of the problem catalogue, `detail` a sentence for the client, `extra` are further members of the
+    problem document (the current quantity, for example).
     """
 
     def __init__(self, code: str, detail: str, **extra: Any) -> None:
@@ -18,14 +21,14 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """The thing asked for is not there, or not the caller's."""
+    """The object does not exist, or belongs to another user."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("not_found", detail)
 
 
 class LockTimeout(Refusal):
-    """The database's one writer was not free in time; the same request may succeed later."""
+    """The write lock was not acquired in time, or every retry met a conflict; the same request may succeed later."""
 
     def __init__(self) -> None:
         super().__init__("unavailable", "Another write is taking long; nothing was changed. Retry.")

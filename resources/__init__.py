@@ -1,1 +1,1 @@
-"""The resources: one file a noun, each with its forms and its Resource classes."""
+"""The resources: one file for each noun, with its parsers and its Resource classes."""

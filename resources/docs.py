@@ -1,4 +1,4 @@
-"""What describes this API: the OpenAPI document, the explanations of problems, and the page /docs (Swagger UI)."""
+"""The documentation: the OpenAPI document, the explanations of problems, and the page /docs (Swagger UI)."""
 
 import json
 from functools import cache
@@ -10,24 +10,25 @@ from flask import Response, current_app
 from flask_restful.reqparse import Namespace
 
 from api.openapi.document import openapi
+from api.operation import answers, gives, takes
 from api.problems import PROBLEMS
-from api.requests.parsers import QueryField, RequestParser, takes
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text, truncate
 from api.resource import OpenResource
 from api.responses.conditional import answer_content
-from api.responses.negotiation import answers
-from api.responses.outputs import gives
+from api.services import services
 from models.json_schema import ID, OBJECT, TEXT, closed
 from models.refusals import NotFound
 
 PACKAGE = "flask_swagger_ui"
-# Named here, because a system's own table of types can be wrong (on Windows, that of .js often is).
+# Listed here, because the media types of the operating system can be wrong (on Windows, that of .js often is).
 ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
-# Nothing inline, nothing evaluated, nobody else's; the images that the style sheet holds are data: URLs.
+# No inline scripts, no `eval` and no other host; the images of the style sheet are data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -62,48 +63,48 @@ SwaggerUIBundle({
 
 
 asset_parser = RequestParser(
-    QueryField("v", Text(32), help="The version of the page; a file asked for with it may be kept.")
+    QueryField("v", Text(32), help="The version of the page; a file requested with it may be cached.")
 )
 
 
 class OpenApiResource(OpenResource):
-    """The document that you are reading."""
+    """The OpenAPI document."""
 
     cacheable = True
 
     @gives(OBJECT, tagged=True)
     def get(self) -> Any:
-        """Read the OpenAPI document; it is the same until the service is updated."""
+        """Read the OpenAPI document; it changes only when the service is updated."""
         return answer_content(_document(), "application/json")
 
 
 class ProblemResource(OpenResource):
-    """One kind of problem."""
+    """The explanation of a problem code."""
 
     cacheable = True
 
     @gives(closed("Explanation", {"code": TEXT, "status": ID, "title": TEXT, "explanation": TEXT}))
     def get(self, code: str) -> Any:
-        """Explain a problem: what it means and what to do."""
+        """Read the explanation of a problem code; it says what the problem means and what a client can do."""
         if code not in PROBLEMS:
             raise NotFound(f"There is no problem called {truncate(code)!r}.")
         return {"code": code, **PROBLEMS[code]._asdict()}
 
 
 class DocsResource(OpenResource):
-    """The page to try this API out."""
+    """The documentation page."""
 
     limited = False
 
     @gives(TEXT, tagged=True)
     @answers("text/html")
     def get(self) -> Any:
-        """Show the operations, each with a form to try it."""
+        """Read the documentation page (Swagger UI), on which every operation can be tried."""
         return _answer(PAGE.format(version=version("flask-swagger-ui")).encode(), "text/html; charset=utf-8")
 
 
 class DocsFileResource(OpenResource):
-    """A file that the page names."""
+    """A file of the documentation page."""
 
     limited = False
 
@@ -111,7 +112,7 @@ class DocsFileResource(OpenResource):
     @gives(TEXT, tagged=True)
     @answers("text/javascript", "text/css", "image/png")
     def get(self, args: Namespace, name: str) -> Any:
-        """Read a style sheet, script or picture of the page."""
+        """Read a style sheet, script or image of the documentation page."""
         if name == "initializer.js":
             return _answer(INITIALIZER.encode(), "text/javascript; charset=utf-8")
         if name not in ASSETS:
@@ -123,12 +124,11 @@ class DocsFileResource(OpenResource):
 
 
 def _document() -> bytes:
-    """The document as JSON, written once for each application."""
-    if "stockroom.openapi_text" not in current_app.extensions:
-        written = json.dumps(openapi(current_app), ensure_ascii=False, separators=(",", ":")).encode()
-        current_app.extensions["stockroom.openapi_text"] = written
-    text: bytes = current_app.extensions["stockroom.openapi_text"]
-    return text
+    """Return the document as JSON, which is written once for each application."""
+    found = services()
+    if found.openapi_text is None:
+        found.openapi_text = json.dumps(openapi(current_app), ensure_ascii=False, separators=(",", ":")).encode()
+    return found.openapi_text
 
 
 @cache

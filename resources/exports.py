@@ -1,4 +1,4 @@
-"""The stock as a file: the export of items and of movements."""
+"""Exports: items and movements as a file, CSV or NDJSON."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -6,32 +6,35 @@ from typing import Any
 
 from flask import Response, stream_with_context
 from flask_restful.reqparse import Namespace
-from models.json_schema import TEXT
 
 from api.auth.permissions import scope
 from api.media_types import CSV, NDJSON
-from api.requests.parsers import QueryField, RequestParser, takes
+from api.operation import answers, gives, takes
+from api.requests.fields import QueryField
+from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
 from api.resource import ProtectedResource
-from api.responses.negotiation import answers, representation
-from api.responses.outputs import gives
+from api.responses.negotiation import representation
 from api.responses.tables import cells, csv_text
+from models.json_schema import TEXT
 from models.stock import item_query
 from models.stock.movement import Movement
 from models.values import as_json, now
-from resources import items, movements
+from resources import item_parsers, movements
 from resources.item_rows import COLUMNS
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-bom_field = QueryField("bom", Boolean(), default=False, help="Begin a CSV with a byte order mark, which Excel needs.")
-item_export_parser = RequestParser(*items.filters, bom_field)
+bom_field = QueryField(
+    "bom", Boolean(), default=False, help="Begin the CSV with a byte order mark, which Excel needs to read UTF-8."
+)
+item_export_parser = RequestParser(*item_parsers.filters, bom_field)
 movement_export_parser = RequestParser(
     *(field for name, field in movements.ledger_parser.query.items() if field not in movements.paging.fields), bom_field
 )
 
 
 class ItemExportResource(ProtectedResource):
-    """The items as a file."""
+    """The export of items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -40,13 +43,13 @@ class ItemExportResource(ProtectedResource):
     @gives(TEXT, file=True)
     @answers(CSV, NDJSON)
     def get(self, args: Namespace) -> Any:
-        """Export every item that matches, by id, in the columns of the import."""
+        """Export all items that match the filters, by id, in the columns of the import."""
         bom = args.pop("bom")
         return _download("items", COLUMNS, item_query.batches(**args), bom)
 
 
 class MovementExportResource(ProtectedResource):
-    """The ledger as a file."""
+    """The export of movements."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -55,16 +58,16 @@ class MovementExportResource(ProtectedResource):
     @gives(TEXT, file=True)
     @answers(CSV, NDJSON)
     def get(self, args: Namespace) -> Any:
-        """Export every movement that matches, in the order they were recorded."""
+        """Export all movements that match the filters, in the order they were recorded."""
         bom = args.pop("bom")
         return _download("movements", movements.COLUMNS, Movement.batches(**args), bom)
 
 
 def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Response:
-    """A file sent while it is made; a failure midway breaks the connection, so that no part passes for the whole."""
+    """Return a streamed file; an error midway breaks the connection, so that no client takes a part for the whole."""
     is_csv = representation() == CSV
     text = csv_chunks(columns, rows, bom) if is_csv else json_chunks(columns, rows)
-    text = chain([next(text, "")], text)  # a database that can't be read is told before the answer begins
+    text = chain([next(text, "")], text)  # an unreadable database is a 503 then, before the response begins
     response = Response(stream_with_context(text), content_type=f"{CSV}; charset=utf-8" if is_csv else NDJSON)
     extension = "csv" if is_csv else "ndjson"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{now():%Y-%m-%d}.{extension}"'
@@ -72,7 +75,7 @@ def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, A
 
 
 def csv_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Iterator[str]:
-    """Rows as CSV, some at a time, below the names of their columns."""
+    """Yield rows as CSV, one chunk at a time, below the names of their columns."""
     head = [list(columns)]
     for chunk in chain([next(rows, [])], rows):
         text = csv_text([*head, *(cells(row, columns) for row in chunk)])
@@ -81,6 +84,6 @@ def csv_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom
 
 
 def json_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
-    """Rows as JSON lines, some at a time."""
+    """Yield rows as JSON lines, one chunk at a time."""
     for chunk in rows:
         yield "".join(as_json({column: row[column] for column in columns}) + "\n" for row in chunk)

@@ -1,4 +1,4 @@
-"""The rows of an import: cells of CSV, or members of JSON lines, read by the rules of the forms of items."""
+"""The rows of an import: cells of CSV, or members of JSON lines, converted by the request schemas of items."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,34 +11,32 @@ from api.requests.tables import Record, RecordFault, Records
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
-from models.files.importing import MAX_FAULTS, VALUE_LENGTH, RowFault
+from models.files.importing import VALUE_LENGTH, RowFault
 from models.files.staging import Row
-from models.stock.item_fields import normalized
-from models.values import money
-from resources.items import create_parser
+from models.refusals import MAX_FAULTS
+from models.stock.item_fields import FILE_COLUMNS
+from models.values import money, normalized
+from resources.item_parsers import create_parser
 
-# The columns of the import are those of the export, so that what went out can come back.
-COLUMNS = (
-    *("sku", "name", "description", "unit", "price", "quantity"),
-    *("reorder_level", "location", "barcode", "tags", "attributes"),
-)
+# The columns of the import are those of the export, so that an exported file can be imported.
+COLUMNS = FILE_COLUMNS
 REQUIRED = ("sku",)
-# What an empty cell means; an empty quantity is none, and leaves the stock alone.
+# The values of empty cells; an empty quantity is left out, so the stock stays.
 EMPTY = {**BLANK, "quantity": None}
 
-# Columns whose values come again and again.
-REPETITIVE = ("unit", "price", "quantity", "reorder_level", "location", "tags", "attributes")
-REMEMBERED, SHORT = 4096, 100
+# Columns whose values are often repeated.
+REPETITIVE = [name for name in COLUMNS if name not in ("sku", "name", "description", "barcode")]
+CACHE_SIZE, SHORT = 4096, 100
 
-# What turns the value of each column into a field; raises InvalidValues.
+# The function of each column that converts a value to a field; it raises InvalidValues.
 Readers = Mapping[str, Callable[[Any], Any]]
 
 
 def rows_of(records: Records, readers: Readers, faults: list[RowFault]) -> Iterator[Row]:
-    """The rows of a file whose values `readers` turn into fields; what is wrong goes to `faults`."""
+    """Yield the rows of a file, converted by `readers`; errors are added to `faults`."""
     for record in records:
         if isinstance(record, RecordFault):
-            message = f"{record.column} {record.words}" if record.column else record.words
+            message = f"{record.column} {record.message}" if record.column else record.message
             faults.append(RowFault(record.line, record.column, _truncated(record.value), record.code, message))
         else:
             fields, wrong = _fields_of(record, readers)
@@ -51,11 +49,11 @@ def rows_of(records: Records, readers: Readers, faults: list[RowFault]) -> Itera
 
 
 def _fields_of(record: Record, readers: Readers) -> tuple[dict[str, Any], list[RowFault]]:
-    """The fields that are right, and the faults of the others."""
+    """Return the valid fields, and the errors of the others."""
     faults: list[RowFault] = []
     try:
         fields = {name: readers[name](value) for name, value in record.values.items()}
-    except (KeyError, InvalidValues):  # which is rare: only then is each looked at alone
+    except (KeyError, InvalidValues):  # rare, so only then is each value converted by itself
         fields = dict(_one_by_one(record, readers, faults))
     if fields.get("quantity", 0) is None:
         del fields["quantity"]
@@ -68,7 +66,7 @@ def _fields_of(record: Record, readers: Readers) -> tuple[dict[str, Any], list[R
 
 
 def _one_by_one(record: Record, readers: Readers, faults: list[RowFault]) -> Iterator[tuple[str, Any]]:
-    """The fields that are right; what is wrong with the others goes to `faults`."""
+    """Yield the valid fields; the errors of the others are added to `faults`."""
     for name, value in record.values.items():
         try:
             if name not in readers:
@@ -107,21 +105,21 @@ def _cell_reader(name: str) -> Callable[[str], Any]:
     return (lambda text: read(text) if text else EMPTY[name]) if name in EMPTY else read
 
 
-def _remembering(readers: Mapping[str, Callable[[Any], Any]]) -> Readers:
-    """The same readers, which read a short text that comes again only once."""
-    return {**readers, **{name: _remember(readers[name]) for name in REPETITIVE}}
+def _cached(readers: Mapping[str, Callable[[Any], Any]]) -> Readers:
+    """Return the same readers with a cache of short texts."""
+    return {**readers, **{name: _cache(readers[name]) for name in REPETITIVE}}
 
 
-def _remember(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    again = lru_cache(REMEMBERED)(read)
-    return lambda value: again(value) if type(value) is str and len(value) <= SHORT else read(value)
+def _cache(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    cached = lru_cache(CACHE_SIZE)(read)
+    return lambda value: cached(value) if type(value) is str and len(value) <= SHORT else read(value)
 
 
-# Of the members of a JSON object, and of the cells of a CSV file.
+# The readers of the members of a JSON object, and of the cells of a CSV file.
 _of_value = {"price": lambda value: money(create_parser.fields["price"].convert(value))}
 _of_text = {"price": _price, "tags": _tags, "attributes": _attributes}
-MEMBERS = _remembering({name: _of_value.get(name) or create_parser.fields[name].convert for name in COLUMNS})
-CELLS = _remembering({name: _cell_reader(name) for name in COLUMNS})
+MEMBERS = _cached({name: _of_value.get(name) or create_parser.fields[name].convert for name in COLUMNS})
+CELLS = _cached({name: _cell_reader(name) for name in COLUMNS})
 
 
 def _truncated(value: Any) -> str:

@@ -8,97 +8,46 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
-from api.idempotency import idempotent
-from api.requests.containers import Attributes, ListOf
-from api.requests.parsers import Field, QueryField, RequestParser, takes
-from api.requests.text import Sku, Text
-from api.requests.types import Amount, Boolean, Choice, Integer, InvalidValue, Timestamp
+from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
+from api.requests.containers import Attributes
+from api.requests.text import Text
+from api.requests.types import InvalidValue
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
-from api.responses.negotiation import or_csv
-from api.responses.outputs import gives_one, gives_page, partial_of
-from api.responses.pagination import Paging
+from api.responses.outputs import partial_of
 from models.database.transactions import RetryTransaction, transactional
 from models.refusals import NotFound, Refusal
 from models.stock import item_query
 from models.stock.item import Item
-from models.stock.item_fields import MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS, normalized
 from models.stock.movement import Movement
+from models.values import normalized
+from resources.item_parsers import (
+    COLUMNS,
+    FILTERS,
+    barcode_type,
+    by_sku_parser,
+    create_parser,
+    item_parser,
+    list_parser,
+    paging,
+    patch_parser,
+    sku_type,
+)
 
-SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
-READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; leave it out"))
-USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST /items/{id}/movements")}
-
-sku_type = Sku(SKU_LENGTH)
-sku_field = Field("sku", sku_type, required=True, help="Unique whatever its case; kept as first written.")
-barcode_type = Text(64, 1)
-fields = (
-    Field("name", Text(NAME_LENGTH, 1), required=True),
-    Field("description", Text(4000, lines=True)),
-    Field("unit", Text(32), help="What one of it is: piece, kg, box of 12."),
-    Field("price", Amount(MAX_PRICE), help="Of one unit; exact, at most four decimals."),
-    Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="At or below it, stock is low."),
-    Field("location", Text(100)),
-    Field("barcode", barcode_type, nullable=True, help="Unique when given."),
-    Field("tags", ListOf(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
-    Field("attributes", Attributes(), help="Whatever else there is to know of it, by name."),
-)
-EXAMPLE = {
-    "name": "Desk lamp",
-    "unit": "piece",
-    "price": "12.50",
-    "reorder_level": 5,
-    "location": "A-01",
-    "tags": ["light"],
-    "attributes": {"colour": "green", "watts": 7},
-}
-create_parser = RequestParser(
-    sku_field,
-    *fields,
-    Field("quantity", Integer(0, MAX_QUANTITY), help="The opening stock; needs `stock:write` too."),
-    refused=READ_ONLY,
-    example={"sku": "LAMP-1", **EXAMPLE, "quantity": 20},
-)
-item_parser = RequestParser(sku_field, *fields, refused=READ_ONLY | USE_MOVEMENTS, example={"sku": "LAMP-1", **EXAMPLE})
-patch_parser = item_parser.merge_patch(
-    attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
-)
-SCHEMA = (*item_parser.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
-by_sku_parser = RequestParser(Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE)
 TAKEN = ("sku_taken", "barcode_taken")
-
-paging = Paging(Item.id, {name: getattr(Item, column) for name, column in SORTS.items()})
-filters = (
-    QueryField("q", Text(200, lines=True), help="Words, each of which sku, name, description or barcode must contain."),
-    QueryField("sku", Text(SKU_LENGTH, 1), help="Whatever its case."),
-    QueryField("barcode", barcode_type),
-    QueryField("tag", Text(50, 1)),
-    QueryField("location", Text(100)),
-    QueryField("low_stock", Boolean(), help="At or below the reorder level."),
-    QueryField("archived", Boolean(), default=False),
-    QueryField("min_price", Amount(MAX_PRICE)),
-    QueryField("max_price", Amount(MAX_PRICE)),
-    QueryField("updated_since", Timestamp()),
-)
-FILTERS = [filter_.name for filter_ in filters]
-list_parser = RequestParser(
-    *filters,
-    *paging.fields,
-    QueryField("fields", ListOf(Choice(*SCHEMA), len(SCHEMA), 1), help="Only these, separated by commas."),
-)
 
 
 class ItemListResource(ProtectedResource):
-    """The many items."""
+    """All items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("items:write")}
 
     @takes(list_parser)
     @gives_page(partial_of(Item.SCHEMA))
-    @or_csv(SCHEMA)
+    @or_csv(COLUMNS)
     def get(self, args: Namespace) -> Any:
-        """List items; `q` keeps those with these words in sku, name, description or barcode."""
+        """List items; `q` keeps those that have its words in SKU, name, description or barcode."""
         query = item_query.matching(**{name: args[name] for name in FILTERS})
         return paging.page_of(query, args, lambda row: _only(args["fields"], item_query.to_dict(row)))
 
@@ -107,7 +56,7 @@ class ItemListResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
-        """Add an item; a `quantity` becomes its opening movement."""
+        """Create an item; a `quantity` is recorded as its opening movement."""
         quantity = args.get("quantity")
         if quantity is not None:
             require_scope(current_principal(), "stock:write")
@@ -125,14 +74,14 @@ class ItemResource(ProtectedResource):
 
     @gives_one(Item.SCHEMA)
     def get(self, item_id: int) -> Any:
-        """Read an item, archived or not."""
+        """Read an item by its id, archived or not."""
         return answer(item_query.read(item_id))
 
     @takes(item_parser)
     @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @transactional
     def put(self, args: Namespace, item_id: int) -> Any:
-        """Replace an item; fields left out fall back to their defaults, the stock stays."""
+        """Replace an item; fields that are left out get their defaults, and the quantity stays."""
         item = _locked(item_id)
         item.replace(**args, by=current_principal())
         return answer(item.to_dict())
@@ -143,20 +92,18 @@ class ItemResource(ProtectedResource):
     @transactional
     def patch(self, args: Namespace, item_id: int) -> Any:
         """Change some fields of an item (JSON merge patch, RFC 7396)."""
-        item = _locked(item_id)
-        item.merge(**args, by=current_principal())
-        _check_room(item)
-        return answer(item.to_dict())
+        return _patched(_locked(item_id), args)
 
+    @gives(None, 204)
     @transactional
     def delete(self, item_id: int) -> Any:
-        """Archive an item: it leaves the lists, its history stays, its SKU remains taken."""
+        """Archive an item; lists leave it out, its history stays and its SKU remains taken."""
         _locked(item_id).set_archived(True, by=current_principal())
         return None, 204
 
 
 class ItemRestoreResource(ProtectedResource):
-    """The way back from the archive."""
+    """The restoration of an archived item."""
 
     permissions = {"POST": scope("items:write")}
 
@@ -164,7 +111,7 @@ class ItemRestoreResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, item_id: int) -> Any:
-        """Bring an archived item back."""
+        """Restore an archived item."""
         item = _locked(item_id)
         item.set_archived(False, by=current_principal())
         return answer(item.to_dict())
@@ -174,12 +121,12 @@ class ItemBySkuResource(ProtectedResource):
     """One item, by its SKU."""
 
     cacheable = True
-    permissions = {"GET": scope("items:read"), "PUT": scope("items:write")}
+    permissions = {"GET": scope("items:read"), "PUT": scope("items:write"), "PATCH": scope("items:write")}
 
     @gives_one(Item.SCHEMA)
     def get(self, sku: str) -> Any:
-        """Read an item by its SKU, whatever the case."""
-        if _fault_of_sku(sku):
+        """Read an item by its SKU, ignoring case."""
+        if _fault_of(sku_type, sku):
             raise NotFound("There is no item with such a SKU.")
         return answer(item_query.read_by_sku(sku))
 
@@ -199,40 +146,74 @@ class ItemBySkuResource(ProtectedResource):
         item.replace(**{**args, "sku": item.sku}, by=current_principal())
         return answer(item.to_dict())
 
+    @takes(patch_parser)
+    @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
+    @idempotent
+    @transactional
+    def patch(self, args: Namespace, sku: str) -> Any:
+        """Change some fields of the item of this SKU (JSON merge patch, RFC 7396)."""
+        if _fault_of(sku_type, sku):
+            raise NotFound("There is no item with such a SKU.")
+        item = Item.by_sku(sku, lock=True)
+        check_unchanged(item.to_dict())
+        return _patched(item, args)
+
+
+class ItemByBarcodeResource(ProtectedResource):
+    """One item, by its barcode."""
+
+    cacheable = True
+    permissions = {"GET": scope("items:read")}
+
+    @gives_one(Item.SCHEMA)
+    def get(self, barcode: str) -> Any:
+        """Read the item that has this barcode, archived or not."""
+        if _fault_of(barcode_type, barcode):
+            raise NotFound("There is no item with such a barcode.")
+        return answer(item_query.read_by_barcode(barcode))
+
 
 def _locked(item_id: int) -> Item:
-    """The item, locked, and in the state that the client's If-Match asks for."""
+    """Return the item, locked, in the state that the client's If-Match names."""
     item = Item.get(item_id, lock=True)
     check_unchanged(item.to_dict())
     return item
+
+
+def _patched(item: Item, args: Namespace) -> Any:
+    """Apply a merge patch to a locked item, and answer with it."""
+    item.merge(**args, by=current_principal())
+    _check_room(item)
+    return answer(item.to_dict())
 
 
 def _created(**fields: Any) -> Item:
     try:
         return Item.create(**fields, by=current_principal())
     except Refusal as refusal:
-        if refusal.code == "sku_taken":  # it was free a moment ago: replace what a rival has made
+        if refusal.code == "sku_taken":  # another request has just created it: run again, and replace that
             raise RetryTransaction from refusal
         raise
 
 
 def _check_sku(path_sku: str, body_sku: str | None) -> None:
-    if error := _fault_of_sku(path_sku):
+    if error := _fault_of(sku_type, path_sku):
         raise InvalidInput([fault("sku", error.code, str(error))])
     if body_sku is not None and normalized(body_sku) != normalized(path_sku):
         raise InvalidInput([fault("sku", "mismatch", f"must be left out or match the path, {path_sku!r}")])
 
 
-def _fault_of_sku(path_sku: str) -> InvalidValue | None:
+def _fault_of(type_: Text, text: str) -> InvalidValue | None:
+    """Return the error of a part of the path, or None."""
     try:
-        sku_type(path_sku)
+        type_(text)
     except InvalidValue as error:
         return error
     return None
 
 
 def _check_room(item: Item) -> None:
-    """A patch that is small enough may still merge into too much."""
+    """Raise InvalidInput where a merge patch leaves too many attributes."""
     if len(item.attributes) > Attributes.MAX_ENTRIES:
         words = f"must have at most {Attributes.MAX_ENTRIES} entries; with this patch it has {len(item.attributes)}"
         raise InvalidInput([fault("attributes", "wrong_length", words)])

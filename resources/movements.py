@@ -1,4 +1,4 @@
-"""Movements: the ledger of one item, and of all."""
+"""Movements: the ledger of one item, and of all items."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -9,37 +9,38 @@ from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
-from api.idempotency import idempotent
+from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import ListOf
-from api.requests.parsers import Field, QueryField, Record, RequestParser, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import ObjectOf, RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
-from api.responses.negotiation import or_csv
-from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
+from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
 from models.stock import item_query
-from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
+from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.stock.stock_levels import Line
 from models.values import now, rfc3339
 
-# Clocks differ a little; what lies further ahead is a mistake.
+# Clocks differ a little; a time that is further in the future is a mistake.
 AHEAD = timedelta(minutes=5)
 LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
 
 MAX_LINES = 1000
+NAMES_OF_ITEM = ("item_id", "sku", "barcode")
 
-item_id_type = Integer(1, 2**31 - 1)
+item_id_type = Integer(1, MAX_ID)
 reference_type = Text(100)
 reason_type = Text(500, 1)
 
 
 def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """What no single field shows: whether the quantity suits the kind, and the time is not to come."""
+    """Yield the errors of fields together: a quantity that does not fit the kind, and a time in the future."""
     kind, least = line["kind"], LEAST[line["kind"]]
     if kind == "adjust" and line["quantity"] == 0:
         yield InvalidValue("too_small", "must not be 0 to adjust", "quantity")
@@ -50,38 +51,63 @@ def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
 
 
 def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """A line of a batch names its item itself, in one of two ways."""
-    if ("item_id" in line) == ("sku" in line):
-        yield InvalidValue("required", "or sku must be given, and not both", "item_id")
+    """Yield the error of a line that does not name its item in exactly one way, and those of `faults_of_line`."""
+    if sum(name in line for name in NAMES_OF_ITEM) != 1:
+        yield InvalidValue("required", "or sku or barcode must be given, and only one of them", "item_id")
     yield from faults_of_line(line)
 
 
 line_fields = (
-    Field("kind", Choice(*KINDS), required=True, help="receive +, issue −, adjust signed, count sets."),
-    Field("quantity", Integer(-MAX_QUANTITY, MAX_QUANTITY), required=True, help="Units, as the kind reads them."),
-    Field("reason", reason_type, required=True, help="Why."),
-    Field("reference", reference_type, help="An order, a delivery note: yours to search by."),
-    Field("expect_quantity", Integer(0, MAX_QUANTITY), help="Refuse unless the stock is this now."),
-    Field("occurred_at", Timestamp(), help="When it happened; now, unless it was earlier."),
+    Field(
+        "kind",
+        Choice(*KINDS),
+        required=True,
+        help="receive adds, issue subtracts, adjust adds a signed number, count sets the stock.",
+    ),
+    Field(
+        "quantity",
+        Integer(-MAX_QUANTITY, MAX_QUANTITY),
+        required=True,
+        help="In units: 1 or more to receive and issue, 0 or more to count, any number but 0 to adjust.",
+    ),
+    Field("reason", reason_type, required=True, help="Why the stock changes."),
+    Field("reference", reference_type, help="An order or a delivery note, to search by."),
+    Field(
+        "expect_quantity", Integer(0, MAX_QUANTITY), help="The movement is refused unless this is the current stock."
+    ),
+    Field("occurred_at", Timestamp(), help="When it happened; now if left out."),
 )
-# What `faults_of_line` says of kind and quantity, as JSON Schema.
-BOUNDS = {kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()}
-LINE_RULES = {"oneOf": [{"properties": {"kind": {"const": kind}, "quantity": bound}} for kind, bound in BOUNDS.items()]}
+# What `faults_of_line` says of kind and quantity, as JSON Schema. These are conditions on one object rather than
+# alternatives (`oneOf`), of which code generators make a type without fields.
+QUANTITY_RULES = [
+    {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": {"quantity": bound}}}
+    for kind, bound in {
+        kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()
+    }.items()
+]
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
-movement_parser = RequestParser(*line_fields, check=faults_of_line, rules=LINE_RULES, example=EXAMPLE)
+movement_parser = RequestParser(
+    *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
+)
 batch_line_parser = RequestParser(
-    Field("item_id", item_id_type, help="The item, by its id …"),
-    Field("sku", Text(SKU_LENGTH, 1), help="… or by its SKU."),
+    Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
+    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
+    Field("barcode", Text(BARCODE_LENGTH, 1), help="The item by its barcode."),
     *line_fields,
     check=faults_of_batch_line,
-    rules={"allOf": [LINE_RULES, {"oneOf": [{"required": ["item_id"]}, {"required": ["sku"]}]}]},
+    rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
+    name="NewBatchMovement",
 )
 batch_parser = RequestParser(
-    Field("movements", ListOf(Record(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
+    Field("movements", ListOf(ObjectOf(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
     example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
+    name="MovementBatch",
 )
 reversal_parser = RequestParser(
-    Field("reason", reason_type, help="Why."), Field("reference", reference_type), example={"reason": "booked twice"}
+    Field("reason", reason_type, help="Why the movement is reversed."),
+    Field("reference", reference_type),
+    example={"reason": "booked twice"},
+    name="NewReversal",
 )
 MOVED = ("insufficient_stock", "quantity_changed", "stock_limit", "item_archived")
 
@@ -90,21 +116,21 @@ BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
 COLUMNS = tuple(Movement.SCHEMA["properties"])
 paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
 filters = (
-    QueryField("user", Text(64, 1), help="The name of who made it."),
+    QueryField("user", Text(64, 1), help="The name of the user who recorded it."),
     QueryField("kind", Choice(*ALL_KINDS)),
     QueryField("reference", reference_type),
-    QueryField("since", Timestamp(), help="Occurred then or later."),
-    QueryField("until", Timestamp(), help="Occurred before then."),
+    QueryField("since", Timestamp(), help="Occurred at this time or later."),
+    QueryField("until", Timestamp(), help="Occurred before this time."),
 )
 item_ledger_parser = RequestParser(*filters, *paging.fields)
 ledger_parser = RequestParser(
     QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
 )
-quantity_parser = RequestParser(QueryField("at", Timestamp(), help="The moment; now, unless given."))
+quantity_parser = RequestParser(QueryField("at", Timestamp(), help="The time; now if left out."))
 
 
 class ItemMovementListResource(ProtectedResource):
-    """The ledger of one item."""
+    """The movements of one item."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("stock:write")}
@@ -122,13 +148,13 @@ class ItemMovementListResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace, item_id: int) -> Any:
-        """Move stock: receive, issue, adjust or count."""
+        """Record a movement of an item; receive, issue, adjust or count."""
         movement = Movement.record_one(Line(item_id=item_id, **args), current_principal())
         return _created(movement)
 
 
 class ItemQuantityResource(ProtectedResource):
-    """The stock of one item at a moment."""
+    """The quantity of one item at a time."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -136,7 +162,7 @@ class ItemQuantityResource(ProtectedResource):
     @takes(quantity_parser)
     @gives(closed("Quantity", {"item_id": ID, "sku": TEXT, "at": TIME, "quantity": INTEGER}))
     def get(self, args: Namespace, item_id: int) -> Any:
-        """Read how many there were: the sum of all that had occurred by then."""
+        """Read the quantity of an item at a time; it is the sum of the movements that had occurred by then."""
         item = item_query.read(item_id)
         at = args["at"] or now()
         quantity = Movement.quantity_at(item_id, at)
@@ -144,7 +170,7 @@ class ItemQuantityResource(ProtectedResource):
 
 
 class MovementListResource(ProtectedResource):
-    """The whole ledger."""
+    """The movements of all items."""
 
     cacheable = True
     permissions = {"GET": scope("items:read"), "POST": scope("stock:write")}
@@ -153,23 +179,21 @@ class MovementListResource(ProtectedResource):
     @gives_page(Movement.SCHEMA)
     @or_csv(COLUMNS)
     def get(self, args: Namespace) -> Any:
-        """List movements of all items, in the order they were recorded."""
+        """List the movements of all items, in the order they were recorded."""
         return _page(ledger_parser, args)
 
     @takes(batch_parser)
-    @gives(
-        closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)}), 201, refuses=MOVED, name="create_movements"
-    )
+    @gives(BATCH_SCHEMA, 201, refuses=MOVED, name="create_movements")
     @idempotent
     @transactional
     def post(self, args: Namespace) -> Any:
-        """Move stock of many items, up to 1,000 lines: all of them or none."""
+        """Record up to 1,000 movements of any items; all of them are recorded or none."""
         movements = Movement.record([Line(**line) for line in args["movements"]], current_principal())
         return {"movements": movements}, 201, {"Location": url_for("movements")}
 
 
 class MovementResource(ProtectedResource):
-    """One row of the ledger."""
+    """One movement."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
@@ -181,7 +205,7 @@ class MovementResource(ProtectedResource):
 
 
 class ReversalResource(ProtectedResource):
-    """The way to undo a movement: a second one that counters it."""
+    """The reversal of a movement."""
 
     permissions = {"POST": scope("stock:write")}
 
@@ -190,7 +214,7 @@ class ReversalResource(ProtectedResource):
     @idempotent
     @transactional
     def post(self, args: Namespace, movement_id: int) -> Any:
-        """Reverse a movement, once; a reversal itself can't be reversed."""
+        """Reverse a movement; this can be done once, and a reversal can't be reversed."""
         reversal = Movement.reverse(
             movement_id,
             reason=args.get("reason"),
@@ -204,7 +228,7 @@ def _created(movement: dict[str, Any]) -> Any:
     return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
 
 
-def _page(form: RequestParser, args: Namespace, **conditions: Any) -> Any:
+def _page(parser: RequestParser, args: Namespace, **conditions: Any) -> Any:
     paged = {field.name for field in paging.fields}
-    conditions |= {name: args[name] for name in form.query if name not in paged}
+    conditions |= {name: args[name] for name in parser.query if name not in paged}
     return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)

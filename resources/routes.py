@@ -1,12 +1,19 @@
-"""The table of contents of the API: every path, its resource and its endpoint."""
+"""The routes of the API: every path, with its resource and its endpoint."""
 
 from flask_restful import Api
 
+from api.paths import V1
 from resources.docs import DocsFileResource, DocsResource, OpenApiResource, ProblemResource
 from resources.events import AuditResource, EventListResource
 from resources.exports import ItemExportResource, MovementExportResource
 from resources.imports import ItemImportResource
-from resources.items import ItemBySkuResource, ItemListResource, ItemResource, ItemRestoreResource
+from resources.items import (
+    ItemByBarcodeResource,
+    ItemBySkuResource,
+    ItemListResource,
+    ItemResource,
+    ItemRestoreResource,
+)
 from resources.movements import (
     ItemMovementListResource,
     ItemQuantityResource,
@@ -26,18 +33,27 @@ from resources.stats import StatsResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource
 
-V1 = "/api/v1"
 ITEM = f"{V1}/items/<id:item_id>"
 
 
 def add_routes(api: Api) -> None:
-    """Map every resource."""
-    api.add_resource(LoginResource, f"{V1}/auth/login", endpoint="login")
-    api.add_resource(RefreshResource, f"{V1}/auth/refresh", endpoint="refresh")
-    api.add_resource(LogoutResource, f"{V1}/auth/logout", endpoint="logout")
-    api.add_resource(RegistrationResource, f"{V1}/auth/register", endpoint="registration")
-    api.add_resource(OidcLoginResource, f"{V1}/auth/oidc/login", endpoint="oidc_login")
-    api.add_resource(OidcCallbackResource, f"{V1}/auth/oidc/callback", endpoint="oidc_callback")
+    """Map every resource; the OpenAPI document has paths and tags in this order."""
+    api.add_resource(ItemListResource, f"{V1}/items", endpoint="items")
+    api.add_resource(ItemBySkuResource, f"{V1}/items/by-sku/<sku:sku>", endpoint="item_by_sku")
+    api.add_resource(ItemByBarcodeResource, f"{V1}/items/by-barcode/<barcode:barcode>", endpoint="item_by_barcode")
+    api.add_resource(ItemResource, ITEM, endpoint="item")
+    api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
+    api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")
+    api.add_resource(ItemMovementListResource, f"{ITEM}/movements", endpoint="item_movements")
+    api.add_resource(MovementListResource, f"{V1}/movements", endpoint="movements")
+    api.add_resource(MovementResource, f"{V1}/movements/<id:movement_id>", endpoint="movement")
+    api.add_resource(ReversalResource, f"{V1}/movements/<id:movement_id>/reversal", endpoint="reversal")
+    api.add_resource(ItemImportResource, f"{V1}/items/import", endpoint="item_import")
+    api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
+    api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")
+    api.add_resource(EventListResource, f"{V1}/events", endpoint="events")
+    api.add_resource(AuditResource, f"{V1}/audit", endpoint="audit")
+    api.add_resource(StatsResource, f"{V1}/stats", endpoint="stats")
     api.add_resource(CurrentUserResource, f"{V1}/users/me", endpoint="current_user")
     api.add_resource(CurrentPasswordResource, f"{V1}/users/me/password", endpoint="current_password")
     api.add_resource(UserListResource, f"{V1}/users", endpoint="users")
@@ -46,21 +62,12 @@ def add_routes(api: Api) -> None:
     api.add_resource(CurrentTokenResource, f"{V1}/tokens/current", endpoint="current_token")
     api.add_resource(TokenResource, f"{V1}/tokens/<id:token_id>", endpoint="token")
     api.add_resource(TokenRotateResource, f"{V1}/tokens/<id:token_id>/rotate", endpoint="token_rotate")
-    api.add_resource(ItemListResource, f"{V1}/items", endpoint="items")
-    api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
-    api.add_resource(ItemImportResource, f"{V1}/items/import", endpoint="item_import")
-    api.add_resource(ItemBySkuResource, f"{V1}/items/by-sku/<sku:sku>", endpoint="item_by_sku")
-    api.add_resource(ItemResource, ITEM, endpoint="item")
-    api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
-    api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")
-    api.add_resource(ItemMovementListResource, f"{ITEM}/movements", endpoint="item_movements")
-    api.add_resource(MovementListResource, f"{V1}/movements", endpoint="movements")
-    api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")
-    api.add_resource(MovementResource, f"{V1}/movements/<id:movement_id>", endpoint="movement")
-    api.add_resource(ReversalResource, f"{V1}/movements/<id:movement_id>/reversal", endpoint="reversal")
-    api.add_resource(EventListResource, f"{V1}/events", endpoint="events")
-    api.add_resource(AuditResource, f"{V1}/audit", endpoint="audit")
-    api.add_resource(StatsResource, f"{V1}/stats", endpoint="stats")
+    api.add_resource(LoginResource, f"{V1}/auth/login", endpoint="login")
+    api.add_resource(RefreshResource, f"{V1}/auth/refresh", endpoint="refresh")
+    api.add_resource(LogoutResource, f"{V1}/auth/logout", endpoint="logout")
+    api.add_resource(RegistrationResource, f"{V1}/auth/register", endpoint="registration")
+    api.add_resource(OidcLoginResource, f"{V1}/auth/oidc/login", endpoint="oidc_login")
+    api.add_resource(OidcCallbackResource, f"{V1}/auth/oidc/callback", endpoint="oidc_callback")
     api.add_resource(OpenApiResource, f"{V1}/openapi.json", endpoint="openapi")
     api.add_resource(ProblemResource, "/problems/<code>", endpoint="problem")
     api.add_resource(DocsResource, "/docs", endpoint="docs")

@@ -1,8 +1,8 @@
-"""Sign-ins of people: log in, refresh, log out; and registration, where it is open."""
+"""Sign-ins: with a password or at an OpenID provider, refresh, sign out; and registration, where it is open."""
 
 from typing import Any
 
-from flask import Response, after_this_request, current_app, request, url_for
+from flask import Response, after_this_request, request, url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
@@ -11,34 +11,38 @@ from api.auth.accounts import email_type, new_hash, password_type, renewed_hash,
 from api.auth.authentication import current_principal
 from api.auth.permissions import session_required
 from api.auth.sign_ins import PAIR, begin_session, pair_of
-from api.requests.parsers import Field, QueryField, RequestParser, takes
+from api.operation import gives, gives_one, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.resource import OpenResource, ProtectedResource
 from api.responses.conditional import answer
-from api.responses.outputs import gives, gives_one
+from api.services import current_settings
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
 from models.people.session import Refreshed, Session
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
-from settings import Settings
 
 credential_type = Text(512, lines=True)
 login_parser = RequestParser(
     Field("username", credential_type, required=True),
     Field("password", credential_type, required=True),
     example={"username": "mia", "password": "a long sentence is best"},
+    name="Login",
 )
 refresh_parser = RequestParser(
-    Field("refresh_token", Text(200), required=True, help="Of the last answer; it is spent by this."),
+    Field("refresh_token", Text(200), required=True, help="Of the previous response; it can be used once."),
     example={"refresh_token": "0CqYv…"},
+    name="Refresh",
 )
 registration_parser = RequestParser(
     Field("username", username_type, required=True),
     Field("email", email_type, required=True),
     Field("password", password_type, required=True),
     example={"username": "mia", "email": "mia@example.com", "password": "a long sentence is best"},
+    name="Registration",
 )
 
 
@@ -46,27 +50,27 @@ COOKIE = "stockroom_oidc"
 
 
 class _CallbackParser(RequestParser):
-    """What a provider sends; it may add to it as it likes, and that is ignored (RFC 6749 section 4.1.2)."""
+    """The response of a provider; parameters that it adds are ignored (RFC 6749 section 4.1.2)."""
 
     def _unknown_parameters(self, parameters: Any) -> Any:
         return (fault for fault in super()._unknown_parameters(parameters) if fault.part in self.query)
 
 
 answer_parser = _CallbackParser(
-    QueryField("code", Text(4096), help="To be exchanged for tokens, once."),
+    QueryField("code", Text(4096), help="Exchanged for tokens, once."),
     QueryField("state", Text(512), help="Of the sign-in that was begun."),
-    QueryField("iss", Text(512), help="Who answers (RFC 9207)."),
-    QueryField("error", Text(512), help="Why the provider lets nobody in."),
+    QueryField("iss", Text(512), help="The issuer (RFC 9207)."),
+    QueryField("error", Text(512), help="Why the provider refused the sign-in."),
 )
 
 
 class LoginResource(OpenResource):
-    """The door for people."""
+    """Sign-in with a password."""
 
     @takes(login_parser)
     @gives(PAIR, name="login")
     def post(self, args: Namespace) -> Any:
-        """Sign in with a password; the access token lives for minutes, the refresh token once."""
+        """Sign in with a password; the access token is valid for minutes, the refresh token can be used once."""
         before = User.credentials(args["username"])
         principal = auth.verify_password(args["username"], args["password"])
         if principal is None or before is None:
@@ -75,12 +79,12 @@ class LoginResource(OpenResource):
 
 
 class RefreshResource(OpenResource):
-    """The way to stay signed in."""
+    """The renewal of a sign-in."""
 
     @takes(refresh_parser)
     @gives(PAIR, name="refresh")
     def post(self, args: Namespace) -> Any:
-        """Spend a refresh token for a new pair; one that was spent before ends the sign-in."""
+        """Exchange a refresh token for a new pair of tokens; using one a second time ends the sign-in."""
         refreshed = _refresh(args["refresh_token"])
         if refreshed is None:
             raise auth.wrong_credentials()
@@ -88,14 +92,14 @@ class RefreshResource(OpenResource):
 
 
 class LogoutResource(ProtectedResource):
-    """The way out."""
+    """The end of a sign-in."""
 
     permissions = {"POST": session_required}
 
     @gives(None, 204, name="logout")
     @transactional
     def post(self) -> Any:
-        """End this sign-in; its tokens are refused from now on."""
+        """Sign out; the tokens of this sign-in are refused from now on."""
         principal = current_principal()
         Session.end(principal.session_id or 0)
         Event.record("sign_in.ended", {"username": principal.username}, principal, stream=ACCESS)
@@ -103,26 +107,26 @@ class LogoutResource(ProtectedResource):
 
 
 class RegistrationResource(OpenResource):
-    """Where a stranger becomes a guest, if the service is open to strangers."""
+    """The registration of a guest."""
 
     def authorize(self, method: str) -> None:
-        """Everybody may, where registration is open; raises Refusal `registration_closed`."""
-        if not _settings().allow_registration:
+        """Let everybody pass where registration is open; raise Refusal `registration_closed` otherwise."""
+        if not current_settings().allow_registration:
             raise Refusal("registration_closed", "Registration is closed here; ask an administrator.")
 
     @takes(registration_parser)
     @gives_one(User.SCHEMA, 201, refuses=("registration_closed", "username_taken", "email_taken"), name="register")
     def post(self, args: Namespace) -> Any:
-        """Register as a guest."""
+        """Register as a guest, where the service allows it."""
         return _register(args["username"], args["email"], new_hash("password", args["password"], args["username"]))
 
 
 class OidcLoginResource(OpenResource):
-    """The door to the OpenID provider."""
+    """Sign-in at the OpenID provider."""
 
     @gives(None, 302, refuses=("not_found", "issuer_unreachable"), name="begin_oidc_login")
     def get(self) -> Any:
-        """Go and sign in at the OpenID provider, which sends the browser back to the callback."""
+        """Redirect the browser to the OpenID provider, which sends it back to the callback."""
         url, cookie = code_flow.begin(_callback())
         response = Response(status=302, headers={"Location": url})
         response.set_cookie(COOKIE, cookie, max_age=code_flow.LIFETIME, **_cookie_options())
@@ -130,12 +134,12 @@ class OidcLoginResource(OpenResource):
 
 
 class OidcCallbackResource(OpenResource):
-    """The way back from the OpenID provider."""
+    """The callback of the OpenID provider."""
 
     @takes(answer_parser)
     @gives(PAIR, refuses=("not_found", "invalid_state", "sign_in_refused", "issuer_unreachable"), name="oidc_callback")
     def get(self, args: Namespace) -> Any:
-        """Exchange the code of the provider for tokens of this service; a sign-in that was begun ends here."""
+        """Exchange the code of the OpenID provider for tokens of this service."""
         after_this_request(_forget)
         claims = code_flow.finish(request.cookies.get(COOKIE, ""), args, _callback())
         principal = auth.principal_of(claims)
@@ -152,19 +156,14 @@ def _register(username: str, email: str, password_hash: str) -> Any:
 
 @transactional
 def _begin(principal: Principal, verified_hash: str, renewed_hash: str | None) -> Refreshed:
-    if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # it was changed meanwhile
+    if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # the password was changed meanwhile
         raise auth.wrong_credentials()
     return begin_session(principal)
 
 
 @transactional
 def _refresh(refresh_token: str) -> Refreshed | None:
-    return Session.refresh(refresh_token, _settings().refresh_token_lifetime)
-
-
-def _settings() -> Settings:
-    found: Settings = current_app.extensions["stockroom.settings"]
-    return found
+    return Session.refresh(refresh_token, current_settings().refresh_token_lifetime)
 
 
 def _callback() -> str:
@@ -177,5 +176,5 @@ def _forget(response: Response) -> Response:
 
 
 def _cookie_options() -> dict[str, Any]:
-    """For the way back only, unseen by scripts; Lax, because it is another site that sends the browser back."""
+    """Return the options of the cookie: callback only, hidden from scripts, Lax as another site redirects there."""
     return {"path": url_for("oidc_callback"), "secure": request.is_secure, "httponly": True, "samesite": "Lax"}

@@ -1,20 +1,20 @@
-"""The stock in a few numbers."""
+"""Statistics of the stock."""
 
 from typing import Any
 
 from api.auth.permissions import scope
+from api.operation import gives
 from api.resource import ProtectedResource
-from api.responses.outputs import gives
 from models.stock.stats import SCHEMA, stats
 
 
 class StatsResource(ProtectedResource):
-    """The numbers."""
+    """Statistics of the stock."""
 
     cacheable = True
     permissions = {"GET": scope("items:read")}
 
     @gives(SCHEMA)
     def get(self) -> Any:
-        """Count items, units, their value, what is low, and the movements of today and of this week."""
+        """Read statistics of the stock: items, units, their value, low stock, movements of today and of this week."""
         return stats()

@@ -1,4 +1,4 @@
-"""API tokens: of oneself only, told once, revocable."""
+"""API tokens of the caller: create, list, read, revoke, rotate."""
 
 from typing import Any
 
@@ -9,13 +9,14 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import password_required, token_required
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
+from api.operation import gives, gives_one, gives_page, takes
 from api.requests.containers import ListOf
-from api.requests.parsers import Field, RequestParser, takes
+from api.requests.fields import Field
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
-from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.json_schema import ID, TEXT, TIME, Schema, closed
@@ -24,47 +25,53 @@ from models.principal import SCOPES
 from models.values import rfc3339
 
 token_parser = RequestParser(
-    Field("name", Text(100, 1), required=True, help="What it is for."),
-    Field("scopes", ListOf(Choice(*SCOPES), len(SCOPES), 1), required=True, help="Some of your own."),
-    Field("expires_in_days", Integer(1, 3650), nullable=True, help="Without it, until revoked."),
+    Field("name", Text(100, 1), required=True, help="What the token is for."),
+    Field("scopes", ListOf(Choice(*SCOPES), len(SCOPES), 1), required=True, help="A subset of your own scopes."),
+    Field(
+        "expires_in_days",
+        Integer(1, 3650),
+        nullable=True,
+        help="The days until it expires; valid until revoked if left out.",
+    ),
     Field(
         "allowed_ips",
         ListOf(Network(), 20, 1),
         nullable=True,
-        help="The addresses and networks it may be used from; without it, from anywhere.",
+        help="The addresses and networks from which it may be used; all if left out.",
     ),
     example={"name": "till 3", "scopes": ["items:read", "stock:write"], "expires_in_days": 365},
+    name="NewToken",
 )
 paging = Paging(ApiToken.id, {"name": ApiToken.name, "created_at": ApiToken.created_at})
 list_parser = RequestParser(*paging.fields)
 
 
-def told(title: str, **more: Schema) -> Schema:
-    """A token with its secret, which is answered this once."""
+def with_secret(title: str, **more: Schema) -> Schema:
+    """Return the schema of a token with its secret, which is returned only once."""
     return closed(title, {**ApiToken.SCHEMA["properties"], "token": TEXT, **more})
 
 
 class TokenListResource(ProtectedResource):
-    """The caller's tokens."""
+    """The caller's API tokens."""
 
     permissions = dict.fromkeys(("GET", "POST"), password_required)
 
     @takes(list_parser)
     @gives_page(ApiToken.SCHEMA)
     def get(self, args: Namespace) -> Any:
-        """List your tokens that have not been revoked."""
-        return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.to_dict)
+        """List the caller's API tokens that have not been revoked."""
+        return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.REPRESENTATION.of_row)
 
     @takes(token_parser)
-    @gives(told("NewToken"), 201)
+    @gives(with_secret("IssuedToken"), 201)
     @transactional
     def post(self, args: Namespace) -> Any:
-        """Make a token; `token` is told this once."""
+        """Create an API token; its secret, `token`, is in this response only."""
         principal = current_principal()
         beyond = [name for name in args["scopes"] if name not in principal.scopes]
         if beyond:
             raise InvalidInput([fault("scopes", "beyond_role", f"exceed your role: {', '.join(beyond)}")])
-        return _told(
+        return _issued(
             ApiToken.issue(
                 user_id=principal.user_id,
                 name=args["name"],
@@ -77,18 +84,19 @@ class TokenListResource(ProtectedResource):
 
 
 class TokenResource(ProtectedResource):
-    """One of the caller's tokens."""
+    """One of the caller's API tokens."""
 
     permissions = dict.fromkeys(("GET", "DELETE"), password_required)
 
     @gives_one(ApiToken.SCHEMA)
     def get(self, token_id: int) -> Any:
-        """Read one of your tokens; somebody else's is not found."""
+        """Read one of the caller's API tokens; one of another user is not found."""
         return answer(ApiToken.get(token_id, current_principal().user_id).to_dict())
 
+    @gives(None, 204)
     @transactional
     def delete(self, token_id: int) -> Any:
-        """Revoke one of your tokens: its next request is refused."""
+        """Revoke one of the caller's API tokens; it is refused from the next request on."""
         token = ApiToken.get(token_id, current_principal().user_id, lock=True)
         check_unchanged(token.to_dict())
         token.revoke(current_principal())
@@ -96,32 +104,32 @@ class TokenResource(ProtectedResource):
 
 
 class TokenRotateResource(ProtectedResource):
-    """The succession of one of the caller's tokens."""
+    """The rotation of one of the caller's API tokens."""
 
     permissions = {"POST": password_required}
 
-    @gives(told("Successor", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
+    @gives(with_secret("RotatedToken", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
     @transactional
     def post(self, token_id: int) -> Any:
-        """Make a successor with the same name, scopes, lifetime and networks; the old token works for 24 hours more."""
+        """Rotate an API token; the new one has its scopes, lifetime and networks, the old one works for 24 hours."""
         old = ApiToken.get(token_id, current_principal().user_id, lock=True)
         successor = old.rotate(current_principal())
-        return _told(successor, replaces=old.id, replaced_expires_at=rfc3339(old.expires_at))
+        return _issued(successor, replaces=old.id, replaced_expires_at=rfc3339(old.expires_at))
 
 
 class CurrentTokenResource(ProtectedResource):
-    """The token in use."""
+    """The API token of this request."""
 
     permissions = {"GET": token_required}
 
     @gives_one(ApiToken.SCHEMA)
     def get(self) -> Any:
-        """Read the token that this request carries."""
+        """Read the API token of this request."""
         principal = current_principal()
         return answer(ApiToken.get(principal.token_id or 0, principal.user_id).to_dict())
 
 
-def _told(issued: IssuedToken, **more: Any) -> Any:
-    """The one answer that holds the secret."""
+def _issued(issued: IssuedToken, **more: Any) -> Any:
+    """Return the one response that has the secret."""
     location = {"Location": url_for("token", token_id=issued.row.id)}
     return {**issued.row.to_dict(), "token": issued.secret, **more}, 201, location

@@ -1,4 +1,4 @@
-"""Users: list, create, read, change, deactivate; and oneself."""
+"""Users: list, create, read, change, deactivate; and the current user."""
 
 from typing import Any
 
@@ -8,29 +8,31 @@ from flask_restful.reqparse import Namespace
 from api.auth import authentication as auth
 from api.auth.accounts import email_type, new_hash, password_type, username_type
 from api.auth.authentication import current_principal
-from api.auth.passwords import MAX_LENGTH
 from api.auth.permissions import any_user, password_required, scope
 from api.errors import InvalidInput, fault
-from api.requests.parsers import Field, QueryField, RequestParser, takes
+from api.operation import gives, gives_one, gives_page, takes
+from api.requests.fields import Field, QueryField
+from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Boolean, Choice
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
-from api.responses.outputs import gives, gives_one, gives_page
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
 from models.people.user import User
 from models.principal import ROLES
+from settings import MAX_PASSWORD_LENGTH
 
 role_type = Choice(*ROLES)
 
 email_field = Field("email", email_type, nullable=True)
 user_parser = RequestParser(
-    Field("username", username_type, required=True, help="Unique whatever its case."),
+    Field("username", username_type, required=True, help="Unique, ignoring case."),
     Field("password", password_type, required=True),
-    Field("role", role_type, help="guest, unless given."),
+    Field("role", role_type, help="`guest` if left out."),
     email_field,
     example={"username": "mia", "password": "a long sentence is best", "role": "member", "email": "mia@example.com"},
+    name="NewUser",
 )
 user_patch_parser = RequestParser(
     Field("role", role_type),
@@ -39,31 +41,33 @@ user_patch_parser = RequestParser(
     email_field,
     refused={"username": ("read_only", "stays what it is: the ledger names it")},
     example={"role": "guest"},
+    name="UserPatch",
 )
 password_parser = RequestParser(
-    Field("current_password", Text(MAX_LENGTH, lines=True), required=True),
+    Field("current_password", Text(MAX_PASSWORD_LENGTH, lines=True), required=True),
     Field("new_password", password_type, required=True),
     example={"current_password": "a long sentence is best", "new_password": "a longer sentence is even better"},
+    name="PasswordChange",
 )
 paging = Paging(User.id, {"username": User.username_key, "created_at": User.created_at})
 list_parser = RequestParser(QueryField("role", role_type), QueryField("active", Boolean()), *paging.fields)
 
 
 class UserListResource(ProtectedResource):
-    """The many users."""
+    """All users."""
 
     permissions = {"GET": scope("users:read"), "POST": scope("users:write")}
 
     @takes(list_parser)
     @gives_page(User.SCHEMA)
     def get(self, args: Namespace) -> Any:
-        """List users, the inactive included."""
-        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.to_dict)
+        """List users, inactive ones included."""
+        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.REPRESENTATION.of_row)
 
     @takes(user_parser)
     @gives_one(User.SCHEMA, 201, refuses=("username_taken", "email_taken"))
     def post(self, args: Namespace) -> Any:
-        """Add a user."""
+        """Create a user."""
         return _create(**{"role": "guest", **_hashed(args, args["username"])})
 
 
@@ -80,36 +84,36 @@ class UserResource(ProtectedResource):
     @takes(user_patch_parser)
     @gives_one(User.SCHEMA, refuses=("last_admin", "email_taken", "no_password"))
     def patch(self, args: Namespace, user_id: int) -> Any:
-        """Change a user's role, activity, password or address."""
+        """Change the role, activity, password or email address of a user."""
         return answer(_change(user_id, **_hashed(args, User.get(user_id).username)))
 
     @gives(None, 204, refuses=("last_admin",))
     def delete(self, user_id: int) -> Any:
-        """Deactivate a user; the ledger goes on naming them."""
+        """Deactivate a user; movements keep the name."""
         _change(user_id, active=False)
         return None, 204
 
 
 class CurrentUserResource(ProtectedResource):
-    """Oneself."""
+    """The current user."""
 
     permissions = {"GET": any_user}
 
     @gives_one(User.SCHEMA)
     def get(self) -> Any:
-        """Read the user whose credential this is."""
+        """Read the current user."""
         return answer(User.get(current_principal().user_id).to_dict())
 
 
 class CurrentPasswordResource(ProtectedResource):
-    """One's own password."""
+    """The password of the current user."""
 
     permissions = {"PUT": password_required}
 
     @takes(password_parser)
     @gives(None, 204)
     def put(self, args: Namespace) -> Any:
-        """Change one's own password; every sign-in made with the old one ends."""
+        """Change the password of the current user; every sign-in made with the old one ends."""
         user = User.get(current_principal().user_id)
         username, verified_hash = user.username, user.password_hash
         if auth.verify_password(username, args["current_password"]) is None:
@@ -140,14 +144,14 @@ def _replace_password(user_id: int, verified_hash: str, new_hash: str) -> None:
 
 
 def _locked(user_id: int) -> User:
-    """The user, locked, and in the state that the client's If-Match asks for."""
+    """Return the user, locked, in the state that the client's If-Match names."""
     user = User.get(user_id, lock=True)
     check_unchanged(user.to_dict())
     return user
 
 
 def _hashed(args: Namespace, username: str) -> dict[str, Any]:
-    """The arguments with the password, if there is one, hashed."""
+    """Return the arguments, with the hash of the password instead of the password."""
     fields = dict(args)
     if "password" in fields:
         fields["password_hash"] = new_hash("password", fields.pop("password"), username)

@@ -34,33 +34,13 @@ CONNECTION_LIMIT = 500 if hasattr(select, "poll") else 400  # Windows has select
 FORWARDED = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"]
 
 
-def serve(
-    app: WSGIApplication,
-    sockets: Sequence[socket.socket],
-    *,
-    threads: int,
-    max_body_bytes: int,
-    error_answer: MakeErrorAnswer,
-    larger_bodies: Mapping[str, int] | None = None,
-    trusted_proxy: str | None = None,
-    cpu: int | None = None,
-) -> None:
-    """Serve until SIGTERM, Ctrl+C or Ctrl+Break; return when every request under way is answered.
+def serve(server: "Server") -> None:
+    """Serve until SIGTERM, Ctrl+C or Ctrl+Break; return when every request in progress has its response.
 
     That takes 15 seconds at most; a second signal ends it at once.
     """
     # It warns of every request that has to wait for a thread: thousands of lines a minute under load.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    server = Server(
-        app,
-        sockets,
-        threads=threads,
-        max_body_bytes=max_body_bytes,
-        error_answer=error_answer,
-        larger_bodies=larger_bodies,
-        trusted_proxy=trusted_proxy,
-        cpu=cpu,
-    )
     with _stopped_by_signals(server):
         server.run()
 

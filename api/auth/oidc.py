@@ -6,14 +6,13 @@ from functools import reduce
 from typing import Any
 
 import jwt
-from flask import Flask, current_app
 
 from api.auth.issuer import Issuer
+from api.services import services
 from models.database.transactions import transactional
 from models.people.identity import SUBJECT_LENGTH, Identity, IdentityClaims
-from models.people.user import USERNAME_LENGTH
 from models.principal import ROLES, Principal
-from settings import Settings
+from settings import USERNAME_CHARACTERS, USERNAME_LENGTH
 
 Claims = dict[str, Any]
 
@@ -24,23 +23,12 @@ REQUIRED = ["iss", "aud", "exp", "iat", "sub"]
 SUBJECT = re.compile("[!-~]([ -~]*[!-~])?")
 
 
-def init_oidc(app: Flask, settings: Settings) -> None:
-    """Give the application its issuer, if the settings name one."""
-    app.extensions["stockroom.issuer"] = Issuer(settings.oidc) if settings.oidc else None
-
-
-def issuer() -> Issuer | None:
-    """The issuer of the running application."""
-    found: Issuer | None = current_app.extensions["stockroom.issuer"]
-    return found
-
-
 def claims_of(token: str) -> Claims | None:
     """What a token of the issuer for this service says; None for any other, or where no issuer is set.
 
     Raises IssuerUnreachable.
     """
-    found = issuer()
+    found = services().issuer
     return read(token, found, found.settings.audience) if found else None
 
 
@@ -79,14 +67,14 @@ def user_of(claims: Claims, by: Principal) -> Any:
     """
     told = _told(claims)
     user = Identity.user_of(told.issuer, told.subject)
-    if user is None or (user.active and told.is_newer_than(user.told_role, user.told_at)):
-        transactional(Identity.learn)(told, by)
+    if user is None or (user.active and told.is_newer_than(user.claimed_role, user.claimed_at)):
+        transactional(Identity.update_user)(told, by)
         user = Identity.user_of(told.issuer, told.subject)
     return user
 
 
 def _told(claims: Claims) -> IdentityClaims:
-    found = issuer()
+    found = services().issuer
     role_claim = found and found.settings.role_claim
     role = role_in(claims, role_claim) if role_claim else None
     issued_at = datetime.fromtimestamp(max(0, int(claims["iat"])), UTC)
@@ -112,5 +100,5 @@ def _member(value: Any, name: str) -> Any:
 def name_in(claims: Claims) -> str:
     """A user name of the characters that ours have: the preferred one, the address, or the subject."""
     told = (claims.get(name) for name in ("preferred_username", "email", "sub"))
-    cleaned = (re.sub("[^A-Za-z0-9._@-]+", "-", each).strip("-") for each in told if isinstance(each, str))
+    cleaned = (re.sub(f"[^{USERNAME_CHARACTERS}]+", "-", each).strip("-") for each in told if isinstance(each, str))
     return next(filter(None, cleaned), "user")[:USERNAME_LENGTH]

@@ -7,20 +7,19 @@ import secrets
 import threading
 import time
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
 
+from cachetools import TTLCache
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from api.auth.password_policy import find_weakness
+from api.single_flight import SingleFlight
 from server.affinity import unpinned
+from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 
-MIN_LENGTH = 12
-MAX_LENGTH = 128
 # scrypt with N=2^15, r=8, p=1 (RFC 7914): some 90 ms and 32 MiB a check.
 METHOD = "scrypt:32768:8:1"
 # How long a verdict is remembered after its last use, in seconds, and how many are.
@@ -42,19 +41,12 @@ def is_outdated(stored_hash: str) -> bool:
 
 def weakness(password: str, username: str) -> str | None:
     """Why the password is among the first that anybody would try, in words that follow its name; or None."""
-    return find_weakness(_normal(password), username, MIN_LENGTH)
+    return find_weakness(_normal(password), username, MIN_PASSWORD_LENGTH)
 
 
 def _normal(password: str) -> str:
     """One form for what different keyboards send for the same letters (RFC 8265 section 4.2)."""
     return unicodedata.normalize("NFC", password)
-
-
-class _Check(NamedTuple):
-    """One check, under way or done, and until when it is remembered."""
-
-    verdict: "Future[bool]"
-    until: float
 
 
 class PasswordVerifier:
@@ -71,9 +63,9 @@ class PasswordVerifier:
         self._nobodys_hash = f"{METHOD}${secrets.token_hex(8)}${secrets.token_hex(64)}"
         self._room = threading.BoundedSemaphore(max(1, threads - FREE_THREADS))
         self._slots = threading.BoundedSemaphore(slots or max(1, (os.cpu_count() or 1) // 2))
-        self._clock = clock
+        self._running: SingleFlight[bytes, bool] = SingleFlight("password")
         self._lock = threading.Lock()
-        self._checks: OrderedDict[bytes, _Check] = OrderedDict()  # the one unused longest comes first
+        self._verdicts: TTLCache[bytes, bool] = TTLCache(REMEMBERED, REMEMBERED_SECONDS, clock)
 
     def hash(self, password: str) -> str:
         """The hash to store for a new password. Raises TooManyRequests when there is no room."""
@@ -87,19 +79,15 @@ class PasswordVerifier:
         """
         password = _normal(password)
         # A NUL at the end is the same to PBKDF2, and so to scrypt, as none (RFC 2104: keys are padded with them).
-        if len(password) > MAX_LENGTH or "\x00" in password:
+        if len(password) > MAX_PASSWORD_LENGTH or "\x00" in password:
             return False
         hash_ = stored_hash or self._nobodys_hash
         key = self._digest(username, hash_, password)
-        known = self._recall(key)
-        if known and known.done():
-            return known.result()
+        verdict = self._recall(key)
+        if verdict is not None:
+            return verdict
         with self._admitted():
-            mine: Future[bool] = Future()
-            check = self._recall(key, mine) or mine
-            if check is mine:
-                self._run(key, mine, hash_, password)
-            return check.result()
+            return self._running.run(key, partial(self._check, key, hash_, password))
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:
@@ -110,31 +98,25 @@ class PasswordVerifier:
         finally:
             self._room.release()
 
-    def _run(self, key: bytes, mine: "Future[bool]", hash_: str, password: str) -> None:
-        try:
+    def _check(self, key: bytes, hash_: str, password: str) -> bool:
+        verdict = self._recall(key)  # another request may have had it checked a moment ago
+        if verdict is None:
             with self._slots, unpinned():
                 verdict = check_password_hash(hash_, password)
-        except BaseException as error:
-            with self._lock:
-                self._checks.pop(key, None)
-            mine.set_exception(error)
-            raise
-        mine.set_result(verdict)
+            self._remember(key, verdict)
+        return verdict
 
-    def _recall(self, key: bytes, new: "Future[bool] | None" = None) -> "Future[bool] | None":
-        """The check of this key, remembered anew; if there is none, `new` becomes it."""
-        now = self._clock()
+    def _recall(self, key: bytes) -> bool | None:
+        """Return the verdict under this key, to be remembered anew from now on; None if there is none."""
         with self._lock:
-            while self._checks and next(iter(self._checks.values())).until <= now:
-                self._checks.popitem(last=False)
-            known = self._checks.get(key)
-            verdict = known.verdict if known else new
-            if verdict:
-                self._checks[key] = _Check(verdict, now + REMEMBERED_SECONDS)
-                self._checks.move_to_end(key)
-            if len(self._checks) > REMEMBERED:
-                self._checks.popitem(last=False)
+            verdict = self._verdicts.get(key)
+            if verdict is not None:
+                self._verdicts[key] = verdict
             return verdict
+
+    def _remember(self, key: bytes, verdict: bool) -> None:
+        with self._lock:
+            self._verdicts[key] = verdict
 
     def _digest(self, *parts: str) -> bytes:
         digest = hmac.new(self._key, digestmod=hashlib.sha256)

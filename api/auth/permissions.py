@@ -1,53 +1,90 @@
-"""What a resource needs of its caller: a scope, a password, a sign-in, or just to be known."""
+"""What a method of a resource requires of its caller: scopes, a kind of credential, or any credential."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from api.auth.authentication import REALM, Challenged, challenge
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.refusals import Refusal
 
+# The security schemes of the OpenAPI document.
+BASIC, BEARER, API_KEY = "basic", "bearer", "apiKey"
+
 
 class Permission(Protocol):
-    """What a method asks of the principal: returns when it is met, raises Refusal when it is not."""
+    """What a method requires of the principal, and what the OpenAPI document says of that."""
 
-    def __call__(self, principal: Principal) -> None: ...
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the role, and for a token the token too, must have."""
 
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The security schemes whose credentials can meet it."""
 
-def any_user(principal: Principal) -> None:
-    """Any credential will do."""
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """The codes of the problems that say it is not met."""
 
-
-def password_required(principal: Principal) -> None:
-    """A token may not do this: it would outlive its own revocation."""
-    if principal.method not in ("password", "session"):
-        raise Refusal("password_required", "A token may not do this; use the password or a sign-in of the user.")
-
-
-def session_required(principal: Principal) -> None:
-    """Only a sign-in can ask this, with its access token."""
-    if principal.method != "session":
-        raise Refusal("sign_in_required", "Only the access token of a sign-in can ask this.")
+    def __call__(self, principal: Principal) -> None:
+        """Return where it is met; raise Refusal (403) or Challenged (403) otherwise."""
 
 
-def token_required(principal: Principal) -> None:
-    """Only an API token can ask this."""
-    if principal.method != "token":
-        raise Refusal("token_required", "Only a request that carries an API token can ask this.")
+@dataclass(frozen=True)
+class CredentialRequired:
+    """A kind of credential: `methods` are those of `Principal.method`, or none where any will do."""
+
+    schemes: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    refusal: str = ""
+    detail: str = ""
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        return (self.refusal,) if self.refusal else ()
+
+    def __call__(self, principal: Principal) -> None:
+        if self.methods and principal.method not in self.methods:
+            raise Refusal(self.refusal, self.detail)
+
+
+@dataclass(frozen=True)
+class ScopesRequired:
+    """Scopes, each of the role and, for a token, of the token too."""
+
+    scopes: tuple[str, ...]
+    schemes: tuple[str, ...] = (BASIC, BEARER, API_KEY)
+    refusals: tuple[str, ...] = ("forbidden", "insufficient_scope")
+
+    def __call__(self, principal: Principal) -> None:
+        for name in self.scopes:
+            require_scope(principal, name)
+
+
+any_user = CredentialRequired((BASIC, BEARER, API_KEY))
+# A token may not change what it depends on: it would outlive its own revocation.
+password_required = CredentialRequired(
+    (BASIC, BEARER),
+    ("password", "session"),
+    "password_required",
+    "A token may not do this; use the password or a sign-in of the user.",
+)
+session_required = CredentialRequired(
+    (BEARER,), ("session",), "sign_in_required", "Only the access token of a sign-in can ask this."
+)
+token_required = CredentialRequired(
+    (BEARER, API_KEY), ("token",), "token_required", "Only a request that carries an API token can ask this."
+)
 
 
 def scope(*names: str) -> Permission:
-    """The scopes of these names, of the role and, for a token, of the token too."""
-
-    def need(principal: Principal) -> None:
-        for name in names:
-            require_scope(principal, name)
-
-    need.scope = " ".join(names)  # type: ignore[attr-defined]
-    return need
+    """Return the permission of these scopes."""
+    return ScopesRequired(names)
 
 
 def require_scope(principal: Principal, name: str) -> None:
-    """Raises Challenged `insufficient_scope` for a token without it, Refusal `forbidden` for a role without it."""
+    """Raise Challenged `insufficient_scope` for a token without it, Refusal `forbidden` for a role without it."""
     if name in principal.scopes:
         return
     roles = " or ".join(role for role, scopes in SCOPES_OF_ROLE.items() if name in scopes)

@@ -3,15 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import current_app
-from models.json_schema import COUNT, TEXT, closed, one_of
-
 from api.auth import access_tokens
+from api.services import current_settings
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
+from models.json_schema import COUNT, TEXT, closed, one_of
 from models.people.session import Refreshed, Session
 from models.principal import Principal
-from settings import Settings
 
 PAIR = closed(
     "TokenPair",
@@ -23,20 +21,15 @@ PAIR = closed(
 def begin_session(principal: Principal) -> Refreshed:
     """Begin a sign-in of this user."""
     Event.record("sign_in.begun", {"username": principal.username}, principal, stream=ACCESS)
-    return Session.begin(principal.user_id, _settings().refresh_token_lifetime)
+    return Session.begin(principal.user_id, current_settings().refresh_token_lifetime)
 
 
 def pair_of(refreshed: Refreshed) -> dict[str, Any]:
     """The tokens of a sign-in, to be told this once."""
-    lifetime = _settings().access_token_lifetime
+    lifetime = current_settings().access_token_lifetime
     return {
         "access_token": access_tokens.issue(refreshed.user_id, refreshed.session_id, lifetime),
         "refresh_token": refreshed.refresh_token,
         "token_type": "Bearer",
         "expires_in": lifetime // timedelta(seconds=1),
     }
-
-
-def _settings() -> Settings:
-    found: Settings = current_app.extensions["stockroom.settings"]
-    return found

@@ -4,6 +4,7 @@ from functools import partial
 
 from flask import Flask, Response, request
 
+from api.paths import API
 from settings import Settings
 
 # What a page may read of an answer besides its body.
@@ -46,7 +47,7 @@ def init_cors(app: Flask, settings: Settings) -> None:
 
 def _admit(origins: frozenset[str], response: Response) -> Response:
     """Say on every answer of the API, refusals included, that a page of one of these origins may read it."""
-    if not request.path.startswith("/api/"):
+    if not request.path.startswith(API):
         return response
     response.vary.add("Origin")
     origin = request.headers.get("Origin")

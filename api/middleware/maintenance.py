@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 
 from api.errors import HttpRefusal
-from settings import Settings
+from api.paths import API
+from api.services import services
 
 # How often a process looks for the file, and when clients are to come again, in seconds.
 LOOK_EVERY = 1.0
@@ -64,24 +65,15 @@ class MaintenanceFlag:
         return " ".join(text.split())[:MESSAGE_LENGTH] or DEFAULT_MESSAGE
 
 
-def init_maintenance(app: Flask, settings: Settings) -> None:
-    """Put the sign before the API; health, metrics and the pages for people stay open."""
-    app.extensions["stockroom.maintenance"] = MaintenanceFlag(settings.instance_path / "maintenance")
-    app.before_request(_stand_before_the_api)
+def init_maintenance(app: Flask) -> None:
+    """Have the API refuse requests during maintenance; health, metrics and the pages for people still answer."""
+    app.before_request(_refuse_during_maintenance)
 
 
-def maintenance_flag() -> MaintenanceFlag:
-    """The sign of the running application."""
-    found: MaintenanceFlag = current_app.extensions["stockroom.maintenance"]
-    return found
-
-
-def maintenance() -> str | None:
-    """What clients are told while maintenance is on; None while it is off."""
-    return maintenance_flag().message()
-
-
-def _stand_before_the_api() -> None:
-    # A browser that asks whether it may ask (OPTIONS) is let through, or its page could not read the refusal.
-    if request.path.startswith("/api/") and request.method != "OPTIONS" and (message := maintenance()) is not None:
+def _refuse_during_maintenance() -> None:
+    # The preflight request of a browser (OPTIONS) is answered, or its page could not read the refusal.
+    if not request.path.startswith(API) or request.method == "OPTIONS":
+        return
+    message = services().maintenance.message()
+    if message is not None:
         raise UnderMaintenance(message)

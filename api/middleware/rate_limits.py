@@ -8,13 +8,15 @@ import ipaddress
 import math
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import TooManyRequests
 
 from api.middleware.addresses import client_address
 from api.middleware.counters import MemoryCounter, RedisCounter, redis_of
+from api.services import services
 from models.people.secrets import hashed
 from models.principal import Principal
+from models.values import normalized
 from settings import Settings, SettingsError
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -49,7 +51,7 @@ class Limit:
 
 
 class Limits:
-    """The limits of one process; None where there is none."""
+    """The limits of one process; None where there is none. Raises SettingsError for a URL that names no Redis."""
 
     def __init__(self, settings: Settings) -> None:
         redis = _redis(settings.rate_limit_storage_url)
@@ -57,22 +59,21 @@ class Limits:
         self.sign_ins = Limit("sign-ins", settings.login_rate_limit, redis) if settings.login_rate_limit else None
 
 
-def init_limits(app: Flask, settings: Settings) -> None:
-    """Give the application its limits, and every answer the fields that tell of them. Raises SettingsError."""
-    app.extensions["stockroom.limits"] = Limits(settings)
+def init_limits(app: Flask) -> None:
+    """Add the `RateLimit` fields to the answers of requests that were counted."""
     app.after_request(_tell)
 
 
 def count_request(principal: Principal | None) -> None:
     """Count a request of this principal, or of this address; raises TooManyRequests (429) beyond the limit."""
-    if limit := _limits().requests:
+    if limit := services().limits.requests:
         who = f"user {principal.user_id}" if principal else f"address {client_network()}"
         _enforce(limit.look(who, count=1))
 
 
 def check_sign_in(username: str) -> None:
     """Raises TooManyRequests when too many sign-ins with this name have failed from this address."""
-    if limit := _limits().sign_ins:
+    if limit := services().limits.sign_ins:
         window = limit.look(_who_signs_in(username), count=0)
         if window.remaining == 0:
             _enforce(window._replace(exceeded=True))
@@ -83,7 +84,7 @@ def count_failed_sign_in(username: str) -> None:
 
     Raises TooManyRequests for one too many: of guesses that race, no more than the limit are told that they are wrong.
     """
-    if limit := _limits().sign_ins:
+    if limit := services().limits.sign_ins:
         _enforce(limit.look(_who_signs_in(username), count=1))
 
 
@@ -101,7 +102,7 @@ def client_network() -> str:
 
 
 def _who_signs_in(username: str) -> str:
-    return f"address {client_network()} as {hashed(username.casefold())}"
+    return f"address {client_network()} as {hashed(normalized(username))}"
 
 
 def _enforce(window: Window) -> None:
@@ -121,11 +122,6 @@ def _tell(response: Response) -> Response:
             f'"{each.limit.policy}";r={each.remaining};t={each.seconds}' for each in windows
         )
     return response
-
-
-def _limits() -> Limits:
-    found: Limits = current_app.extensions["stockroom.limits"]
-    return found
 
 
 def _redis(url: str) -> Any:

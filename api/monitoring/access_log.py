@@ -12,8 +12,9 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 
 from api.monitoring.log_lines import escaped, without_tokens
-from api.monitoring.metrics import Metrics, metrics
+from api.monitoring.metrics import Metrics
 from api.request_id import request_id
+from api.services import services
 from models.values import rfc3339
 
 PATH_LENGTH = 200
@@ -72,7 +73,7 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    observation = _Observation(metrics(), response)
+    observation = _Observation(services().metrics, response)
     if response.is_streamed:  # the answer is over when its last chunk is sent, or its client is gone
         if hasattr(response.response, "close"):
             response.call_on_close(response.response.close)

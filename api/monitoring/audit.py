@@ -4,38 +4,31 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import request
 
 from api.request_id import request_id
 from api.requests.text import truncate
-from api.throttle import Throttle
+from api.services import current_settings, services
 from models.database.best_effort import write_best_effort
 from models.event import ACCESS, Event
 from models.principal import Principal
 from models.values import now
-from settings import Settings
+from settings import USERNAME_LENGTH
 
 # How long a record may wait for the writer's place, and how seldom the same refusal is told, in seconds.
 WAIT = 0.5
 REFUSALS_EVERY = 60.0
-NAME_LENGTH = 64
-
-
-def init_audit(app: Flask) -> None:
-    """Give the application its memory of refusals told."""
-    app.extensions["stockroom.refusals_told"] = Throttle(REFUSALS_EVERY)
 
 
 def record_failed_sign_in(username: str) -> None:
     """Tell that somebody failed to sign in with this name; who it was, nobody knows."""
     stranger = Principal(0, "", "guest", frozenset(), "password", request_id=request_id(), address=request.remote_addr)
-    _record("sign_in.failed", {"username": truncate(username, NAME_LENGTH)}, stranger)
+    _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, stranger)
 
 
 def record_refusal(principal: Principal, code: str) -> None:
     """Tell that this principal was refused here; the same refusal once a minute, not once a request."""
-    told: Throttle = current_app.extensions["stockroom.refusals_told"]
-    if told.allow((principal.user_id, principal.token_id, request.endpoint, request.method)):
+    if services().refusals.allow((principal.user_id, principal.token_id, request.endpoint, request.method)):
         data = {
             "code": code,
             "method": request.method,
@@ -50,7 +43,7 @@ def _record(type_: str, data: dict[str, Any], by: Principal) -> None:
 
 
 def _write(type_: str, data: dict[str, Any], by: Principal) -> None:
-    settings: Settings = current_app.extensions["stockroom.settings"]
+    audit_days = current_settings().audit_days
     Event.record(type_, data, by, stream=ACCESS)
-    if settings.audit_days:
-        Event.purge_access(before=now() - timedelta(days=settings.audit_days))
+    if audit_days:
+        Event.purge_access(before=now() - timedelta(days=audit_days))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import prometheus_client as prometheus
-from flask import Flask, Response, current_app, request
-from prometheus_client.core import GaugeMetricFamily
+from flask import Flask, Response, request
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -17,7 +17,9 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from api.services import services
 from models.database.base import db
+from models.database.reader_pool import reader_pool_of
 from models.event import RECORDED
 from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
@@ -56,7 +58,7 @@ class Metrics:
         prometheus.Info("stockroom", "The service.", registry=registry).info(
             {"version": VERSION, "environment": settings.app_env}
         )
-        registry.register(_Pool(app))
+        registry.register(_Connections(app))
         prometheus.ProcessCollector(registry=registry)
         prometheus.PlatformCollector(registry=registry)
         self._labelled = lru_cache(REMEMBERED)(self._label)
@@ -75,40 +77,42 @@ class Metrics:
             self.failed_sign_ins.inc()
 
 
-class _Pool(Collector):
-    """The connections of the pool, counted when somebody asks."""
+class _Connections(Collector):
+    """The connections to the database, and the reads that failed on some of them, counted when somebody asks."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
 
     def collect(self) -> Iterator[Metric]:
         with self._app.app_context():
-            pool = db.engine.pool
-        if isinstance(pool, QueuePool):
+            engine = db.engine
+        if isinstance(engine.pool, QueuePool):
             name, words = "stockroom_database_connections", "Connections of the pool"
-            yield GaugeMetricFamily(f"{name}_in_use", f"{words} that are in use.", pool.checkedout())
-            yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", pool.size())
+            yield GaugeMetricFamily(f"{name}_in_use", f"{words} that are in use.", engine.pool.checkedout())
+            yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", engine.pool.size())
+        readers = reader_pool_of(engine).state()
+        name, words = "stockroom_database_reader_connections", "Connections on which SQLite's driver reads by itself"
+        yield GaugeMetricFamily(f"{name}_in_use", f"{words}, in use.", readers.in_use)
+        yield GaugeMetricFamily(f"{name}_open", f"{words}, in use or idle.", readers.open)
+        yield CounterMetricFamily(
+            "stockroom_driver_read_failures",
+            "Reads that SQLite's driver failed to make, and SQLAlchemy made instead.",
+            readers.failures,
+        )
 
 
-def init_metrics(app: Flask, settings: Settings) -> None:
-    """Give the application its numbers, and map the path."""
-    app.extensions["stockroom.metrics"] = Metrics(app, settings)
+def init_metrics(app: Flask) -> None:
+    """Add the route `/metrics`."""
     app.add_url_rule("/metrics", "metrics", _page)
-
-
-def metrics() -> Metrics:
-    """The numbers of the running application."""
-    found: Metrics = current_app.extensions["stockroom.metrics"]
-    return found
 
 
 def _page() -> Response:
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(metrics().registry), content_type=content_type)
+    return Response(encode(services().metrics.registry), content_type=content_type)
 
 
 @event.listens_for(db.session, "after_commit")
 def _count_movements(session: Session) -> None:
     recorded: Tally[str] = session.info.pop(RECORDED, Tally())
     for kind, count in recorded.items():
-        metrics().movements.labels(kind).inc(count)
+        services().metrics.movements.labels(kind).inc(count)

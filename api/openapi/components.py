@@ -1,28 +1,28 @@
-"""The parts of the OpenAPI document that every operation shares: problems, headers, parameters, schemes."""
+"""The parts that the operations of the OpenAPI document share: problems, headers, parameters, security schemes."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of, one_of
-
-from api import media_types
-from api.idempotency import HEADER, KEPT_REFUSALS, KEY
+from api.idempotency import HEADER, KEY
 from api.problems import PROBLEMS
+from api.requests.fields import QueryField
+from api.responses.pagination import PAGE_FIELDS
+from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of
 
 Json = dict[str, Any]
 
 INTRODUCTION = """\
-Keeps the stock of a company's things: a count is never lost, never doubled, and every change says who, when and why.
+Keeps the stock of a company: no count is lost or doubled, and every change has a user, a time and a reason.
 
-Sign in with HTTP Basic, or send a token as `Authorization: Bearer …` or `X-API-Key: …`. Times are RFC 3339 in UTC;
-amounts are exact decimals, answered as strings. Nothing is ignored in silence: what is unknown is refused by name.
+Authenticate with HTTP Basic, or with a token as `Authorization: Bearer …` or `X-API-Key: …`. Times are RFC 3339 in UTC;
+amounts are exact decimals, returned as strings. An unknown field or query parameter is refused by name.
 
-HEAD answers as GET without the body; OPTIONS lists the methods of a path in `Allow`, any other method is answered 405.
-A response carries `X-Request-ID`, the client's own if it sent one of up to 128 letters, digits, dots and hyphens.
-Every refusal is `application/problem+json` (RFC 9457); its `type` is a path that explains it."""
+HEAD returns what GET does, without the body; OPTIONS lists the methods of a path in `Allow`; other methods are 405.
+Every response has `X-Request-ID`, the client's own if it sent one of up to 128 letters, digits, dots and hyphens.
+Every error is `application/problem+json` (RFC 9457); its `type` is a path that explains it."""
 
-# What the refusal of a file tells besides.
+# The further members of the refusal of a file.
 OF_ROW = {"line": ID, "column": TEXT, "value": TEXT}
 OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT)}
 
@@ -40,56 +40,73 @@ PROBLEM = closed(
     {"errors": list_of(FAULT), "quantity": COUNT, "reversed_by": ID, **OF_IMPORT},
 )
 
+
+def _header(description: str, schema: Json, *, required: bool = False) -> Json:
+    return {"description": description, "schema": schema, **({"required": True} if required else {})}
+
+
 HEADERS: Json = {
-    "X-Request-ID": {"description": "The id of this request in the log.", "required": True, "schema": TEXT},
-    "RateLimit": {
-        "description": "What is left of each limit, `r`, and the seconds until it begins anew, `t`.",
-        "schema": {"type": "string", "examples": ['"requests";r=5999;t=60']},
-    },
-    "RateLimit-Policy": {
-        "description": "The limits: so many, `q`, in so many seconds, `w`.",
-        "schema": {"type": "string", "examples": ['"requests";q=6000;w=60']},
-    },
-    "X-Token-Expires-In": {
-        "description": "In the last week of the API token that was sent: the seconds until it ends.",
-        "schema": COUNT,
-    },
-    "ETag": {"description": "The strong tag of this state (RFC 9110).", "required": True, "schema": TEXT},
-    "Location": {"description": "What was created, or where to go.", "required": True, "schema": TEXT},
-    "Link": {"description": "`first`, `prev`, `next`, and `last` when counted (RFC 8288).", "schema": TEXT},
-    "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": INTEGER},
-    "WWW-Authenticate": {"description": "The credentials that would do.", "required": True, "schema": TEXT},
-    "Content-Disposition": {"description": "A name for the file (RFC 6266).", "required": True, "schema": TEXT},
-    "Idempotent-Replayed": {"description": "`true` when this repeats an earlier answer.", "schema": BOOLEAN},
+    "X-Request-ID": _header("The id of this request, also in the log of the service.", TEXT, required=True),
+    "RateLimit": _header(
+        "For each limit, the requests that remain, `r`, and the seconds until it is reset, `t`.",
+        {"type": "string", "examples": ['"requests";r=5999;t=60']},
+    ),
+    "RateLimit-Policy": _header(
+        "For each limit, the number of requests, `q`, in a number of seconds, `w`.",
+        {"type": "string", "examples": ['"requests";q=6000;w=60']},
+    ),
+    "X-Token-Expires-In": _header("The seconds until the API token of this request expires, in its last week.", COUNT),
+    "ETag": _header("The strong entity tag of this representation (RFC 9110).", TEXT, required=True),
+    "Location": _header("The path of what was created, or the URL of a redirect.", TEXT, required=True),
+    "Link": _header("Links to `first`, `prev` and `next`, and to `last` where there are totals (RFC 8288).", TEXT),
+    "Retry-After": _header("The seconds to wait before the next request.", INTEGER, required=True),
+    "WWW-Authenticate": _header("The authentication schemes that are accepted.", TEXT, required=True),
+    "Content-Disposition": _header("The name of the file (RFC 6266).", TEXT, required=True),
+    "Idempotent-Replayed": _header("`true` when this is the stored response to an earlier request.", BOOLEAN),
 }
 ON_EVERY_ANSWER = ("X-Request-ID", "RateLimit", "RateLimit-Policy", "X-Token-Expires-In")
 HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
-# Entity tags or `*`, as `api.conditional` reads them.
+# Entity tags or `*`, as `api.responses.conditional` reads them.
 TAG = '(W/)?"[!#-~]*"'
 TAGS: Json = {
     "type": "string",
     "pattern": rf"^(\*|{TAG}(, ?{TAG})*)$",
     "examples": ['"1aced3bfb818e59d9fd454f2"'],
 }
+
+
+def query_parameter(field: QueryField) -> Json:
+    """Return the parameter of a field of the query string."""
+    parameter: Json = {"name": field.name, "in": "query", "schema": field.schema()}
+    if field.required:
+        parameter["required"] = True
+    if field.help:
+        parameter["description"] = field.help
+    if parameter["schema"].get("type") == "array":
+        parameter |= {"style": "form", "explode": False}
+    return parameter
+
+
 PARAMETERS: Json = {
+    **{field.name.capitalize(): query_parameter(field) for field in PAGE_FIELDS},
     "IdempotencyKey": {
         "name": HEADER,
         "in": "header",
-        "description": "A key of your own making: a retry with it is answered as the first request was.",
-        # ECMA-262 has no (?P<name>…).
+        "description": "A key that the client chooses; a retry with it gets the response to the first request.",
+        # ECMA-262 has no named groups as `(?P<name>…)`.
         "schema": {"type": "string", "pattern": f"^({re.sub(r'[(][?]P<[a-z]+>', '(', KEY.pattern)})$"},
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag that you read; refused with 412 when the thing has changed since.",
+        "description": "The ETag that you read; 412 if the resource has changed since.",
         "schema": TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "Reading: ETags that you have, answered with 304. Writing: `*` to create only.",
+        "description": "To read: the ETags that you have, 304 if one is current. To write: `*` to create only.",
         "schema": TAGS,
     },
 }
@@ -99,25 +116,13 @@ SECURITY_SCHEMES: Json = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API token (`stk_…`), a sign-in's access token, or a token of the OpenID provider.",
+        "description": "An API token (`stk_…`), the access token of a sign-in, or a token of the OpenID provider.",
     },
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API token (`stk_…`)."},
 }
 
 
 def headers(*names: str, perhaps: Sequence[str] = ()) -> Json:
-    """The headers of one response, and those that only some of its kind have."""
+    """Return the headers of a response, by reference; `perhaps` are those that only some of its kind have."""
     some = {name: {**HEADERS[name], "required": False} for name in perhaps}
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)} | some
-
-
-def problem_response(status: int, codes: Sequence[str], *, kept: bool = False) -> Json:
-    """The response of one status, which names the problems that it may tell of; `kept` if under an Idempotency-Key."""
-    perhaps = ["WWW-Authenticate"] if "insufficient_scope" in codes else []
-    if kept and status in KEPT_REFUSALS:
-        perhaps.append("Idempotent-Replayed")
-    return {
-        "description": "\n".join(f"- `{code}`: {PROBLEMS[code].explanation}" for code in codes),
-        "headers": headers(*HEADERS_OF_STATUS.get(status, ()), perhaps=perhaps),
-        "content": {media_types.PROBLEM: {"schema": {"allOf": [PROBLEM, {"properties": {"code": one_of(*codes)}}]}}},
-    }

@@ -1,1 +1,1 @@
-"""What comes in: parsers, strict types, bodies, files."""
+"""Requests: parsers, strict types, bodies and files."""

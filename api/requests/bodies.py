@@ -17,7 +17,7 @@ MAX_DIGITS = 100  # characters of one number
 
 
 def json_body(request: Request) -> dict[str, Any]:
-    """The body as a dict, floats as Decimal; an empty body is `{}` and was not one (see `has_body`).
+    """Return the JSON body as a dict, with Decimal for floats, and `{}` for an empty body (see `has_body`).
 
     Raises UnsupportedMediaType (415), Unreadable (400) or RequestEntityTooLarge (413).
     """
@@ -28,9 +28,9 @@ def json_body(request: Request) -> dict[str, Any]:
 
 
 def has_body(request: Request) -> bool:
-    """Whether the client sent any body at all."""
-    announced = request.environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in request.environ
-    return bool(announced and request.get_data())
+    """Return whether the client sent a body."""
+    has_length = request.environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in request.environ
+    return bool(has_length and request.get_data())
 
 
 def _read(request: Request) -> dict[str, Any]:
@@ -51,24 +51,24 @@ def _read(request: Request) -> dict[str, Any]:
 
 
 class InvalidJson(ValueError):
-    """A text is no JSON that can be kept exactly; the words follow the name of what holds it."""
+    """A text that is not JSON that can be stored exactly; the message follows the name of what holds it."""
 
 
 def parse_json(text: str) -> Any:
-    """The value of one JSON text, floats as Decimal; raises NotJson."""
+    """Return the value of one JSON text, with Decimal for floats; raise InvalidJson."""
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidJson(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise _too_deep() from None
-    if text.count("[") + text.count("{") > MAX_DEPTH:  # fewer are not nested deeper
+    if text.count("[") + text.count("{") > MAX_DEPTH:  # fewer brackets can't be nested deeper
         _check_depth(value, MAX_DEPTH)
     return value
 
 
 def _number(text: str) -> int | Decimal:
-    """The number as it was written: whole, or exact with its decimals."""
+    """Return the exact number: an int, or a Decimal where the text has a point or an exponent."""
     try:
         if len(text) <= MAX_DIGITS:
             return int(text) if text.lstrip("-").isdigit() else Decimal(text)
@@ -81,11 +81,11 @@ def _no_constant(name: str) -> None:
     raise InvalidJson(f"is not JSON: {name} is no JSON number")
 
 
-def _refusing_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        twin, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise InvalidJson(f"names {truncate(twin)!r} twice")
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise InvalidJson(f"names {truncate(name)!r} twice")
     return members
 
 
@@ -106,5 +106,5 @@ _decoder = json.JSONDecoder(
     parse_int=_number,
     parse_float=_number,
     parse_constant=_no_constant,
-    object_pairs_hook=_refusing_duplicates,
+    object_pairs_hook=_object_without_duplicates,
 )

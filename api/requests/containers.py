@@ -1,4 +1,4 @@
-"""The strict input types of lists and objects; like the simple ones, they name every fault inside."""
+"""The strict types of lists and objects: each raises InvalidValues with every validation error inside."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -6,15 +6,14 @@ from typing import Any
 
 from api.requests.text import Text, truncate
 from api.requests.types import InvalidValue, InvalidValues, Json, kind_of, schema_of
+from models.refusals import MAX_FAULTS
 
 # The whole numbers that every JSON reader keeps exactly (RFC 7493 section 2.2).
 SAFE_INTEGER = 2**53 - 1
-# How many faults of one list are told; nobody reads more.
-MAX_FAULTS = 1000
 
 
 class ListOf:
-    """A list of one type, without repetitions where `unique`; in a query, its parts are separated by commas."""
+    """A list of one type, with each entry once where `unique`; in a query its parts are separated by commas."""
 
     def __init__(self, part: Callable[[Any], Any], maximum: int, minimum: int = 0, *, unique: bool = True) -> None:
         self.part = part
@@ -57,7 +56,7 @@ class ListOf:
 
 
 class Attributes:
-    """A flat JSON object of strings, numbers and booleans; a merge patch may also null entries away."""
+    """A flat JSON object of strings, numbers and booleans; in a merge patch, null removes an entry."""
 
     MAX_ENTRIES = 50
     name = Text(64, 1)
@@ -106,6 +105,7 @@ class Attributes:
             {"type": "number", "not": {"type": "integer"}},
         ]
         return {
+            "title": "AttributesPatch" if self.merge else "Attributes",
             "type": "object",
             "maxProperties": self.MAX_ENTRIES,
             "propertyNames": self.name.schema(),

@@ -1,13 +1,14 @@
-"""Forms: what a method takes, declared once and hung on it; reqparse made strict.
+"""Request schemas: what a method takes, declared once as a parser; reqparse made strict.
 
-Nothing is coerced or ignored, and all faults are told at once. `StrictResource` reads the form before
-the method runs; a method without one takes nothing at all.
+Nothing is coerced or ignored, and all validation errors are returned at once. `StrictResource` parses the request
+before the method runs; a method without a parser takes neither body nor query parameters.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
 from flask import Request
@@ -18,118 +19,112 @@ from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 
 from api.errors import InvalidInput, Unreadable, fault
 from api.requests.bodies import has_body, json_body
+from api.requests.fields import Argument, Field, QueryField
 from api.requests.text import truncate
-from api.requests.types import InvalidValue, InvalidValues, kind_of, schema_of, text_schema_of
+from api.requests.types import InvalidValue, InvalidValues, kind_of
 from models.json_schema import Schema
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 Check = Callable[[Namespace], Iterable[InvalidValue]]
 
 NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
-# A body of 2 MiB can name 200,000 unknown fields; nobody reads that many faults.
+# The most unknown names that are reported; a body of 2 MiB can have 200,000.
 MAX_UNKNOWN = 100
 
 
-class _Argument(reqparse.Argument):  # type: ignore[misc] # Flask-RESTful has no types
-    """One named input; its type gets the value alone and refuses it by raising InvalidValues."""
-
-    def __init__(self, name: str, type: Any, *, help: str = "", **options: Any) -> None:  # noqa: A002
-        super().__init__(name, type=type, **options)
-        self.description = help
-
-    def parse(self, source: Mapping[str, Any], bundle_errors: bool = True) -> tuple[Any, bool]:
-        """The value, and whether it belongs to the arguments; raises InvalidValues.
-
-        Unlike reqparse's own, it takes no other exception for a refusal.
-        """
-        if self.name in source:
-            return self.convert(source[self.name]), True
-        if self.required:
-            raise InvalidValue("required", "is required")
-        return self.default, bool(self.store_missing)
-
-
-class Field(_Argument):
-    """A member of the JSON body; left out of the arguments when the client left it out."""
-
-    def __init__(self, name: str, type: Any, *, nullable: bool = False, **options: Any) -> None:  # noqa: A002
-        super().__init__(name, type, nullable=nullable, store_missing=False, **options)
-
-    def convert(self, value: Any) -> Any:
-        if value is None and self.nullable:
-            return None
-        if value is None:
-            raise InvalidValue("null", "must not be null")
-        return self.type(value)
-
-    def schema(self) -> Schema:
-        """The JSON Schema of the member."""
-        schema = schema_of(self.type)
-        if self.nullable:
-            schema = {"anyOf": [schema, {"type": "null"}]}
-        return {**schema, "description": self.description} if self.description else schema
-
-
-class QueryField(_Argument):
-    """A parameter of the query string; its default stands in when the client left it out."""
-
-    def __init__(self, name: str, type: Any, *, default: Any = None, **options: Any) -> None:  # noqa: A002
-        super().__init__(name, type, default=default, **options)
-
-    def convert(self, value: str) -> Any:
-        return self.type.from_text(value)
-
-    def schema(self) -> Schema:
-        """The JSON Schema of the parameter."""
-        schema = text_schema_of(self.type)
-        return schema if self.default in (None, "") else {**schema, "default": self.default}
-
-
 class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
-    """What one method takes; `refused` names fields that exist but are not for the client to set,
-    `check` finds the faults that no single field shows, and `rules` says of those what JSON Schema can.
+    """What one method takes, from the body and from the query string.
 
-    `example` is a body that shows the fields in use. `media` is what the body is if it is no JSON object.
+    `refused` names fields that exist and that clients must not set, with the code and the message of the error.
+    `check` yields the errors that concern several fields, and `rules` are those of them that JSON Schema can say.
+    `name` is that of the schema of the body in the OpenAPI document, and `example` is such a body. `media` is the
+    content of a request body that is no JSON object, as OpenAPI writes it.
     """
 
     media: Mapping[str, Any] = {}
 
     def __init__(
         self,
-        *arguments: _Argument,
+        *arguments: Argument,
         refused: Mapping[str, tuple[str, str]] | None = None,
         check: Check | None = None,
         rules: Mapping[str, Any] | None = None,
         example: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> None:
         super().__init__(bundle_errors=True)
+        self.name = name
         self.check = check
         self.rules = rules or {}
         self.example = example
-        self.args = list(arguments)
         self.refused = refused or {}
+        self._set_arguments(arguments)
+
+    def _set_arguments(self, arguments: Sequence[Argument]) -> None:
+        """Set the arguments, and the look-ups by name; raise TypeError where the parser could not read one of them."""
+        for argument in arguments:
+            if not isinstance(argument, Field | QueryField):
+                raise TypeError(f"{argument!r} is no Field or QueryField, so it does not say where it comes from")
+        names = [argument.name for argument in arguments]
+        if len(set(names)) < len(names):
+            raise TypeError(f"a parser has each name once, and these are {', '.join(names)}")
+        self.args = list(arguments)
         self.fields = {field.name: field for field in arguments if isinstance(field, Field)}
         self.query = {field.name: field for field in arguments if isinstance(field, QueryField)}
 
-    def merge_patch(self, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
-        """The same form for a merge patch (RFC 7396): every field may be missing, and null unsets
-        those that are not required; `types` replaces the type of some."""
+    def copy(self) -> Self:
+        """Return a parser with the same arguments; a change to one does not change the other."""
+        copied = copy(self)
+        copied._set_arguments(self.args)
+        return copied
+
+    def add_argument(self, *arguments: Argument, **options: Any) -> Self:
+        """Add a Field or QueryField; raise TypeError for a name with options, as reqparse takes it."""
+        self._set_arguments([*self.args, _only_argument(arguments, options)])
+        return self
+
+    def replace_argument(self, name: str, *arguments: Argument, **options: Any) -> Self:
+        """Put a Field or QueryField in the place of the argument of this name; raise TypeError, or KeyError."""
+        index, argument = self._index(name), _only_argument(arguments, options)
+        self._set_arguments([*self.args[:index], argument, *self.args[index + 1 :]])
+        return self
+
+    def remove_argument(self, name: str) -> Self:
+        """Remove the argument of this name; raise KeyError."""
+        index = self._index(name)
+        self._set_arguments([*self.args[:index], *self.args[index + 1 :]])
+        return self
+
+    def _index(self, name: str) -> int:
+        for index, argument in enumerate(self.args):
+            if argument.name == name:
+                return index
+        raise KeyError(name)
+
+    def merge_patch(self, name: str, *, example: Mapping[str, Any] | None = None, **types: Any) -> "RequestParser":
+        """Return the parser of a merge patch (RFC 7396) of these fields, with `types` for some of them by name.
+
+        Every field may be missing, and null resets those that are not required.
+        """
         return RequestParser(
             *(
                 Field(
                     field.name,
                     types.get(field.name, field.type),
                     nullable=not field.required,
-                    help=field.description,
+                    help=field.help,
                 )
                 for field in self.fields.values()
             ),
             refused=self.refused,
             example=example,
+            name=name,
         )
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:
-        """The arguments of this request; raises InvalidInput with every fault, or Unreadable."""
+        """Return the arguments of this request.
+
+        Raises InvalidInput (422) with every validation error, Unreadable (400) or what `json_body` raises.
+        """
         request = req or current_request
         parameters: MultiDict[str, str] = NO_PARAMETERS
         if request.query_string:
@@ -141,8 +136,15 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         except InvalidValues as error:
             raise InvalidInput([fault(found.part, found.code, str(found)) for found in error.faults]) from None
 
+    def body_of(self, request: Request, arguments: Namespace | None) -> bytes:
+        """Return the bytes by which the body of this request is compared with that of a retry.
+
+        `arguments` are those that `parse_args` returned, or None where it raised InvalidInput.
+        """
+        return request.get_data()
+
     def read(self, members: Mapping[str, Any], parameters: MultiDict[str, str] = NO_PARAMETERS) -> Namespace:
-        """The arguments in a JSON object and in query parameters; raises InvalidValues with every fault."""
+        """Return the arguments in a JSON object and in query parameters; raise InvalidValues with every error."""
         faults = [
             *islice(self._unknown_parameters(parameters), MAX_UNKNOWN),
             *islice(self._unknown_fields(members), MAX_UNKNOWN),
@@ -163,8 +165,9 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         return arguments
 
     def schema(self) -> Schema:
-        """The JSON Schema of the body."""
+        """Return the JSON Schema of the body."""
         return {
+            **({"title": self.name} if self.name else {}),
             "type": "object",
             "properties": {name: field.schema() for name, field in self.fields.items()},
             "required": [name for name, field in self.fields.items() if field.required],
@@ -179,7 +182,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             raise Unreadable("malformed_json", "The body is empty; it must be a JSON object.")
 
     def needs_body(self, method: str) -> bool:
-        """Whether a request must have a body: for a field that is required, and because no patch is no patch."""
+        """Return whether a request needs a body: for a required field, and always to patch."""
         return any(field.required for field in self.fields.values()) or bool(self.fields and method == "PATCH")
 
     def _unknown_parameters(self, parameters: MultiDict[str, str]) -> Iterable[InvalidValue]:
@@ -197,44 +200,40 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
                 yield unknown(name, self.fields, "unknown_field", "field")
 
 
-class Record:
-    """The type of a JSON object inside the body, checked by a form of its own."""
+class ObjectOf:
+    """The type of a JSON object inside the body, with the fields of a parser."""
 
-    def __init__(self, form: RequestParser) -> None:
-        self.form = form
+    def __init__(self, parser: RequestParser) -> None:
+        self.parser = parser
 
     def __call__(self, value: Any) -> Namespace:
         if not isinstance(value, dict):
             raise InvalidValue("wrong_type", f"must be an object, not {kind_of(value)}")
-        return self.form.read(value)
+        return self.parser.read(value)
 
     def schema(self) -> Schema:
-        return self.form.schema()
+        return self.parser.schema()
 
 
 NOTHING = RequestParser()
 
 
+def _only_argument(arguments: Sequence[Argument], options: Mapping[str, Any]) -> Argument:
+    if len(arguments) != 1 or options:
+        raise TypeError("give one Field or QueryField, with its options: a name does not say where it comes from")
+    return arguments[0]
+
+
 def _check_utf8(request: Request) -> None:
-    """Refuse a query of other bytes: Werkzeug would read them as something that nobody sent."""
+    """Raise Unreadable for a query that is not UTF-8, in which Werkzeug would replace bytes."""
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
         raise Unreadable("bad_request", "The query is not UTF-8.") from None
 
 
-def takes(form: RequestParser) -> Callable[[Method], Method]:
-    """Hang a form on a method: it then gets the arguments as its first parameter."""
-
-    def hang(method: Method) -> Method:
-        method.form = form  # type: ignore[attr-defined]
-        return method
-
-    return hang
-
-
 def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidValue:
-    """The fault of a name that nobody knows, with the nearest one that is."""
+    """Return the error of an unknown name, with the nearest known one; `what` is the kind of name, as "field"."""
     names = list(known)
     near = get_close_matches(name[:100].lower(), names, n=1)
     if near:

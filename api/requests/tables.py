@@ -1,6 +1,6 @@
-"""Tables as text: CSV (RFC 4180) and JSON lines, written and read.
+"""Tables in a request: CSV (RFC 4180) and JSON lines.
 
-A cell that a spreadsheet would run as a formula is written with an apostrophe before it, and read without.
+A cell that a spreadsheet would run as a formula is exported with an apostrophe before it, and read without.
 """
 
 import csv
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, TextIO
 from api.requests.bodies import InvalidJson, parse_json
 from api.requests.text import truncate
 
-# What begins a formula in one spreadsheet or another; an apostrophe makes text of it.
+# The characters with which a formula begins in some spreadsheet; with an apostrophe before it, it is text.
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are their full-width forms
 APOSTROPHE = "'"
 DELIMITERS = ",;\t"
-# Excel's own line before the header, which names the delimiter.
+# The line that Excel writes before the header to name the delimiter.
 SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
-# The longest item has a description of 4,000 characters and 50 attributes of 1,000.
+# In characters; the longest cell is that of 50 attributes of 1,000 characters each.
 MAX_CELL = 1024 * 1024
 MAX_LINE = 4 * MAX_CELL
 
@@ -28,34 +28,34 @@ csv.field_size_limit(MAX_CELL)
 
 
 class Record(NamedTuple):
-    """One record of a file: the line it begins at, and its values by column."""
+    """One record of a file: the line at which it begins, and its values by column."""
 
     line: int
     values: dict[str, Any]
 
 
 class RecordFault(NamedTuple):
-    """What is wrong with a record, or a cell of it; the words follow the column's name, if there is one."""
+    """An error of a record or of one of its cells; the message follows the name of the column, if there is one."""
 
     line: int
     column: str
     value: str
     code: str
-    words: str
+    message: str
 
 
 Records = Iterator[Record | RecordFault]
 
 
-def restored(cell: str) -> str:
-    """The text of a cell that `harmless` made."""
+def unescape_formula(cell: str) -> str:
+    """Return the text of a cell that `escape_formula` made."""
     if cell[:1] == APOSTROPHE and cell[1:2] and cell[1] in FORMULA + APOSTROPHE:
         return cell[1:]
     return cell
 
 
 def read_json_lines(file: TextIO) -> Records:
-    """The objects of a file that has one on each line; blank lines are passed over."""
+    """Yield the objects of a file that has one on each line; blank lines are skipped."""
     line = 0
     try:
         for line, text in enumerate(_lines(file), 1):
@@ -76,11 +76,10 @@ def _record_of(line: int, text: str) -> Record | RecordFault:
 
 
 def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> Records:
-    """The records of a CSV file, opened with `newline=""`, whose header names some of these columns,
-    and the required ones.
+    """Yield the records of a CSV file, opened with `newline=""`, whose header has the required columns.
 
-    The delimiter is the one that makes most of the header; blank records are passed over. After a fault
-    of the header, or a quote that goes wrong, nothing more is read.
+    The delimiter is the one that finds most columns in the header; blank records are skipped. After an
+    error of the header, or a misplaced quote, nothing more is read.
     """
     table = _Table(file, columns)
     try:
@@ -90,14 +89,14 @@ def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> R
         if not faults:
             yield from table.records(names)
     except csv.Error as error:
-        words = f"The record can't be read, nor what follows: {error}; is a double quote missing, or not doubled?"
-        yield RecordFault(table.line, "", "", "malformed_csv", words)
+        message = f"The record can't be read, nor what follows: {error}; is a double quote missing, or not doubled?"
+        yield RecordFault(table.line, "", "", "malformed_csv", message)
     except UnicodeDecodeError as error:
         yield RecordFault(table.line, "", "", "bad_encoding", f"The text breaks off: {error.reason} ({error.encoding})")
 
 
 class _Table:
-    """A CSV file being read; `line` is where the record at hand begins."""
+    """A CSV file that is being read; `line` is that at which the current record begins."""
 
     def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
         self.line = 1
@@ -113,7 +112,7 @@ class _Table:
         self.reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
 
     def header(self) -> list[str]:
-        """The names of the columns, without the empty ones that spreadsheets leave at the end."""
+        """Return the names of the columns, without the empty ones that spreadsheets add at the end."""
         names = self._next() or []
         while names and not names[-1]:
             names.pop()
@@ -125,10 +124,10 @@ class _Table:
             if not any(found):
                 continue
             if len(found) < width or any(found[width:]):
-                words = f"The record has {len(found)} cells, the header {width}; is a delimiter missing, or a quote?"
-                yield RecordFault(self.line, "", found[0], "wrong_length", words)
+                message = f"The record has {len(found)} cells, the header {width}; is a delimiter missing, or a quote?"
+                yield RecordFault(self.line, "", found[0], "wrong_length", message)
             else:
-                texts = [restored(cell) if cell[:1] == APOSTROPHE else cell for cell in found]
+                texts = [unescape_formula(cell) if cell[:1] == APOSTROPHE else cell for cell in found]
                 yield Record(self.line, dict(zip(names, texts, strict=False)))
 
     def _next(self) -> list[str] | None:
@@ -137,7 +136,7 @@ class _Table:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """The lines of a file; raises csv.Error for one that would fill the memory."""
+    """Yield the lines of a file; raise csv.Error for one of more than MAX_LINE characters."""
     for line in iter(partial(file.readline, MAX_LINE), ""):
         if len(line) == MAX_LINE:
             raise csv.Error(f"a line has more than {MAX_LINE} characters")
@@ -145,13 +144,13 @@ def _lines(file: TextIO) -> Iterator[str]:
 
 
 def _delimiter_of(header: str, columns: Sequence[str]) -> str:
-    """The delimiter by which most of the header's names are known; if none are, the most frequent."""
+    """Return the delimiter that finds most known columns in the header; if none does, the most frequent."""
 
-    def merit(delimiter: str) -> tuple[int, int]:
+    def score(delimiter: str) -> tuple[int, int]:
         names = [name.strip('" \r\n') for name in header.split(delimiter)]
         return len(set(names).intersection(columns)), len(names)
 
-    return max(DELIMITERS, key=merit)
+    return max(DELIMITERS, key=score)
 
 
 def _faults_of_header(names: Sequence[str], columns: Sequence[str], required: Sequence[str], line: int) -> Records:

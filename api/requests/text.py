@@ -8,23 +8,24 @@ from api.requests.types import InvalidValue, Json, kind_of
 # Control characters, surrogates, and the two separators that end a line in some readers only.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 UNPRINTABLE_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-# The same rules for schemas, in the syntax of ECMA-262: text of lines, and one line without blanks around it.
+# The same rules as JSON Schema has them (ECMA-262): several lines, and one line without blanks around it. There is one
+# difference: in ECMA-262, `\s` has U+FEFF too.
 LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 _INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
-_OUTER = _INNER.replace("]", r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_OUTER = r"[^\s\u0000-\u001f\u007f-\u009f]"
 LINE_PATTERN = f"^({_OUTER}({_INNER}*{_OUTER})?)?$"
-# What no SKU may contain: what can't be seen, what is a blank but not the common one, and what means nothing to others
-# (private use, U+FFFD). Named one by one, because each version of Python has tables of Unicode of its own.
-_UNSEEN = (
+# What no SKU may contain: invisible characters, blanks other than the space, and characters without a common meaning
+# (private use, U+FFFD). They are listed one by one, because each version of Python has its own Unicode tables.
+_INVISIBLE = (
     r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff"
     r"\ufff0-\uffff"
 )
-UNSEEN = re.compile(f"[{_UNSEEN}]")
-SKU_PATTERN = f"^[^ {_UNSEEN}]([^{_UNSEEN}]*[^ {_UNSEEN}])?$"
+INVISIBLE = re.compile(f"[{_INVISIBLE}]")
+SKU_PATTERN = f"^[^ {_INVISIBLE}]([^{_INVISIBLE}]*[^ {_INVISIBLE}])?$"
 
 
 class Text:
-    """A string without control characters or surrogates; one line has no blanks around it."""
+    """A string without control characters and surrogates: several `lines`, or one without blanks around it."""
 
     def __init__(
         self, max_length: int, min_length: int = 0, *, lines: bool = False, pattern: str = "", pattern_words: str = ""
@@ -65,24 +66,24 @@ class Text:
 
 
 class Sku(Text):
-    """A stock keeping unit: printable characters, blanks and slashes inside."""
+    """A stock keeping unit: printable characters, with spaces and slashes inside."""
 
     def __init__(self, max_length: int) -> None:
         super().__init__(max_length, 1)
 
     def __call__(self, value: Any) -> str:
         text = super().__call__(value)
-        if UNSEEN.search(text):
+        if INVISIBLE.search(text):
             raise InvalidValue("bad_characters", "must have printable characters only")
         return text
 
     from_text = __call__
 
     def schema(self) -> Json:
-        return {**super().schema(), "pattern": SKU_PATTERN}
+        return {"title": "Sku", **super().schema(), "pattern": SKU_PATTERN, "examples": ["LAMP-1"]}
 
 
 def truncate(name: str, length: int = 64) -> str:
-    """A name that came from outside, short and printable, for a message."""
+    """Return a text from outside, at most `length` characters of it and printable, for a message."""
     cut = name if len(name) <= length else f"{name[:length]}…"
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cut)

@@ -1,7 +1,7 @@
-"""The strict input types: each checks a value and cleans nothing; what does not fit is refused in words.
+"""The strict types of input: each checks a value and never changes what the client meant.
 
-A type is called with a value of the JSON body; `from_text` reads the same from a query parameter.
-Both raise InvalidValues, whose words follow the field's name: "must be a whole number".
+Called with a value of a JSON body, a type returns it as Python needs it; `from_text` does so for a query parameter.
+Both raise InvalidValues, whose message follows the name of the field: "must be a whole number".
 """
 
 import re
@@ -26,25 +26,25 @@ TIME_PATTERN = (
 
 
 class InvalidValues(ValueError):
-    """A value does not fit, for one reason or for several."""
+    """A value is invalid, with one error or several."""
 
     def __init__(self, faults: Sequence["InvalidValue"]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
     def within(self, name: str) -> list["InvalidValue"]:
-        """The same faults, seen from the object or list that holds the value under this name."""
+        """Return the same errors, with the name under which an object or a list holds the value."""
         return [InvalidValue(fault.code, str(fault), _joined(name, fault.part)) for fault in self.faults]
 
 
 class InvalidValue(InvalidValues):
-    """The one fault of a value; `code` is stable, the words follow the field's name.
+    """One error of a value; `code` is stable, and the message follows the name of the field.
 
-    `part` says where inside the field, as `[3]` or `.colour`.
+    `part` is the place inside the field, as `[3]` or `.colour`.
     """
 
-    def __init__(self, code: str, words: str, part: str = "") -> None:
-        ValueError.__init__(self, words)
+    def __init__(self, code: str, message: str, part: str = "") -> None:
+        ValueError.__init__(self, message)
         self.faults = [self]
         self.code = code
         self.part = part
@@ -55,7 +55,7 @@ def _joined(name: str, part: str) -> str:
 
 
 class Integer:
-    """A whole number; `5.0`, `"5"` and `true` are none."""
+    """A whole number, `minimum` to `maximum`; `5.0`, `"5"` and `true` are refused."""
 
     def __init__(self, minimum: int, maximum: int) -> None:
         self.minimum = minimum
@@ -80,7 +80,7 @@ class Integer:
 
 
 class Amount:
-    """An exact decimal amount of 0 or more, as `"12.50"` or as the JSON number 12.5; never rounded."""
+    """An exact decimal amount from 0 to `maximum`, as `"12.50"` or as the JSON number 12.5; it is never rounded."""
 
     def __init__(self, maximum: Decimal) -> None:
         self.maximum = maximum
@@ -112,7 +112,7 @@ class Amount:
         return {"anyOf": [self.text_schema(), number], "examples": ["12.50"]}
 
     def text_schema(self) -> Json:
-        """The JSON Schema of the amount as text, with zeros before and after it as long as they fit."""
+        """Return the JSON Schema of the amount as text; it may have zeros before and after it, up to 20 digits."""
         whole = self.maximum.adjusted() + 1
         before, after = f"0{{0,{20 - whole}}}", f"0{{0,{20 - MONEY_PLACES}}}"
         pattern = rf"^{before}[0-9]{{1,{whole}}}(\.[0-9]{{1,{MONEY_PLACES}}}{after})?$"
@@ -120,7 +120,7 @@ class Amount:
 
 
 class Boolean:
-    """`true` or `false`, nothing else."""
+    """`true` or `false`, and nothing else."""
 
     def __call__(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -137,7 +137,7 @@ class Boolean:
 
 
 class Choice:
-    """One of a few words."""
+    """One of these strings."""
 
     def __init__(self, *choices: str) -> None:
         self.choices = choices
@@ -154,7 +154,7 @@ class Choice:
 
 
 class Timestamp:
-    """A moment with its zone (RFC 3339 section 5.6), to the microsecond; answered in UTC."""
+    """A time with its zone (RFC 3339 section 5.6), to the microsecond; it is converted to UTC."""
 
     def __call__(self, value: Any) -> datetime:
         if not isinstance(value, str):
@@ -165,31 +165,31 @@ class Timestamp:
         if not RFC3339.fullmatch(text):
             raise InvalidValue("bad_format", "must be a time with its zone, as '2026-01-31T08:00:00Z' (RFC 3339)")
         try:
-            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+            time = datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             raise InvalidValue("bad_format", "must be a time that the calendar has") from None
-        if not EARLIEST <= moment <= LATEST:
+        if not EARLIEST <= time <= LATEST:
             raise InvalidValue("bad_format", f"must lie between the years {EARLIEST.year} and {LATEST.year}")
-        return moment
+        return time
 
     def schema(self) -> Json:
-        return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN}
+        return {"title": "Timestamp", "type": "string", "format": "date-time", "pattern": TIME_PATTERN}
 
 
 def schema_of(type_: Any) -> Json:
-    """The JSON Schema of what a type accepts in a JSON body."""
+    """Return the JSON Schema of what a type accepts in a JSON body."""
     schema: Json = type_.schema()
     return schema
 
 
 def text_schema_of(type_: Any) -> Json:
-    """The JSON Schema of what a type accepts in a query parameter."""
+    """Return the JSON Schema of what a type accepts in a query parameter."""
     schema: Json = type_.text_schema() if hasattr(type_, "text_schema") else type_.schema()
     return schema
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, for a message to a client."""
+    """Return what kind of JSON value this is, for a message: "a list"."""
     if value is None:
         return "null"
     if isinstance(value, bool):

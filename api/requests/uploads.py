@@ -1,4 +1,4 @@
-"""A file as the body of a request, or as the field `file` of a form: kept on disk, read as text."""
+"""A file in a request, as its body or as the field `file` of a form: stored on disk, and read as text."""
 
 import codecs
 import hashlib
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from flask import Request, g
+from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import Unreadable
@@ -21,17 +21,18 @@ CHARSETS = ("", *UTF_8, "utf-16", "windows-1252", "cp1252", "iso-8859-1", "us-as
 
 
 class Upload(NamedTuple):
-    """A file that a client sent, as CSV or NDJSON; close its text.
+    """A file that a client sent, as CSV or NDJSON; whoever receives it closes `text`.
 
-    Its line ends are as they were; bytes that mean nothing are lone surrogates, which no field admits.
+    Line ends are unchanged; bytes that can't be decoded are lone surrogates, which no field accepts.
     """
 
     mimetype: str
     text: io.TextIOWrapper
+    digest: bytes  # SHA-256 of the media type and the bytes
 
 
 class Source(NamedTuple):
-    """Where the bytes of a file come from, and what the client says of them."""
+    """The bytes of a file, and the media type and encoding that the client gave."""
 
     mimetype: str
     stream: IO[bytes]
@@ -39,24 +40,24 @@ class Source(NamedTuple):
 
 
 def receive(request: Request, max_bytes: int) -> Upload:
-    """Store the file of this request, and leave the digest of its bytes as `g.body_digest`.
+    """Store the file of this request, of at most `max_bytes`, and return it.
 
     Raises RequestEntityTooLarge (413), UnsupportedMediaType (415) or Unreadable (400).
     """
     request.max_content_length = max_bytes
-    return keep(_source(request))
+    return store(_source(request))
 
 
-def keep(source: "Source") -> Upload:
-    """Store a file, and leave the digest of its bytes as `g.body_digest`."""
+def store(source: Source) -> Upload:
+    """Store a file in memory or, from 1 MiB, on disk, and return it."""
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the text
     try:
-        encoding = _store(source, file)
+        encoding, digest = _copy(source, file)
     except BaseException:
         file.close()
         raise
     errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"
-    return Upload(source.mimetype, io.TextIOWrapper(file, encoding, errors, newline=""))
+    return Upload(source.mimetype, io.TextIOWrapper(file, encoding, errors, newline=""), digest)
 
 
 def _source(request: Request) -> Source:
@@ -65,7 +66,7 @@ def _source(request: Request) -> Source:
         if [name for name, _ in files] != ["file"] or fields:
             raise Unreadable("bad_request", "The form must have one file, in the field `file`, and nothing else.")
         file = files[0][1]
-        # What a browser calls a file depends on the programs installed: its name says more.
+        # The media type that a browser sends depends on the programs that are installed; the name is more reliable.
         is_ndjson = file.mimetype == NDJSON or (file.filename or "").lower().endswith((".ndjson", ".jsonl"))
         return Source(NDJSON if is_ndjson else CSV, file.stream, is_ndjson)
     charset = request.mimetype_params.get("charset", "").lower()
@@ -77,8 +78,8 @@ def _source(request: Request) -> Source:
     return Source(request.mimetype, request.stream, request.mimetype == NDJSON or charset in UTF_8)
 
 
-def _store(source: Source, file: IO[bytes]) -> str:
-    """Copy the bytes, and tell from them what their text is encoded in."""
+def _copy(source: Source, file: IO[bytes]) -> tuple[str, bytes]:
+    """Copy the bytes to `file`; return the encoding of their text, and their digest."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     digest = hashlib.sha256(source.mimetype.encode() + b"\n")
     is_utf8 = True
@@ -90,14 +91,12 @@ def _store(source: Source, file: IO[bytes]) -> str:
                 decoder.decode(chunk)
         except UnicodeDecodeError:
             is_utf8 = False
-    g.body_digest = digest.digest()
     file.seek(0)
     begins_as_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     file.seek(0)
-    if begins_as_utf16:
-        return "utf-16"
     complete = is_utf8 and not decoder.getstate()[0]
-    return "utf-8-sig" if complete or source.only_utf8 else "windows-1252"
+    encoding = "utf-8-sig" if complete or source.only_utf8 else "windows-1252"
+    return "utf-16" if begins_as_utf16 else encoding, digest.digest()
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

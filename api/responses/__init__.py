@@ -1,1 +1,1 @@
-"""What goes out: representations, entity tags, pages, tables."""
+"""Responses: media types, entity tags, pages and tables."""

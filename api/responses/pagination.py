@@ -1,7 +1,7 @@
 """Pages of a collection: numbered and counted, or by a cursor whose cost does not grow with depth.
 
-A cursor holds the sort keys of the row it stands at (keyset pagination), signed so that nobody can
-make one up; a row that is there throughout a walk by a sort that does not change appears once.
+A cursor holds the sort keys of the row at which a page ends (keyset pagination), and a signature, so that no client can
+make one up. A row that exists throughout a walk, and whose sort key does not change, appears exactly once.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Row, and_, bindparam,
 
 from api.errors import InvalidInput, Unreadable, fault
 from api.requests import types
-from api.requests.parsers import QueryField
+from api.requests.fields import QueryField
 from api.requests.types import Choice
 from models.database.reading import AnySelect, BoundQuery, prepared
 from models.values import rfc3339
@@ -31,7 +31,7 @@ Represent = Callable[[Any], dict[str, Any]]
 
 
 class _CursorText:
-    """A cursor is opaque: whatever is wrong with it is found where it is read."""
+    """The type of a cursor, which is opaque; `Paging` refuses an invalid one."""
 
     def from_text(self, text: str) -> str:
         return text
@@ -40,10 +40,18 @@ class _CursorText:
         return {"type": "string"}
 
 
-class Paging:
-    """How one collection is sorted and paged; `fields` go into its form.
+# The same for every collection.
+PAGE_FIELDS = (
+    QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows per page."),
+    QueryField("page", types.Integer(1, MAX_PAGE), help="The number of the page; the response then has totals."),
+    QueryField("cursor", _CursorText(), help="The cursor of the page, without totals; empty for the first page."),
+)
 
-    `sorts` maps each name a client may sort by to its column; the id decides ties.
+
+class Paging:
+    """How one collection is sorted and paged; `fields` are for the parser of its list.
+
+    `sorts` maps each name by which a client may sort to its column; rows with equal values are sorted by id.
     """
 
     def __init__(self, id_column: Any, sorts: Mapping[str, Any], default: str = "id") -> None:
@@ -52,14 +60,20 @@ class Paging:
         self.sorts: dict[str, ColumnElement[Any]] = {"id": id_column, **sorts}
         choices = [direction + name for name in self.sorts for direction in ("", "-")]
         self.fields = (
-            QueryField("sort", Choice(*choices), default=default, help="`-` sorts downwards; ties by id."),
-            QueryField("limit", types.Integer(1, MAX_LIMIT), default=DEFAULT_LIMIT, help="Rows a page."),
-            QueryField("page", types.Integer(1, MAX_PAGE), help="The page by number, counted."),
-            QueryField("cursor", _CursorText(), help="The page by cursor, not counted; empty to begin."),
+            QueryField(
+                "sort",
+                Choice(*choices),
+                default=default,
+                help="`-` before a name sorts in descending order; ties are sorted by id.",
+            ),
+            *PAGE_FIELDS,
         )
 
     def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
-        """The page that `args` asks for, its rows made by `represent`, with its Link header."""
+        """Return the page that `args` ask for, as (body, status, headers); `represent` makes a dict of each row.
+
+        Raises InvalidInput (422) for a page together with a cursor, Unreadable (400) for an invalid cursor.
+        """
         sort, limit, page, cursor = args["sort"], args["limit"], args["page"], args["cursor"]
         if page is not None and cursor is not None:
             raise InvalidInput([fault("cursor", "exclusive", "can't be given together with page")])
@@ -71,7 +85,7 @@ class Paging:
         query, values = selection
         before = (page - 1) * limit
         rows = prepared(self._numbered, query, sort).rows(**values, row_limit=limit, row_offset=before)
-        is_last = 0 < len(rows) < limit  # which tells how many there are
+        is_last = 0 < len(rows) < limit  # and then the total is known without counting
         total = before + len(rows) if is_last else prepared(self._counted, query).rows(**values)[0].total
         pages = -(-total // limit)
         links = {"first": {"page": 1}, "last": {"page": max(pages, 1)}}
@@ -91,8 +105,8 @@ class Paging:
 
     def _by_cursor(self, selection: BoundQuery, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
         key, backward = self._read_cursor(sort, cursor) if cursor else (None, False)
-        wanted = prepared(self._beyond, selection.query, sort, backward, key is not None)
-        rows = wanted.rows(**selection.values, **(key or {}), row_limit=limit + 1)
+        query = prepared(self._beyond, selection.query, sort, backward, key is not None)
+        rows = query.rows(**selection.values, **(key or {}), row_limit=limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backward:
             rows.reverse()
@@ -107,7 +121,7 @@ class Paging:
         return body, 200, _link_header(links)
 
     def _counted(self, query: AnySelect) -> AnySelect:
-        # What is joined adds names to the rows and never changes their number.
+        # A join adds columns to the rows and never changes their number, so it is left out.
         number = func.count().label("total")
         return select(number).select_from(self.id_column.table).where(*query._where_criteria)
 
@@ -115,17 +129,17 @@ class Paging:
         return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=BigInteger()))
 
     def _key(self, sort: str, backward: bool = False) -> tuple[ColumnElement[Any], bool]:
-        """The column to sort by, and whether what follows in this direction is less."""
+        """Return the column to sort by, and whether the values descend in this direction."""
         return self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
 
     def _beyond(self, query: AnySelect, sort: str, backward: bool, from_key: bool) -> AnySelect:
-        """The rows after (or before) the key of a cursor, `key_value` and `key_id`, or from the first (or last) on."""
+        """Return the query of the rows after (or before) `key_value` and `key_id`, or from the first (or last) on."""
         column, less = self._key(sort, backward)
         if from_key:
             value = bindparam("key_value", type_=column.type)
             strictly: ColumnElement[bool] = column < value if less else column > value
             if column is not self.id_column:
-                # The first condition is implied by the second; it is what an index can be entered by.
+                # The first condition follows from the second; the database uses it to seek in an index.
                 reach = column <= value if less else column >= value
                 row_id = bindparam("key_id", type_=BigInteger())
                 tie = self.id_column < row_id if backward else self.id_column > row_id
@@ -142,7 +156,7 @@ class Paging:
         return ordered.limit(bindparam("row_limit", type_=Integer()))
 
     def _signer(self) -> URLSafeSerializer:
-        """Signs the cursors of this collection, and of no other; old keys are still good to read by."""
+        """Return the signer of the cursors of this collection; it verifies with the old secret keys too."""
         keys = (*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or "")
         return self._signer_with(keys)
 
@@ -173,7 +187,7 @@ def _typed(column: ColumnElement[Any], value: Any) -> Any:
 
 
 def _link_header(links: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The Link header (RFC 8288); each target repeats the query of this request with another position."""
+    """Return the Link header (RFC 8288); each target has the query of this request with another position."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("page", "cursor")]
     targets = {rel: urlencode([*kept, *position.items()]) for rel, position in links.items()}
     return {"Link": ", ".join(f'<{request.path}?{query}>; rel="{rel}"' for rel, query in targets.items())}

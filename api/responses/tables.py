@@ -1,4 +1,4 @@
-"""Tables as text, written: CSV (RFC 4180), whose cells no spreadsheet runs as formulas."""
+"""Tables in a response: CSV (RFC 4180), whose cells no spreadsheet runs as formulas."""
 
 import csv
 import io
@@ -6,38 +6,49 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from api.requests.tables import APOSTROPHE, FORMULA, restored
+from flask import Response
+from flask_restful.utils import unpack
+
+from api.media_types import CSV
+from api.requests.tables import APOSTROPHE, FORMULA, unescape_formula
 
 
 def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
-    """One row as cells: nothing for null, tags separated by `|`, objects as JSON."""
+    """Return one row as cells: empty for null, tags separated by `|`, objects as JSON."""
     return [_cell(row[column]) for column in columns]
 
 
 def _cell(value: Any) -> str:
     match value:
         case str():
-            return harmless(value)
+            return escape_formula(value)
         case None:
             return ""
         case bool():
             return "true" if value else "false"
         case list():
-            return harmless("|".join(value))
+            return escape_formula("|".join(value))
         case dict():
             return json.dumps(value, ensure_ascii=False)
     return str(value)
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Rows of cells as CSV, with CRLF at the end of each (RFC 4180)."""
+    """Return rows of cells as CSV, with CRLF at the end of each (RFC 4180)."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
 
 
-def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet runs; `restored` gives it back."""
-    if text and (text[0] in FORMULA or restored(text) is not text):
+def csv_page(page: Any, columns: Sequence[str]) -> Response:
+    """Return the rows of a page, as `Paging.page_of` makes it, in these columns as CSV, with its status and headers."""
+    body, status, headers = unpack(page)
+    text = csv_text([list(columns), *(cells(row, columns) for row in body["data"])])
+    return Response(text, status, headers, content_type=f"{CSV}; charset=utf-8")
+
+
+def escape_formula(text: str) -> str:
+    """Return the text as a cell that no spreadsheet runs as a formula; `unescape_formula` reverses it."""
+    if text and (text[0] in FORMULA or unescape_formula(text) is not text):
         return APOSTROPHE + text
     return text

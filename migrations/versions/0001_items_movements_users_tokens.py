@@ -1,4 +1,4 @@
-"""Items, their ledger, the users and their API tokens."""
+"""The tables of items, their tags, movements, users and API tokens."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The events of every change, and the keys under which outcomes are kept for retries."""
+"""The tables of events, of rows to lock, and of idempotency keys with the outcomes for retries."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The sign-ins of people, each with the refresh token of its next turn."""
+"""The table of sessions (`sign_ins`), each with the hashes of both parts of its current refresh token."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The networks that an API token may be used from."""
+"""The column of the networks from which an API token may be used."""
 
 import sqlalchemy as sa
 from alembic import op

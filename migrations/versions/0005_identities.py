@@ -1,4 +1,4 @@
-"""Who the users of an OpenID provider are there."""
+"""The table of identities: issuer and subject of the users of an OpenID provider."""
 
 import sqlalchemy as sa
 from alembic import op

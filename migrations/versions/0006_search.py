@@ -1,8 +1,8 @@
-"""The index that a search begins with: the pieces of three characters of every item's `search_text`.
+"""The search index: the trigrams of every item's `search_text`, in tables of their own that triggers update.
 
-It lives beside the items and triggers keep it, whoever writes; the models know nothing of it. On MariaDB there is
-none, nor where SQLite is too old for it: there a search looks at every item. Whatever makes the table `items` anew,
-as `batch_alter_table` does on SQLite, loses its triggers and must make them again.
+So the index is right whoever writes, and the models never write to it. MariaDB has none, nor has a SQLite that is too
+old: there a search compares every item. A migration that recreates the table `items`, as `batch_alter_table` does on
+SQLite, drops its triggers and must create them again.
 """
 
 import logging
@@ -14,9 +14,10 @@ from models.stock.item_search import can_index
 revision = "0006"
 down_revision = "0005"
 
-# The index has neither the texts nor the places of the pieces in them: a tenth of the size of the items. To write to it
-# costs by the statement, not by the item; so what changes is due first, and a hundred items are indexed at once. To take
-# an item out of the index, FTS5 wants the text that it was indexed with; an item that was not has none.
+# The index stores neither the texts nor the positions of the trigrams in them, so it has a tenth of the size of the
+# items. A write to it costs by the statement, not by the item: so the ids of changed items are first collected in
+# `items_search_due`, and a hundred items are indexed at once. To remove an item from the index, FTS5 needs the text that
+# was indexed; for an item that was not indexed yet it is NULL.
 SQLITE = (
     """
     CREATE VIRTUAL TABLE items_search USING fts5(
@@ -53,8 +54,8 @@ SQLITE = (
     END
     """,
 )
-# A table of its own, or every movement would write all the pieces of its item again. The function stands for
-# pg_trgm, which not every PostgreSQL has; it is so costly to the planner that it is never run over a whole table.
+# A table of its own, because otherwise every movement would index all trigrams of its item again. The function replaces
+# pg_trgm, which not every PostgreSQL has; its COST is so high that the planner never runs it over a whole table.
 POSTGRESQL = (
     """
     CREATE OR REPLACE FUNCTION stockroom_pieces(words text) RETURNS text[]
@@ -70,7 +71,7 @@ POSTGRESQL = (
     """,
     'CREATE TABLE items_search (item_id integer PRIMARY KEY, search_text text COLLATE "C" NOT NULL)',
     "INSERT INTO items_search SELECT id, search_text FROM items",
-    # A search reads what is not yet sorted into the index from one end to the other: the less of that, the better.
+    # A search scans the whole list of entries that are not merged into the index yet, so that list is kept short.
     """
     CREATE INDEX ix_items_search_pieces ON items_search USING gin (stockroom_pieces(search_text))
     WITH (gin_pending_list_limit = 1024)

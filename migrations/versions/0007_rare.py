@@ -1,4 +1,4 @@
-"""Indexes for what is rare among very many: items that are low, kinds of movements, actors and types of events."""
+"""Indexes for rows that are rare in large tables: low items, kinds of movements, actors and types of events."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,1 +1,1 @@
-"""How each database is opened, read, written and brought up to date."""
+"""The database layer: engine, column types, transactions, reading, writing and schema."""

@@ -1,4 +1,4 @@
-"""The database handle and the base of every table."""
+"""The SQLAlchemy extension `db` and the base class of every model."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """Names every constraint alike on every database, so that migrations can find it."""
+    """The declarative base: it names constraints alike on every database, so that migrations can find them."""
 
     metadata = MetaData(
         naming_convention={
@@ -30,5 +30,5 @@ else:
 
 
 def table_of(model: type[Base]) -> Table:
-    """The table of a model, for statements about very many rows: the ORM would make an object of each."""
+    """Return the table of a model, for statements about very many rows: the ORM would make an object of each."""
     return cast(Table, model.__table__)

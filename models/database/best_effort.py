@@ -1,4 +1,4 @@
-"""Writes that no answer depends on: tried for a moment, and given up with a line in the log."""
+"""Best-effort writes: no response depends on them, so one that fails is only logged."""
 
 import logging
 from collections.abc import Callable
@@ -13,9 +13,9 @@ log = logging.getLogger("stockroom")
 
 
 def write_best_effort(what: str, operation: Callable[[], None], wait: float) -> None:
-    """Do the deed in a transaction of its own; it may wait `wait` seconds for the writer's place (SQLite).
+    """Run `operation` in a transaction of its own, which waits at most `wait` seconds for the write lock (SQLite).
 
-    A database that can't is no reason to refuse the request: the log says what was not recorded.
+    A database error or a Refusal is no reason to fail the request: it is logged that `what` was not recorded.
     """
     try:
         begin_write(wait)

@@ -1,4 +1,4 @@
-"""The column types that keep values exact, and those that read them as clients see them."""
+"""Column types that store values exactly, and those that read them already serialized for clients."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,16 +13,23 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from models.values import MONEY_PLACES, MONEY_SCALE, as_json, money_of_scaled, rfc3339
 
-# What makes of a value from the driver one of ours. A column type that has only one step gives it itself, as a list of
-# fifty items asks it hundreds of times.
-Maker = Callable[[Any], Any] | None
+# Converts a value of the driver to ours. A column type that needs only one step returns it from `result_processor`,
+# without SQLAlchemy's wrapper around it: a list of fifty items calls it hundreds of times.
+Converter = Callable[[Any], Any] | None
 
-# SQLite counts rows only in a column that is spelled INTEGER.
+# The highest ids of tables whose ids are Integer, and of those whose ids are LongId.
+MAX_ID = 2**31 - 1
+MAX_LONG_ID = 2**63 - 1
+
+# SQLite assigns ids by itself only to a primary key whose type is spelled INTEGER.
 LongId = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def exact_text(length: int) -> TypeEngine[str]:
-    """Text compared and sorted by code point on every database, so that they agree on `=` and `<`."""
+    """Return a type for text of at most `length` characters.
+
+    Every database compares and sorts it by code point, so that they agree on `=` and `<`.
+    """
     return (
         String(length)
         .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
@@ -31,7 +38,7 @@ def exact_text(length: int) -> TypeEngine[str]:
 
 
 def long_text() -> TypeEngine[str]:
-    """Text of any length, compared by code point on every database."""
+    """Return a type for text of any length that every database compares by code point."""
     return (
         Text()
         .with_variant(postgresql.TEXT(collation="C"), "postgresql")
@@ -40,7 +47,7 @@ def long_text() -> TypeEngine[str]:
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment with microseconds, in UTC whatever the database makes of zones."""
+    """A timestamp with microseconds, in UTC however the database treats time zones."""
 
     impl = DateTime
     cache_ok = True
@@ -67,7 +74,10 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount with four decimals, stored as a whole number of ten-thousandths: never rounded."""
+    """An amount with four decimals, stored as an integer of ten-thousandths: never rounded.
+
+    Storing one with more decimals raises ValueError.
+    """
 
     impl = BigInteger
     cache_ok = True
@@ -89,7 +99,7 @@ class Money(TypeDecorator[Decimal]):
 
 
 class SerializedTime(UtcTime):
-    """A moment read as clients see it: as `rfc3339` writes it, without a detour where the database keeps a text."""
+    """A timestamp that is read as `rfc3339` writes it; on SQLite, which stores text, without parsing it."""
 
     cache_ok = True
 
@@ -98,7 +108,7 @@ class SerializedTime(UtcTime):
             return dialect.type_descriptor(String())
         return super().load_dialect_impl(dialect)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Maker:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
         return _serialize_time if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
@@ -106,16 +116,16 @@ class SerializedTime(UtcTime):
 
 
 def _serialize_time(text: str | None) -> str | None:
-    """A moment as SQLite keeps it, as clients see it."""
+    """Return a timestamp as clients see it, from the text that SQLite stores."""
     return None if text is None else f"{text[:10]}T{text[11:]}Z"
 
 
 class SerializedMoney(Money):
-    """An amount read as clients see it: as `money` writes it."""
+    """An amount that is read as `money` writes it."""
 
     cache_ok = True
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Maker:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
         return _serialize_money
 
 
@@ -125,16 +135,16 @@ def _serialize_money(scaled: int | None) -> str | None:
 
 
 def serialized(column: Any) -> Any:
-    """A column whose values are read as clients see them."""
+    """Return the column, its values read as clients see them."""
     if isinstance(column.type, UtcTime):
-        return type_coerce(column, SerializedTime()).label(column.name)
+        return type_coerce(column, SerializedTime())
     if isinstance(column.type, Money):
-        return type_coerce(column, SerializedMoney()).label(column.name)
+        return type_coerce(column, SerializedMoney())
     return column
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON text, kept in the order it was written in."""
+    """A JSON value, stored as text with its members in the order in which they were written."""
 
     impl = Text
     cache_ok = True
@@ -145,7 +155,7 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else as_json(value)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Maker:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
         return _from_json
 
     def compare_values(self, x: Any, y: Any) -> bool:

@@ -1,49 +1,50 @@
-"""How each database is opened, so that a count is neither lost nor held up for ever.
+"""Options and event listeners of the engine, so that no write is lost and none waits for ever.
 
-A transaction that writes says so with the execution option `WRITE`: on SQLite it then queues for
-the one writer's place and begins IMMEDIATE, because a deferred one that reads first and writes
-later is refused at once when another has written in between.
+A write transaction is marked with the execution option `WRITE`. On SQLite, which has one writer at a time, it then
+waits for the write lock of this process and begins IMMEDIATE: a deferred transaction that reads first and writes later
+fails at once when another one has written in between.
 """
 
 import math
 import sqlite3
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection, QueuePool
 
 from models.refusals import LockTimeout
 
-# Execution option of a connection: how many seconds this write may wait for its place.
+# Execution option of a connection: for how many seconds this write may wait for the write lock.
 WRITE = "stockroom_write"
-# Half for the queue inside the process, half for a writer in another: within five seconds in all.
+# In seconds, once for the writers of this process and once for those of another: less than five in all.
 WRITE_WAIT = 2.0
-# After so many seconds the queue stands still: somebody else's program has the lock, or a write of ours is a long one.
-# Then only a few go on waiting and the others are told to come back, so that threads are left for those who read.
-LOCKED_OUT = 0.1
-LONG_WRITE = 1.0
+# After so many seconds the queue of writers is stalled: another program has locked the file (its BEGIN lasts too long),
+# or one of our writes is a long one. Then only some threads go on waiting and the other writers get a LockTimeout at
+# once, so that threads are left for readers.
+STALLED_BEGIN = 0.1
+STALLED_WRITE = 1.0
 SPARE_CONNECTIONS = 2
 CONNECT_SECONDS = 3
 LOCK_SECONDS = 4
-# A PostgreSQL host that vanished without a word is given up after some 10 seconds; the system's default is a quarter
-# of an hour, and two. (libpq; in seconds, the last in milliseconds)
-VANISHED = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
-# Triggers keep the index of the search. Since 3.44, SQLite says of it that it does no harm; before, triggers may write
-# to it only if the schema is trusted, which still forbids them whatever SQLite knows to be dangerous.
+# Options of libpq, in seconds, the last in milliseconds: a connection to a PostgreSQL host that no longer answers
+# breaks after some 10 seconds. The defaults of Linux are 15 minutes for data sent, two hours for an idle connection.
+KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
+# Triggers update the search index. Since 3.44, SQLite declares FTS5 harmless; before, triggers may write to it only if
+# the schema is trusted, which still forbids them whatever SQLite knows to be dangerous.
 TRUSTED_SCHEMA = "ON" if sqlite3.sqlite_version_info < (3, 44) else "OFF"
-# How PostgreSQL (SQLSTATE), MariaDB (errno) and SQLite (its primary code) say that nothing can be written.
+# The error codes of a read-only database: PostgreSQL (SQLSTATE), MariaDB (errno) and SQLite (primary code).
 READ_ONLY = {"25006", 1290, 1792, 1836, sqlite3.SQLITE_READONLY}
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
-    """What Flask-SQLAlchemy passes to create_engine: one connection a thread, and two to spare."""
+    """Return the options of create_engine for this URL: one connection a thread, and two to spare."""
     options: dict[str, Any] = {
         "pool_size": threads + SPARE_CONNECTIONS,
         "max_overflow": 0,
         "pool_timeout": 5,
-        "hide_parameters": True,  # the log shows a failed statement, never the hashes it was to store
+        "hide_parameters": True,  # a failed statement is logged without its values, which may be hashes
     }
     if url.startswith("sqlite"):
         options["connect_args"] = {"check_same_thread": False}
@@ -53,7 +54,7 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         options["connect_args"] = {
             "connect_timeout": CONNECT_SECONDS,
             "options": f"-c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
-            **VANISHED,
+            **KEEPALIVE,
         }
     else:
         options["isolation_level"] = "READ COMMITTED"
@@ -67,20 +68,23 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Hang our listeners on the engine: that of a read-only database, and those of SQLite."""
-    event.listen(engine, "handle_error", _leave_read_only)
+    """Register the event listeners of the engine: that for a read-only database, and those for SQLite."""
+    event.listen(engine, "handle_error", _invalidate_read_only)
     if engine.dialect.name != "sqlite":
         return
     event.listen(engine, "connect", _open_sqlite)
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
-    queue = _WriterQueue(seats=max(0, threads // 2 - 1))
+    queue = _WriterQueue(max_waiting=max(0, threads // 2 - 1))
     event.listen(engine, "begin", queue.begin)
-    event.listen(engine, "checkin", queue.leave)
+    event.listen(engine, "checkin", queue.release)
 
 
-def _leave_read_only(context: ExceptionContext) -> None:
-    """Open every connection anew when one turns out to be read-only: it reached a primary that has become a standby,
-    or a file while it could not be written, and would stay read-only for as long as it is kept."""
+def _invalidate_read_only(context: ExceptionContext) -> None:
+    """Discard every pooled connection when one turns out to be read-only.
+
+    It was opened to a primary that has become a standby, or to a file while it could not be written, and would stay
+    read-only for as long as it is pooled.
+    """
     error: Any = context.original_exception
     codes = {getattr(error, "sqlstate", None), getattr(error, "sqlite_errorcode", 0) & 0xFF, *error.args[:1]}
     if not READ_ONLY.isdisjoint(codes):
@@ -88,13 +92,13 @@ def _leave_read_only(context: ExceptionContext) -> None:
 
 
 def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # no hidden BEGIN of the driver: ours is the only one
+    connection.isolation_level = None  # the driver begins no transaction by itself; ours is the only BEGIN
     _use_wal(connection)
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
         f"trusted_schema={TRUSTED_SCHEMA}",
-        # What a statement that fires triggers may have to undo is kept for it; in a file, that slows it by a fourth.
+        # The statement journal of a statement that fires triggers; in a file, it slows the statement by a fourth.
         "temp_store=MEMORY",
         f"busy_timeout={int(WRITE_WAIT * 1000)}",
     ):
@@ -102,8 +106,11 @@ def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Let readers and the writer leave each other alone. Of several who ask that of a new file at the same moment,
-    SQLite refuses all but one at once, however long they would wait."""
+    """Switch the file to WAL, in which readers and the writer do not block each other.
+
+    When several connections do so with a new file at the same time, SQLite refuses all but one at once (SQLITE_BUSY),
+    whatever their busy_timeout; so this retries for `WRITE_WAIT` seconds.
+    """
     deadline = time.monotonic() + WRITE_WAIT
     while True:
         try:
@@ -116,51 +123,54 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 class _WriterQueue:
-    """The writers of one process wait for each other here, where waiting is fair and cheap;
-    SQLite's own busy wait sleeps ever longer and lets newcomers pass."""
+    """The queue of the writers of one process: a lock, on which waiting is fair and cheap.
 
-    def __init__(self, seats: int) -> None:
-        self.place = threading.Lock()
-        self.seats = threading.Semaphore(seats)  # for those who wait while the queue stands still
-        self.stands_still_from = math.inf
+    SQLite's own busy wait sleeps ever longer and lets newcomers pass.
+    """
+
+    def __init__(self, max_waiting: int) -> None:
+        self.lock = threading.Lock()
+        self.slots = threading.Semaphore(max_waiting)  # of threads that wait while the queue is stalled
+        self.stalled_from = math.inf  # by time.monotonic()
 
     def begin(self, connection: Connection) -> None:
+        """Begin a transaction, a write with the lock acquired; raises LockTimeout."""
         wait = connection.get_execution_options().get(WRITE)
         if wait is None:
             connection.exec_driver_sql("BEGIN DEFERRED")
             return
-        if not self._take_place(wait):
+        if not self._acquire(wait):
             raise LockTimeout
-        _notes(connection.connection)["writing"] = True
-        self.stands_still_from = time.monotonic() + LOCKED_OUT
+        _connection_state(connection.connection)["writing"] = True
+        self.stalled_from = time.monotonic() + STALLED_BEGIN
         if connection.info.get("busy_timeout", WRITE_WAIT) != wait:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={int(wait * 1000)}")
             connection.info["busy_timeout"] = wait
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        self.stands_still_from = time.monotonic() + LONG_WRITE
+        self.stalled_from = time.monotonic() + STALLED_WRITE
 
-    def _take_place(self, wait: float) -> bool:
+    def _acquire(self, wait: float) -> bool:
+        """Acquire the lock within `wait` seconds; return whether it was acquired."""
         deadline = time.monotonic() + wait
-        while (now := time.monotonic()) < self.stands_still_from or not self.place.locked():
-            if self.place.acquire(timeout=max(0.0, min(deadline - now, LOCKED_OUT))):
+        while (now := time.monotonic()) < self.stalled_from or not self.lock.locked():
+            if self.lock.acquire(timeout=max(0.0, min(deadline - now, STALLED_BEGIN))):
                 return True
-            if deadline - now <= LOCKED_OUT:
+            if deadline - now <= STALLED_BEGIN:
                 return False
-        if not self.seats.acquire(blocking=False):
+        if not self.slots.acquire(blocking=False):
             return False
         try:
-            return self.place.acquire(timeout=max(0.0, deadline - now))
+            return self.lock.acquire(timeout=max(0.0, deadline - now))
         finally:
-            self.seats.release()
+            self.slots.release()
 
-    def leave(self, _: Any, record: ConnectionPoolEntry) -> None:
-        """The connection is back in the pool, its transaction ended: the next writer may go."""
-        if _notes(record).pop("writing", False):
-            self.stands_still_from = math.inf
-            self.place.release()
+    def release(self, _: object, record: ConnectionPoolEntry) -> None:
+        """Release the lock when its connection is back in the pool: its transaction has ended."""
+        if _connection_state(record).pop("writing", False):
+            self.stalled_from = math.inf
+            self.lock.release()
 
 
-def _notes(connection: Any) -> dict[str, Any]:
-    """What we keep about a pooled connection; unlike `info`, it outlives an invalidation."""
-    notes: dict[str, Any] = connection.record_info
-    return notes
+def _connection_state(connection: ManagesConnection) -> dict[str, Any]:
+    """Return our data about a pooled connection; unlike `info`, it outlives an invalidation."""
+    return cast(dict[str, Any], connection.record_info)

@@ -1,19 +1,19 @@
-"""What the drivers' errors mean: a broken constraint, a fault code, a database that can't be reached or written."""
+"""What the errors of the database drivers mean: a broken constraint, an error code, an unavailable database."""
 
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-# What drivers call operational although no retry will help, because the statement is at fault: in SQLite
-# any mistake (1), in MariaDB and MySQL an ambiguous (1052) or unknown (1054) column, collations that don't
-# go together (1267), an unknown function (1305), a value left out (1364), a broken CHECK (3819, 4025).
-MISTAKES = {1, 1052, 1054, 1267, 1305, 1364, 3819, 4025}
+# Errors that drivers raise as OperationalError although no retry helps, because the statement is wrong: in SQLite
+# SQLITE_ERROR (1), in MariaDB and MySQL an ambiguous (1052) or unknown (1054) column, collations that can't be mixed
+# (1267), an unknown function (1305), a missing value (1364), a broken CHECK (3819, 4025).
+STATEMENT_ERRORS = {1, 1052, 1054, 1267, 1305, 1364, 3819, 4025}
 READ_ONLY = "25006"  # PostgreSQL: a standby, or a database set read-only
 
 
 def broken_constraint(error: IntegrityError) -> str:
-    """The name of the constraint that refused a row, as our naming convention spells it."""
+    """Return the name of the constraint that a row broke, as our naming convention spells it; "" if unknown."""
     orig: Any = error.orig
     if hasattr(orig, "diag"):  # psycopg
         return orig.diag.constraint_name or ""
@@ -23,23 +23,23 @@ def broken_constraint(error: IntegrityError) -> str:
     return message.rstrip("'").rpartition("'")[2].rpartition(".")[2]  # … for key 'uq_items_sku_key'
 
 
-def fault_codes(error: DBAPIError) -> set[Any]:
-    """What the database calls the fault: an SQLSTATE, an errno, or both."""
+def error_codes(error: DBAPIError) -> set[Any]:
+    """Return the codes that the database gave an error: an SQLSTATE, an errno, or both."""
     orig: Any = error.orig
     return {getattr(orig, "sqlstate", None), *orig.args[:1]}
 
 
 def is_unavailable(error: Exception) -> bool:
-    """Whether the database could not be reached, or could not write just now: locked, full, read-only."""
+    """Return whether the database could not be reached, or can't write for now: it is locked, full or read-only."""
     if isinstance(error, PoolTimeout | InterfaceError):
         return True
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == READ_ONLY:
         return True
-    return isinstance(error, OperationalError) and _number(error.orig) not in MISTAKES
+    return isinstance(error, OperationalError) and _number(error.orig) not in STATEMENT_ERRORS
 
 
 def _number(error: BaseException | None) -> Any:
-    """The number that SQLite or PyMySQL gives an error; PostgreSQL has none."""
+    """Return the number that SQLite or PyMySQL gives an error; PostgreSQL has none."""
     return getattr(error, "sqlite_errorcode", None) or next(iter(error.args if error else ()), None)

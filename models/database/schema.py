@@ -1,4 +1,4 @@
-"""The schema of the database: how far it is, what this version knows of, and how it is brought up to date."""
+"""The schema of the database: its revision, those that this version knows, and its migration to the newest."""
 
 import logging
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from models.refusals import LockTimeout
 from settings import ROOT
 
 MIGRATIONS = ROOT / "migrations"
-# How long a start waits for another one that is changing the schema of the same database, in seconds.
+# For how many seconds a start waits for another process that is changing the schema of the same database.
 SCHEMA_WAIT = 60
-SCHEMA_LOCK = 0x53746F636B  # "Stock": PostgreSQL names such locks by number
+SCHEMA_LOCK = 0x53746F636B  # "Stock" in ASCII: PostgreSQL identifies advisory locks by number
 
 
 def is_current() -> bool:
-    """Return whether the database has every migration, and no other. Raises DBAPIError when it can't be read."""
+    """Return whether the database has every migration, and no other; raises DBAPIError when it can't be read."""
     with db.engine.connect() as connection:
         return revisions(connection) == newest()
 
@@ -44,8 +44,10 @@ def known() -> frozenset[str]:
 
 
 def is_modelled(name: str | None, type_: str, _: object) -> bool:
-    """Return whether the models describe a thing in the database: all but the search index, which on SQLite is
-    several tables."""
+    """Return whether the models describe this object of the database; Alembic compares no other (`include_name`).
+
+    They describe all but the search index, which on SQLite is several tables.
+    """
     return type_ != "table" or name is None or not name.startswith("items_search")
 
 
@@ -55,21 +57,22 @@ def _script() -> ScriptDirectory:
 
 
 def migrate() -> None:
-    """Run the migrations that the database lacks; without any, nothing is written.
+    """Run the migrations that the database lacks; write nothing if it lacks none.
 
     Raises CommandError for a database that a newer version has changed.
     """
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every step of the way
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs every migration
     if not is_current():
         command.upgrade(alembic_config(), "head")
 
 
 @contextmanager
 def changing_schema() -> Iterator[Connection]:
-    """A write transaction during which no other process changes the schema of this database.
+    """Yield the connection of a write transaction during which no other process changes the schema of this database.
 
-    SQLite has one writer anyway, PostgreSQL lets the lock go with the transaction, and MariaDB, whose
-    DDL commits by itself, with the connection. Raises Busy or DBAPIError after `SCHEMA_WAIT` seconds.
+    SQLite has one writer anyway. On PostgreSQL an advisory lock ends with the transaction, on MariaDB, whose DDL
+    commits implicitly, a named lock ends with the connection. Raises LockTimeout or DBAPIError after `SCHEMA_WAIT`
+    seconds.
     """
     with db.engine.connect().execution_options(**{WRITE: SCHEMA_WAIT}) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
@@ -84,7 +87,7 @@ def changing_schema() -> Iterator[Connection]:
 
 
 def alembic_config() -> Config:
-    """Return what the commands of Alembic need to know."""
+    """Return the configuration of Alembic's commands."""
     config = Config(str(MIGRATIONS / "alembic.ini"))
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

@@ -1,4 +1,4 @@
-"""One write is one transaction: begun as a writer, committed whole or not at all."""
+"""Write transactions: committed as a whole or not at all, and retried after a conflict."""
 
 import functools
 import random
@@ -11,21 +11,21 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models.database.base import db
 from models.database.engine import WRITE, WRITE_WAIT
-from models.database.errors import broken_constraint, fault_codes
+from models.database.errors import broken_constraint, error_codes
 from models.refusals import LockTimeout, Refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
-# Serialization failure and deadlock, in PostgreSQL's words (SQLSTATE) and in MariaDB's (errno), whose deadlock
-# takes the savepoints along: rolling back to one then fails with 1305, and that is what is raised.
+# Serialization failure and deadlock: the codes of PostgreSQL (SQLSTATE) and MariaDB (errno). A deadlock on MariaDB also
+# discards the savepoints: rolling back to one then fails with 1305, and that is what is raised.
 RETRIED = {"40001", "40P01", 1213, 1305}
 _WRITING = "stockroom_writing"
 
 
 class OutcomeUnknown(Refusal):
-    """The connection broke while the change was being committed: the database may have made it or not."""
+    """The connection broke during the commit: the change may have been made or not."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -36,13 +36,13 @@ class OutcomeUnknown(Refusal):
 
 
 class RetryTransaction(Exception):
-    """Another transaction got there first; the deed is to be run again on what it left."""
+    """A concurrent transaction made a conflicting change; the operation must run again on the result."""
 
 
 def begin_write(wait: float = WRITE_WAIT) -> None:
-    """Begin the write transaction; what was only read before, for the sign-in say, is let go first.
+    """Begin the write transaction of the session, after rolling back what was only read before, as in authentication.
 
-    Raises Busy when the writer's place is not free within `wait` seconds (SQLite).
+    Raises LockTimeout when the write lock can't be acquired within `wait` seconds (SQLite).
     """
     session = db.session()
     session.rollback()
@@ -50,25 +50,25 @@ def begin_write(wait: float = WRITE_WAIT) -> None:
 
 
 def transactional(operation: Callable[P, R]) -> Callable[P, R]:
-    """Run `deed` in one write transaction: commit when it returns, roll back when it raises.
+    """Make `operation` run in one write transaction: commit when it returns, roll back when it raises.
 
-    A deadlock or a serialization failure undoes the whole transaction, and Overtaken asks for it:
-    it is tried again, up to five times in all, after a short random pause. Inside another deed's
-    transaction it joins that one.
+    After a deadlock, a serialization failure or RetryTransaction the whole transaction is rolled back and tried again,
+    up to five times in all, after a short random pause; then the error is raised, for RetryTransaction a LockTimeout.
+    Inside the transaction of another operation it joins that one.
     """
 
     @functools.wraps(operation)
     def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
-        notes = db.session.info
-        if _WRITING in notes:
+        info = db.session.info
+        if _WRITING in info:
             return operation(*args, **kwargs)
-        notes[_WRITING] = True
+        info[_WRITING] = True
         try:
-            return attempts(*args, **kwargs)
+            return retrying(*args, **kwargs)
         finally:
-            del notes[_WRITING]
+            del info[_WRITING]
 
-    def attempts(*args: P.args, **kwargs: P.kwargs) -> R:
+    def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 begin_write()
@@ -77,7 +77,7 @@ def transactional(operation: Callable[P, R]) -> Callable[P, R]:
                 return result
             except DBAPIError as error:
                 db.session.rollback()
-                if attempt == ATTEMPTS or RETRIED.isdisjoint(fault_codes(error)):
+                if attempt == ATTEMPTS or RETRIED.isdisjoint(error_codes(error)):
                     raise
             except RetryTransaction:
                 db.session.rollback()
@@ -86,7 +86,7 @@ def transactional(operation: Callable[P, R]) -> Callable[P, R]:
             except BaseException:
                 db.session.rollback()
                 raise
-            time.sleep(random.uniform(0.0, 0.02) * attempt)  # noqa: S311 - spreads rivals, guards nothing
+            time.sleep(random.uniform(0.0, 0.02) * attempt)  # noqa: S311 - spreads concurrent retries, protects no secret
         raise AssertionError("the last attempt returns or raises")
 
     return in_transaction
@@ -102,18 +102,18 @@ def _commit() -> None:
 
 
 def end_session(_: BaseException | None = None) -> None:
-    """Let go what the request has read, at its end; a connection that broke meanwhile takes back no answer."""
+    """Remove the session at the end of a request; a connection that broke meanwhile fails no response."""
     try:
         db.session.remove()
-    except DBAPIError:  # the pool has dropped the connection, and with it what was not committed
+    except DBAPIError:  # the pool has discarded the connection, and what was not committed with it
         db.session.registry.clear()
 
 
 @contextmanager
 def refusing_duplicates(**refusals: Refusal) -> Iterator[None]:
-    """Flush, and explain a broken unique constraint by the refusal that carries its name.
+    """Flush at the end of the block; raise the refusal named like the unique constraint that a row broke.
 
-    `refusing_duplicates(uq_items_sku_key=Refusal(…))`; the rule itself lives in the database.
+    Example: `with refusing_duplicates(uq_items_sku_key=Refusal(…)): …`. The rule itself is the database's.
     """
     try:
         yield

@@ -1,6 +1,7 @@
-"""Writing with as little ceremony as there can be: a statement becomes the driver's text only once.
+"""Writing at the driver's level: a statement is compiled to SQL once, and rows become its parameters column by column.
 
-SQLAlchemy makes a dictionary and a list of parameters for every row, which costs several times what the row does.
+SQLAlchemy makes a dictionary and a list of parameters for every row, which costs several times what writing the row
+does.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,11 +32,11 @@ from models.database.base import Base, db, table_of
 from models.database.column_types import Json
 from models.values import as_json
 
-REMEMBERED = 1024
+CACHED_VALUES = 1024
 
 
 def execute_many(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Execute a statement, whose parameters all have names, for each of some rows; what else is in them is left out."""
+    """Execute a statement with named parameters for each row; ignore members of a row that are no parameter."""
     text, parameters_of = _prepared(statement, connection.dialect)
     connection.exec_driver_sql(text, parameters_of(rows))
 
@@ -43,13 +44,13 @@ def execute_many(connection: Connection, statement: Insert | Update, rows: Seque
 def execute_one(
     connection: Connection, statement: Insert | Update | Select[Any], values: Mapping[str, Any]
 ) -> CursorResult[Any]:
-    """Execute a statement, whose parameters all have names, once; what it reads comes as the driver has it."""
+    """Execute a statement with named parameters once; return its result with the values of the driver, unconverted."""
     text, parameters_of = _prepared(statement, connection.dialect)
     return connection.exec_driver_sql(text, parameters_of([values])[0])
 
 
 def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Insert rows into a table with an id, inside a write transaction; their ids, in the order of the rows."""
+    """Insert rows into a table with an `id`, inside a write transaction; return their ids in the order of the rows."""
     table = table_of(model)
     connection: Any = db.session.connection()
     dialect = connection.dialect
@@ -58,9 +59,9 @@ def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[in
     if len(rows) == 1 or not dialect.insert_returning:  # MySQL
         return [connection.execute(insert(table), row).inserted_primary_key[0] for row in rows]
     if dialect.name == "postgresql":
-        drawn = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
-        ids = list(connection.scalars(select(drawn).select_from(func.generate_series(1, len(rows)))))
-    elif dialect.name == "sqlite":  # where nobody else writes
+        next_id = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
+        ids = list(connection.scalars(select(next_id).select_from(func.generate_series(1, len(rows)))))
+    elif dialect.name == "sqlite":  # no other transaction writes meanwhile
         first = (connection.scalar(select(func.max(table.c.id))) or 0) + 1
         ids = list(range(first, first + len(rows)))
     else:
@@ -80,13 +81,13 @@ def _insert(table: Table, *, with_id: bool) -> Insert:
 def _prepared(
     statement: Insert | Update | Select[Any], dialect: Dialect
 ) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], Any]]:
-    """The text of a statement, and what makes its parameters of rows."""
+    """Return the SQL of a statement, and the function that converts rows to its parameters."""
     compiled = statement.compile(dialect=dialect)
     type_of = {name: bind.type for bind, name in compiled.bind_names.items()}
     names = compiled.positiontup or list(type_of)
     types = [type_of[name] for name in names]
     known = {name: value for name, value in compiled.params.items() if value is not None}
-    values_of = _maker(names, types, known, dialect)
+    values_of = _converter(names, types, known, dialect)
     if compiled.positiontup:
         return str(compiled), values_of
 
@@ -95,35 +96,35 @@ def _prepared(
 
     if not isinstance(statement, Insert) or dialect.name != "postgresql":
         return str(compiled), named
-    # PostgreSQL reads rows from one JSON text twice as fast as it, and its driver, goes through as many statements.
-    given = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON)).table_valued(*map(column, names, types))
-    read = select(*given.render_derived(with_types=True).c)
+    # PostgreSQL and its driver take rows as one JSON text twice as fast as they execute one statement for each.
+    table = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON)).table_valued(*map(column, names, types))
+    read = select(*table.render_derived(with_types=True).c)
     text = str(insert(statement.table).from_select(names, read).compile(dialect=dialect))
     return text, lambda rows: {"rows": as_json(named(rows))}
 
 
-def _maker(
+def _converter(
     names: Sequence[str], types: Sequence[TypeEngine[Any]], known: Mapping[str, Any], dialect: Dialect
 ) -> Callable[[Sequence[Mapping[str, Any]]], list[tuple[Any, ...]]]:
-    """What makes of rows the values that the driver takes, column by column; some are known already."""
+    """Return the function that converts rows to values of the driver; `known` has those that the statement sets."""
     pick: Callable[[Mapping[str, Any]], Any] = itemgetter(*names)
     if known or len(names) == 1:
 
         def pick(row: Mapping[str, Any]) -> Any:
             return [row[name] if name in row else known[name] for name in names]
 
-    makers = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
-    # Moments and prices come again and again; lists and objects can't be remembered.
-    made = [
-        (place, make if isinstance(type_, Json) else lru_cache(REMEMBERED)(make))
-        for place, (type_, make) in enumerate(zip(types, makers, strict=True))
-        if make
+    processors = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
+    # Timestamps and prices come again and again; lists and objects can't be keys of a cache.
+    converted = [
+        (index, convert if isinstance(type_, Json) else lru_cache(CACHED_VALUES)(convert))
+        for index, (type_, convert) in enumerate(zip(types, processors, strict=True))
+        if convert
     ]
 
     def values_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         columns: list[Iterable[Any]] = list(zip(*map(pick, rows), strict=True))
-        for place, make in made:
-            columns[place] = map(make, columns[place])
+        for index, convert in converted:
+            columns[index] = map(convert, columns[index])
         return list(zip(*columns, strict=True))
 
     return values_of

@@ -1,1 +1,1 @@
-"""Files on their way in, and backups."""
+"""Imports of items from files, and backups of a SQLite database."""

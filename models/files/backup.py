@@ -1,6 +1,6 @@
-"""Backups of a SQLite database: taken while others write, checked before they count, put back whole.
+"""Backups of a SQLite database: made while it is in use, checked before they are accepted, restored as a whole.
 
-`cp` of a live database copies pages of different moments; SQLite's own backup copies those of one.
+`cp` of a database in use copies pages of different transactions; SQLite's backup API copies one snapshot.
 """
 
 import os
@@ -20,12 +20,12 @@ from models.stock.verify import verify
 
 MAGIC = b"SQLite format 3\x00"
 TABLES = {"alembic_version", "items", "movements", "users"}
-# How long a look for other users of a database may wait, in seconds.
+# For how many seconds a connection waits for a lock before the database counts as in use.
 WAIT = 1.0
 
 
 class InvalidBackup(Exception):
-    """A file is no sound database of this service; the message follows its name."""
+    """A file is no valid database of this service; the message is written to follow the name of the file."""
 
 
 class DatabaseInUse(Exception):
@@ -33,16 +33,16 @@ class DatabaseInUse(Exception):
 
 
 class Checked(NamedTuple):
-    """What a check found: the revision of the schema, and whether the ledger was verified too."""
+    """The result of a check: the revision of the schema, and whether the ledger was verified too."""
 
     revision: str
     verified: bool
 
 
 def back_up(database: Path, to: Path, newest: Collection[str]) -> Checked:
-    """Copy a database, as it is at this moment, into one new file, and check the copy.
+    """Copy a snapshot of a database into one new file, which only its owner can read, and check the copy.
 
-    Only its owner can read it. Raises FileExistsError, OSError, sqlite3.Error or Unfit; there is no file then.
+    Raises FileExistsError, OSError, sqlite3.Error or InvalidBackup; then there is no new file.
     """
     if to.exists():
         raise FileExistsError(f"{to} is there already")
@@ -54,47 +54,47 @@ def back_up(database: Path, to: Path, newest: Collection[str]) -> Checked:
 
 
 def restore(file: Path, database: Path, known: Collection[str], newest: Collection[str]) -> tuple[Checked, Path | None]:
-    """Put a checked copy of `file` in the place of the database; the old one stays beside it, under the name told.
+    """Replace the database by a checked copy of `file`; return the check, and the path at which the old one remains.
 
-    Raises Unfit, InUse, OSError or sqlite3.Error; the database is as it was then.
+    Raises InvalidBackup, DatabaseInUse, OSError or sqlite3.Error; then the database has not changed.
     """
     _check_header(file)
     with _draft(database) as draft:
         copy(file, draft)
         checked = check(draft, known, newest)
-        kept = _keep(database) if database.exists() else None
+        previous = _preserve(database) if database.exists() else None
         draft.replace(database)
         _sync_folder(database.parent)
-    return checked, kept
+    return checked, previous
 
 
 def copy(source: Path, to: Path) -> None:
-    """Copy a database page by page, as it is at one moment, into one file without a journal beside it."""
+    """Copy a snapshot of a database, page by page, into one file without a journal file."""
     uri = f"{source.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=WAIT)) as old, closing(sqlite3.connect(to)) as new:
-        old.backup(new)  # in one step: writers of a WAL database need not wait, and can't make it begin again
+        old.backup(new)  # in one step: writers of a WAL database don't wait for it, nor make it restart
         new.execute("PRAGMA journal_mode=DELETE")
     with to.open("rb+") as written:
         os.fsync(written.fileno())
 
 
 def check(file: Path, known: Collection[str], newest: Collection[str]) -> Checked:
-    """Check pages, references and, if the schema is the newest, the whole ledger.
+    """Check pages, foreign keys and, if the schema is one of `newest`, the whole ledger.
 
-    Raises Unfit for what is no sound database of a revision that is `known`.
+    Raises InvalidBackup if the file is damaged, or no database with a revision in `known`.
     """
     try:
         with closing(sqlite3.connect(file)) as connection:
             revision = _revision(connection)
             if revision not in known:
                 raise InvalidBackup(f"has the schema {revision!r}, which this version does not know")
-            faults = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
+            errors = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.DatabaseError as error:
         raise InvalidBackup(f"is damaged: {error}") from error
-    if faults != ["ok"] or broken:
+    if errors != ["ok"] or broken:
         raise InvalidBackup(
-            f"is damaged: {faults[0] if faults != ['ok'] else f'a row of {broken[0]} refers to nothing'}"
+            f"is damaged: {errors[0] if errors != ['ok'] else f'a row of {broken[0]} refers to nothing'}"
         )
     if revision not in newest:
         return Checked(revision, verified=False)
@@ -125,7 +125,7 @@ def _check_header(file: Path) -> None:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """A file beside `path` for its owner's eyes; gone in the end, unless it got another name."""
+    """Yield a new file in the folder of `path`, readable by its owner only; delete it at the end if it still exists."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
@@ -135,49 +135,54 @@ def _draft(path: Path) -> Iterator[Path]:
 
 
 def _link(draft: Path, to: Path) -> None:
-    """Give a file its name, unless something has that name by now."""
+    """Give a file its final name; raises FileExistsError if that name is taken meanwhile."""
     try:
         os.link(draft, to)
     except FileExistsError:
         raise
-    except OSError:  # this file system has no links
+    except OSError:  # this file system has no hard links
         if to.exists():
             raise FileExistsError(f"{to} is there already") from None
         draft.replace(to)
     _sync_folder(to.parent)
 
 
-def _keep(database: Path) -> Path:
-    """Leave the database under a second name. Raises InUse while somebody has it open.
+def _preserve(database: Path) -> Path:
+    """Give the database a second name and return it; raises DatabaseInUse while another process has it open.
 
-    Its journal is written into it; a damaged database keeps it beside, where it can't damage the next one too.
+    Its WAL is merged into it. That of a damaged database gets the second name too, so that it can't damage the
+    restored database.
     """
-    kept = database.with_name(f"{database.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    preserved = database.with_name(f"{database.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     journals = {
-        database.with_name(database.name + suffix): kept.with_name(kept.name + suffix) for suffix in ("-wal", "-shm")
+        database.with_name(database.name + suffix): preserved.with_name(preserved.name + suffix)
+        for suffix in ("-wal", "-shm")
     }
     for journal, copied in journals.items():
         if journal.exists():
-            shutil.copy(journal, copied)  # before SQLite looks at it, which may take a damaged one away
-    is_sound = False
+            shutil.copy(journal, copied)  # before SQLite opens the database, which may delete a damaged WAL
+    is_merged = False
     try:
-        is_sound = _fold_journal(database)
-        _second_name(database, kept)
+        is_merged = _merge_wal(database)
+        _link_or_copy(database, preserved)
     finally:
         for journal, copied in journals.items():
-            (copied if is_sound or not kept.exists() else journal).unlink(missing_ok=True)
-    return kept
+            (copied if is_merged or not preserved.exists() else journal).unlink(missing_ok=True)
+    return preserved
 
 
-def _second_name(file: Path, name: Path) -> None:
+def _link_or_copy(file: Path, name: Path) -> None:
     try:
         os.link(file, name)
-    except OSError:  # this file system has no links
+    except OSError:  # this file system has no hard links
         shutil.copy(file, name)
 
 
-def _fold_journal(database: Path) -> bool:
-    """Write the journal into the database, which only its one user can do; False if it is damaged."""
+def _merge_wal(database: Path) -> bool:
+    """Write the WAL into the database; return False if the database is damaged.
+
+    This needs an exclusive lock; raises DatabaseInUse without.
+    """
     try:
         with closing(sqlite3.connect(database, timeout=WAIT, isolation_level=None)) as connection:
             mode = connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
@@ -191,7 +196,7 @@ def _fold_journal(database: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the name itself durable; Windows needs no such step, and has none."""
+    """Make a new name in a folder durable (fsync); Windows neither needs nor offers that."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,14 +1,13 @@
-"""The import: many items and their counts from one file, all of them or none.
+"""The import of items and their quantities from one file: all rows or none.
 
-It goes in three steps: `stage` stores the rows, `compare` finds what each would change, `carry_out`
-changes it. Only the last one writes, in one transaction that looks at every row it changes once more;
-so others wait no longer than the writing itself takes.
+It has three steps: `stage` stores the rows, `diff` finds what each would change, `apply` changes it. Only `apply`
+writes, in one transaction that compares every row again; so other writers wait no longer than the writing itself takes.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -19,15 +18,13 @@ from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import Change, change_items, create_items, discard_plans
 from models.files.staging import CHUNK, Row, Staging
 from models.principal import Principal
-from models.refusals import Refusal
+from models.refusals import MAX_FAULTS, Refusal
 from models.stock import item_query
 from models.stock.item import Item
 from models.stock.item_fields import same
 
 ON_CONFLICT = ("update", "skip", "fail")
 REASON = "import"
-# How many faults are told; nobody reads more.
-MAX_FAULTS = 1000
 VALUE_LENGTH = 100
 
 _items = table_of(Item)
@@ -40,7 +37,7 @@ _FIND_HOLDERS = select(_items.c.barcode, _items.c.sku, _items.c.sku_key).where(
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """What is wrong with one row, at the line of the file it begins at."""
+    """One fault of a row, with the line of the file at which the row begins."""
 
     line: int
     column: str
@@ -53,12 +50,12 @@ class RefusedRows(Refusal):
     """Some rows can't be imported, so none was."""
 
     def __init__(self, faults: Iterable[RowFault], *, dry_run: bool) -> None:
-        told = sorted(faults, key=lambda fault: fault.line)[:MAX_FAULTS]
-        count = "1 fault" if len(told) == 1 else f"{len(told)} faults"
-        count = f"{count} or more" if len(told) == MAX_FAULTS else count
+        listed = sorted(faults, key=lambda fault: fault.line)[:MAX_FAULTS]
+        count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
+        count = f"{count} or more" if len(listed) == MAX_FAULTS else count
         super().__init__(
             "invalid_input",
-            f"The file has {count}, so nothing was changed. Line {told[0].line}: {told[0].message}.",
+            f"The file has {count}, so nothing was changed. Line {listed[0].line}: {listed[0].message}.",
             dry_run=dry_run,
             created=0,
             updated=0,
@@ -72,21 +69,29 @@ class RefusedRows(Refusal):
                     "code": fault.code,
                     "message": fault.message,
                 }
-                for fault in told
+                for fault in listed
             ],
         )
 
 
+class _Holder(NamedTuple):
+    """The item that has a barcode."""
+
+    barcode: str
+    sku: str
+    sku_key: str
+
+
 @dataclass(slots=True)
-class _Known:
-    """The items that some rows are about, by SKU, and those that have their barcodes."""
+class _Existing:
+    """The existing items of some rows: by normalized SKU, and the holders of their barcodes by barcode."""
 
     items: Mapping[str, Mapping[str, Any]]
-    holders: Mapping[str, Any]
+    holders: Mapping[str, _Holder]
 
 
 class Import:
-    """One file on its way into the stock; `faults` are what was found wrong with it so far."""
+    """One import of a file; `faults` are those found so far."""
 
     def __init__(self, on_conflict: str = "update", *, dry_run: bool = False) -> None:
         self.on_conflict = on_conflict
@@ -96,33 +101,33 @@ class Import:
         self._staging = Staging()
 
     def close(self) -> None:
-        """Let go of the rows."""
+        """Delete the staged rows."""
         self._staging.close()
 
     def stage(self, rows: Iterable[Row]) -> None:
-        """Store the rows; two about the same item, or with the same barcode, are a fault."""
+        """Store the rows; a row with the SKU or barcode of an earlier one is a fault."""
         self._staging.add(rows)
         for column in ("sku", "barcode"):
             for line, value, first in self._staging.duplicates(column):
-                words = f"{column} {value!r} stands on line {first} already"
-                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", words))
+                message = f"{column} {value!r} stands on line {first} already"
+                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", message))
                 if len(self.faults) >= MAX_FAULTS:
                     return
 
     def diff(self) -> None:
-        """Find out what each row would change now, and what forbids it."""
-        db.session.rollback()  # what was read before may be old by now
+        """Compare each row with its item; collect the faults, the counts of outcomes and the pending rows."""
+        db.session.rollback()  # the session may have read an older snapshot
         for rows in self._staging.chunks():
             if len(self.faults) >= MAX_FAULTS:
                 break
-            known = _known(rows)
+            existing = _existing(rows)
             pending: list[tuple[Row, int | None, bool]] = []
             for row in rows:
-                faults = list(self._faults(row, known))
+                faults = list(self._faults(row, existing))
                 self.faults += faults
                 if faults or not row.valid:
                     continue
-                item = known.items.get(row.sku_key)
+                item = existing.items.get(row.sku_key)
                 outcome, changes = self._outcome(row, item)
                 self.counts[outcome] += 1
                 if outcome in ("created", "updated"):
@@ -132,33 +137,33 @@ class Import:
         self._staging.order_pending()
         db.session.rollback()
 
-    def _faults(self, row: Row, known: _Known) -> Iterator[RowFault]:
-        """What the stock as it is makes of a row."""
-        item = known.items.get(row.sku_key)
+    def _faults(self, row: Row, existing: _Existing) -> Iterator[RowFault]:
+        """Yield the faults that a row has in view of the existing items."""
+        item = existing.items.get(row.sku_key)
         if item is None:
             if row.valid and "name" not in row.fields:
-                words = f"name is required to create an item; there is none with the SKU {row.sku!r}"
-                yield RowFault(row.line, "name", "", "required", words)
+                message = f"name is required to create an item; there is none with the SKU {row.sku!r}"
+                yield RowFault(row.line, "name", "", "required", message)
         elif self.on_conflict == "fail":
-            words = f"sku {item['sku']!r} belongs to an item already"
-            yield RowFault(row.line, "sku", row.sku, "sku_taken", words)
+            message = f"sku {item['sku']!r} belongs to an item already"
+            yield RowFault(row.line, "sku", row.sku, "sku_taken", message)
         elif self.on_conflict == "skip":
             return
         elif item["archived"]:
-            words = f"sku {item['sku']!r} belongs to an archived item; restore it first"
-            yield RowFault(row.line, "sku", row.sku, "item_archived", words)
+            message = f"sku {item['sku']!r} belongs to an archived item; restore it first"
+            yield RowFault(row.line, "sku", row.sku, "item_archived", message)
         barcode = row.fields.get("barcode")
-        holder = known.holders.get(barcode) if barcode is not None else None
-        if holder is not None and holder.sku_key != row.sku_key and not self._gives_up_barcode(holder):
-            words = f"barcode {barcode!r} belongs to the item {holder.sku!r}"
-            yield RowFault(row.line, "barcode", str(barcode), "barcode_taken", words)
+        holder = existing.holders.get(barcode) if barcode is not None else None
+        if holder is not None and holder.sku_key != row.sku_key and not self._frees_barcode(holder):
+            message = f"barcode {barcode!r} belongs to the item {holder.sku!r}"
+            yield RowFault(row.line, "barcode", str(barcode), "barcode_taken", message)
 
-    def _gives_up_barcode(self, holder: Any) -> bool:
-        """Whether a row of the file takes the barcode from its holder: no two rows have the same one."""
+    def _frees_barcode(self, holder: _Holder) -> bool:
+        """Return whether a row of the file replaces the barcode of its holder: no two rows have the same one."""
         return self.on_conflict == "update" and self._staging.sets_barcode(holder.sku_key)
 
     def _outcome(self, row: Row, item: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
-        """What becomes of a row, and the values that differ."""
+        """Return the outcome of a row (created, skipped, updated or unchanged) and the values to set."""
         if item is None:
             return "created", row.fields
         if self.on_conflict == "skip":
@@ -171,31 +176,31 @@ class Import:
         return ("updated" if changes else "unchanged"), changes
 
     def apply(self, by: Principal) -> dict[str, Any]:
-        """Change what is to be changed, unless this is a dry run; how many rows had which outcome.
+        """Write the pending rows, unless this is a dry run; return the number of rows with each outcome.
 
         Raises RefusedRows.
         """
         if self.faults:
             raise RefusedRows(self.faults, dry_run=self.dry_run)
         counts = self.counts if self.dry_run else self._write(by)
-        told = ("created", "updated", "unchanged", *(["skipped"] if self.on_conflict == "skip" else []))
-        return {"dry_run": self.dry_run, **{name: counts[name] for name in told}, "errors": []}
+        outcomes = ("created", "updated", "unchanged", *(["skipped"] if self.on_conflict == "skip" else []))
+        return {"dry_run": self.dry_run, **{name: counts[name] for name in outcomes}, "errors": []}
 
     @transactional
     def _write(self, by: Principal) -> Counter[str]:
-        """Write the rows that are due, each compared again once its item is locked."""
+        """Write the pending rows, each compared again once its item is locked; return the counts of outcomes."""
         counts = Counter({name: self.counts[name] for name in ("unchanged", "skipped")})
-        self._free_barcodes()
+        self._clear_barcodes()
         for rows in self._staging.pending():
             discard_plans()
-            known = _known(rows, lock=True)
-            faults = [fault for row in rows for fault in self._faults(row, known)]
+            existing = _existing(rows, lock=True)
+            faults = [fault for row in rows for fault in self._faults(row, existing)]
             if faults:
                 raise RefusedRows(faults, dry_run=False)
             new: list[Row] = []
             changed: list[Change] = []
             for row in rows:
-                item = known.items.get(row.sku_key)
+                item = existing.items.get(row.sku_key)
                 outcome, changes = self._outcome(row, item)
                 counts[outcome] += 1
                 if item is None:
@@ -207,28 +212,28 @@ class Import:
                 create_items([{"sku": row.sku, **row.fields} for row in new], by, REASON)
             except IntegrityError as error:
                 if broken_constraint(error) in ("uq_items_sku_key", "uq_items_barcode"):
-                    raise RetryTransaction from error  # a rival has made such an item since we looked
+                    raise RetryTransaction from error  # a concurrent transaction has created such an item
                 raise
         return counts
 
-    def _free_barcodes(self) -> None:
-        """Take barcodes from the items that get another, so that two may swap theirs."""
-        ids = self._staging.freeing()
+    def _clear_barcodes(self) -> None:
+        """Set the barcodes of items that get another one to NULL, so that two items can swap theirs."""
+        ids = self._staging.items_to_free()
         for start in range(0, len(ids), CHUNK):
             chunk = _items.c.id.in_(ids[start : start + CHUNK])
             db.session.execute(select(_items.c.id).where(chunk).order_by(_items.c.id).with_for_update())
             db.session.execute(update(_items).where(chunk).values(barcode=None))
 
 
-def _known(rows: Sequence[Row], *, lock: bool = False) -> _Known:
-    """The items as they are now; locked, in the order of their ids, until this write ends if asked to."""
+def _existing(rows: Sequence[Row], *, lock: bool = False) -> _Existing:
+    """Return the existing items of some rows; with `lock`, lock them in the order of their ids."""
     found = db.session.execute(_LOCK if lock else _FIND, {"keys": [row.sku_key for row in rows]})
-    items = {row[-1]: item_query.to_dict(row) for row in found.all()}
+    items = {row.sku_key: item_query.to_dict(row) for row in found.all()}
     barcodes = [
         barcode
         for row in rows
         if (barcode := row.fields.get("barcode")) is not None
         and (row.sku_key not in items or items[row.sku_key]["barcode"] != barcode)
     ]
-    holders: Iterable[Any] = db.session.execute(_FIND_HOLDERS, {"barcodes": barcodes}) if barcodes else ()
-    return _Known(items, {holder.barcode: holder for holder in holders})
+    holders = db.session.execute(_FIND_HOLDERS, {"barcodes": barcodes}).all() if barcodes else []
+    return _Existing(items, {holder.barcode: _Holder(*holder) for holder in holders})

@@ -1,17 +1,18 @@
-"""Where the rows of an import wait: a private database on disk, so that no file is too large for the memory."""
+"""The staging area of an import: a temporary database on disk, so that a file need not fit into memory."""
 
 import marshal
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+# How many rows are read at a time.
 CHUNK = 500
 
 
 class Row(NamedTuple):
     """One row of a file: the line it begins at, and the fields it sets, as clients see them.
 
-    Of a row that is not `sound`, only the fields without a fault are here.
+    A row that is not `valid` has only the fields without a fault.
     """
 
     line: int
@@ -22,19 +23,19 @@ class Row(NamedTuple):
 
 
 class Staging:
-    """The rows of one file; close it in the thread that opened it, and its file is gone."""
+    """The rows of one file; to be closed by the thread that opened it, which deletes its temporary file."""
 
     def __init__(self) -> None:
-        # The empty name is SQLite's for a database in a temporary file of its own, deleted when it is closed.
+        # With an empty name SQLite opens a database in a new temporary file, and deletes it when closed.
         self._rows = sqlite3.connect("", isolation_level=None)
         self._rows.executescript(
             """
             PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             CREATE TABLE rows (
-                line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, sound INTEGER, fields BLOB
+                line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, fields BLOB
             );
-            CREATE TABLE due (place INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
+            CREATE TABLE pending (position INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
             """
         )
 
@@ -42,7 +43,7 @@ class Staging:
         self._rows.close()
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Store rows, all at once."""
+        """Store rows, in one transaction."""
         self._rows.execute("BEGIN")
         self._rows.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
@@ -53,57 +54,57 @@ class Staging:
         self._rows.execute("COMMIT")
 
     def duplicates(self, column: str) -> Iterator[tuple[int, str, int]]:
-        """Of every row whose `sku` or `barcode` an earlier row has: its line, the value, the line of the first."""
+        """Yield line, value and line of first use for each row whose `sku` or `barcode` is that of an earlier row."""
         key = {"sku": "sku_key", "barcode": "barcode"}[column]
         yield from self._rows.execute(
             f"""
             SELECT line, {column}, first FROM rows JOIN (
-                SELECT {key} AS twin_key, min(line) AS first FROM rows
+                SELECT {key} AS duplicate_key, min(line) AS first FROM rows
                 WHERE {key} > '' GROUP BY {key} HAVING count(*) > 1
-            ) ON {key} = twin_key WHERE line > first ORDER BY line
+            ) ON {key} = duplicate_key WHERE line > first ORDER BY line
             """  # noqa: S608 - the names are ours
         )
 
     def sets_barcode(self, key: str) -> bool:
-        """Whether a row sets the barcode of the item with this folded SKU."""
+        """Return whether a row sets the barcode of the item with this normalized SKU."""
         query = "SELECT 1 FROM rows WHERE sku_key = ? AND barcode IS NOT NULL"
         return self._rows.execute(query, (key,)).fetchone() is not None
 
     def chunks(self) -> Iterator[list[Row]]:
-        """All the rows, in the order of the file, some at a time."""
+        """Return an iterator over all rows in the order of the file, in lists of up to `CHUNK`."""
         return self._chunks(
-            "SELECT line, line, sku, sku_key, fields, sound FROM rows WHERE line > ? ORDER BY line LIMIT ?"
+            "SELECT line, line, sku, sku_key, fields, valid FROM rows WHERE line > ? ORDER BY line LIMIT ?"
         )
 
     def put_pending(self, pending: Iterable[tuple[Row, int | None, bool]]) -> None:
-        """Remember which rows have something to do, to which item, and whether it gives up its barcode."""
+        """Store the rows that change something, each with the id of its item and whether it replaces its barcode."""
         self._rows.execute("BEGIN")
         self._rows.executemany(
-            "INSERT INTO due (line, item_id, frees_barcode) VALUES (?, ?, ?)",
+            "INSERT INTO pending (line, item_id, frees_barcode) VALUES (?, ?, ?)",
             [(row.line, item_id, frees) for row, item_id, frees in pending],
         )
         self._rows.execute("COMMIT")
 
     def order_pending(self) -> None:
-        """Put the rows that are due into the order of their items' ids, new items last in the order of the file."""
+        """Sort the pending rows by the ids of their items, new items last in the order of the file."""
         self._rows.executescript(
             """
-            CREATE TABLE ordered (place INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
+            CREATE TABLE ordered (position INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
             INSERT INTO ordered (line, item_id, frees_barcode)
-                SELECT line, item_id, frees_barcode FROM due ORDER BY item_id IS NULL, item_id, line;
-            DROP TABLE due;
+                SELECT line, item_id, frees_barcode FROM pending ORDER BY item_id IS NULL, item_id, line;
+            DROP TABLE pending;
             """
         )
 
     def pending(self) -> Iterator[list[Row]]:
-        """The rows that are due, ordered, some at a time."""
+        """Return an iterator over the pending rows as sorted by `order_pending`, in lists of up to `CHUNK`."""
         return self._chunks(
-            "SELECT place, line, sku, sku_key, fields, sound FROM ordered JOIN rows USING (line) "
-            "WHERE place > ? ORDER BY place LIMIT ?"
+            "SELECT position, line, sku, sku_key, fields, valid FROM ordered JOIN rows USING (line) "
+            "WHERE position > ? ORDER BY position LIMIT ?"
         )
 
-    def freeing(self) -> list[int]:
-        """The ids of the items that give up a barcode, in order."""
+    def items_to_free(self) -> list[int]:
+        """Return the ids of the items whose barcode a row replaces or removes, in order."""
         query = "SELECT item_id FROM ordered WHERE frees_barcode ORDER BY item_id"
         return [item_id for (item_id,) in self._rows.execute(query)]
 
@@ -118,5 +119,5 @@ class Staging:
 
 
 def _barcode(fields: dict[str, Any]) -> str | None:
-    """The barcode that a row sets, empty if it takes it away; None if it leaves it alone."""
+    """Return the barcode that a row sets, "" if it removes it; None if the row does not set it."""
     return fields["barcode"] or "" if "barcode" in fields else None

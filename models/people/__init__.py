@@ -1,1 +1,1 @@
-"""The people and their credentials."""
+"""Users and their credentials: passwords, API tokens, sessions and identities of an OpenID provider."""

@@ -1,8 +1,8 @@
-"""Who a user is to the OpenID provider: the issuer and its subject, never a name or an address."""
+"""The model `Identity`: which user a subject of an OpenID provider is, whatever their name or address."""
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.exc import IntegrityError
@@ -13,16 +13,17 @@ from models.database.column_types import UtcTime, exact_text
 from models.database.reading import PreparedQuery
 from models.database.transactions import RetryTransaction
 from models.people.secrets import hashed
-from models.people.user import USERNAME_LENGTH, User
+from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
+from settings import ISSUER_LENGTH, USERNAME_LENGTH
 
-ISSUER_LENGTH = SUBJECT_LENGTH = 255
+SUBJECT_LENGTH = 255
 SUFFIX_LENGTH = 8
 
 
 class IdentityClaims(NamedTuple):
-    """What a token tells of somebody: `role` is None if it tells none, `at` is when it was issued."""
+    """The claims of a token of the provider: `role` is None if it claims none, `at` is when it was issued."""
 
     issuer: str
     subject: str
@@ -31,12 +32,26 @@ class IdentityClaims(NamedTuple):
     at: datetime
 
     def is_newer_than(self, role: str | None, at: datetime) -> bool:
-        """Whether it tells a role that was not told before; tokens are dated to the second."""
+        """Return whether these claims replace the `role` claimed by a token issued at `at`.
+
+        Those of the same second do if their role differs: tokens are dated to the second.
+        """
         return self.role is not None and self.at >= at and (self.at, self.role) != (at, role)
 
 
+class IdentityUser(NamedTuple):
+    """The user of an identity, with the role that was claimed last and when the token of that claim was issued."""
+
+    id: int
+    username: str
+    role: str
+    active: bool
+    claimed_role: str | None
+    claimed_at: datetime
+
+
 class Identity(Model):
-    """One subject of an issuer, and the user it is here; `role` is the one it was told to have, at `told_at`."""
+    """One subject of an issuer and its user here; a token issued at `claimed_at` was the last to claim `role`."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -46,40 +61,46 @@ class Identity(Model):
     issuer: Mapped[str] = mapped_column(exact_text(ISSUER_LENGTH))
     subject: Mapped[str] = mapped_column(exact_text(SUBJECT_LENGTH))
     role: Mapped[str | None] = mapped_column(String(16))
-    told_at: Mapped[datetime] = mapped_column(UtcTime())
+    claimed_at: Mapped[datetime] = mapped_column("told_at", UtcTime())
 
     @classmethod
-    def user_of(cls, issuer: str, subject: str) -> Any:
-        """The user and what was told of them, as one row, in one indexed look-up; or None."""
+    def user_of(cls, issuer: str, subject: str) -> IdentityUser | None:
+        """Return the user of a subject and the claimed role, in one look-up; None if the subject is unknown."""
         return _USER_OF.one_or_none(issuer=issuer, subject=subject)
 
     @classmethod
-    def learn(cls, told: IdentityClaims, by: Principal) -> None:
-        """Make the user on first sight, or give them the role told; the last admin stays one.
+    def update_user(cls, claims: IdentityClaims, by: Principal) -> None:
+        """Create the user for the first token of a subject, later set the claimed role; the last admin remains one.
 
-        Raises Overtaken when another transaction met them first, or took the name.
+        Raises RetryTransaction when a concurrent transaction created the user or took the name.
         """
-        identity = db.session.scalar(select(cls).where(cls.issuer == told.issuer, cls.subject == told.subject))
+        identity = db.session.scalar(select(cls).where(cls.issuer == claims.issuer, cls.subject == claims.subject))
         if identity is None:
-            cls._meet(told, by)
+            cls._create(claims, by)
             return
         user = User.get(identity.user_id, lock=True)
         db.session.refresh(identity)  # it was read before the user was locked
-        if told.is_newer_than(identity.role, identity.told_at):
-            identity.role, identity.told_at = told.role, told.at
+        if claims.is_newer_than(identity.role, identity.claimed_at):
+            identity.role, identity.claimed_at = claims.role, claims.at
             with suppress(Refusal):
-                user.change(role=told.role, by=by)
+                user.change(role=claims.role, by=by)
 
     @classmethod
-    def _meet(cls, told: IdentityClaims, by: Principal) -> None:
+    def _create(cls, claims: IdentityClaims, by: Principal) -> None:
         try:
-            user = User.create(username=_free_name(told), password_hash="", role=told.role or "guest", by=by)
+            user = User.create(username=_free_name(claims), password_hash="", role=claims.role or "guest", by=by)
             db.session.add(
-                cls(user_id=user.id, issuer=told.issuer, subject=told.subject, role=told.role, told_at=told.at)
+                cls(
+                    user_id=user.id,
+                    issuer=claims.issuer,
+                    subject=claims.subject,
+                    role=claims.role,
+                    claimed_at=claims.at,
+                )
             )
             db.session.flush()
-        except (Refusal, IntegrityError) as twin:
-            raise RetryTransaction from twin
+        except (Refusal, IntegrityError) as error:
+            raise RetryTransaction from error
 
 
 _USER_OF = PreparedQuery(
@@ -88,17 +109,18 @@ _USER_OF = PreparedQuery(
         User.username,
         User.role,
         User.active,
-        Identity.role.label("told_role"),
-        Identity.told_at,
+        Identity.role.label("claimed_role"),
+        Identity.claimed_at,
     )
     .join(Identity, Identity.user_id == User.id)
-    .where(Identity.issuer == bindparam("issuer"), Identity.subject == bindparam("subject"))
+    .where(Identity.issuer == bindparam("issuer"), Identity.subject == bindparam("subject")),
+    IdentityUser,
 )
 
 
-def _free_name(told: IdentityClaims) -> str:
-    """The name, or, if somebody has it, the name with a suffix that is this subject's own."""
-    if User.by_name(told.name) is None:
-        return told.name
-    suffix = hashed(f"{told.issuer} {told.subject}")[:SUFFIX_LENGTH]
-    return f"{told.name[: USERNAME_LENGTH - SUFFIX_LENGTH - 1]}-{suffix}"
+def _free_name(claims: IdentityClaims) -> str:
+    """Return the claimed name or, if it is taken, the name with a suffix derived from issuer and subject."""
+    if User.by_name(claims.name) is None:
+        return claims.name
+    suffix = hashed(f"{claims.issuer} {claims.subject}")[:SUFFIX_LENGTH]
+    return f"{claims.name[: USERNAME_LENGTH - SUFFIX_LENGTH - 1]}-{suffix}"

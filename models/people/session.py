@@ -1,22 +1,22 @@
-"""The sign-ins of people: each goes on as long as it is refreshed, and ends at once when told to."""
+"""The model `Session`: a session lasts as long as it is refreshed, and can be ended at once."""
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, String, delete, select, update
+from sqlalchemy import ColumnElement, ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db
 from models.database.column_types import UtcTime
-from models.people.secrets import hashed, random_letters
+from models.people.secrets import SECRET_LENGTH, hashed, random_letters
 from models.values import now
 
-PART_LENGTH = 43  # of 62 letters: 256 bits
+# How many expired sessions are deleted at a time.
 SWEEP = 100
 
 
 class Refreshed(NamedTuple):
-    """A sign-in that goes on, and the refresh token that is told this once."""
+    """A session that has begun or been refreshed, and its new refresh token, returned only here."""
 
     session_id: int
     user_id: int
@@ -24,10 +24,10 @@ class Refreshed(NamedTuple):
 
 
 class Session(Model):
-    """One sign-in of a user; its access tokens count only while it has not ended.
+    """One session of a user; its access tokens are valid only while it has not ended.
 
-    A refresh token has two parts: one names the sign-in for all its life, the other only its next turn.
-    Who shows the first with a wrong second holds a token that was spent before.
+    A refresh token has two parts: the family, the same for the whole session, and the turn, new after each refresh.
+    A token with the right family and another turn has been used before.
     """
 
     __tablename__ = "sign_ins"
@@ -42,60 +42,60 @@ class Session(Model):
 
     @classmethod
     def begin(cls, user_id: int, lifetime: timedelta) -> Refreshed:
-        """Begin a sign-in that lives as long as it is refreshed within `lifetime`."""
+        """Begin a session, which lasts as long as it is refreshed within `lifetime`; return its first refresh token."""
         _sweep()
-        family, turn, moment = random_letters(PART_LENGTH), random_letters(PART_LENGTH), now()
-        sign_in = cls(
+        family, turn, created_at = random_letters(SECRET_LENGTH), random_letters(SECRET_LENGTH), now()
+        session = cls(
             user_id=user_id,
             family_hash=hashed(family),
             turn_hash=hashed(turn),
-            created_at=moment,
-            expires_at=moment + lifetime,
+            created_at=created_at,
+            expires_at=created_at + lifetime,
         )
-        db.session.add(sign_in)
+        db.session.add(session)
         db.session.flush()
-        return Refreshed(sign_in.id, user_id, f"{family}.{turn}")
+        return Refreshed(session.id, user_id, f"{family}.{turn}")
 
     @classmethod
     def refresh(cls, refresh_token: str, lifetime: timedelta) -> Refreshed | None:
-        """Spend a refresh token and hand out the next; None if it opens nothing.
+        """Use a refresh token and return the next one; None if the token is not valid.
 
-        One that was spent before is in two hands: the sign-in ends. Of two that race with the same
-        token one wins, and the other ends the sign-in.
+        A token that was used before has been copied, so the session ends (RFC 9700, section 4.14.2). Of two concurrent
+        requests with the same token one succeeds, and the other ends the session.
         """
         family, _, turn = refresh_token.partition(".")
-        sign_in = db.session.scalar(select(cls).where(cls.family_hash == hashed(family)).with_for_update())
-        if sign_in is None or not sign_in.is_alive():
+        session = db.session.scalar(select(cls).where(cls.family_hash == hashed(family)).with_for_update())
+        if session is None or not session.is_alive():
             return None
-        if sign_in.turn_hash != hashed(turn):
-            cls.end(sign_in.id)
+        if session.turn_hash != hashed(turn):
+            cls.end(session.id)
             return None
-        next_turn = random_letters(PART_LENGTH)
-        sign_in.turn_hash = hashed(next_turn)
-        sign_in.expires_at = now() + lifetime
-        return Refreshed(sign_in.id, sign_in.user_id, f"{family}.{next_turn}")
+        next_turn = random_letters(SECRET_LENGTH)
+        session.turn_hash = hashed(next_turn)
+        session.expires_at = now() + lifetime
+        return Refreshed(session.id, session.user_id, f"{family}.{next_turn}")
 
     @classmethod
     def end(cls, session_id: int) -> None:
-        """End one sign-in: its tokens are refused from the next request on."""
+        """End one session: its tokens are refused from the next request on."""
         cls._end(cls.id == session_id)
 
     @classmethod
     def end_all_of(cls, user_id: int) -> None:
-        """End every sign-in of a user."""
+        """End every session of a user."""
         cls._end(cls.user_id == user_id)
 
     @classmethod
-    def _end(cls, condition: Any) -> None:
+    def _end(cls, condition: ColumnElement[bool]) -> None:
         db.session.execute(update(cls).where(condition, cls.ended_at.is_(None)).values(ended_at=now()))
 
     def is_alive(self) -> bool:
-        """Whether it has neither ended nor expired."""
+        """Return whether the session has neither ended nor expired."""
         return self.ended_at is None and self.expires_at > now()
 
 
 def _sweep() -> None:
-    """Forget some sign-ins whose last token has expired: the table stays small, and nobody waits for it."""
+    """Delete up to `SWEEP` expired sessions, so that the table stays small; skip rows that are locked."""
     expired = select(Session.id).where(Session.expires_at < now()).limit(SWEEP).with_for_update(skip_locked=True)
     ids = list(db.session.scalars(expired))
     if ids:

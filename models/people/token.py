@@ -1,4 +1,4 @@
-"""The API tokens of scripts: told once, kept as a hash, revocable at once."""
+"""The model `ApiToken`: tokens of scripts, returned once, stored as a hash, revocable at once."""
 
 import zlib
 from collections.abc import Sequence
@@ -12,34 +12,63 @@ from models.database.base import Model, db, table_of
 from models.database.column_types import Json, UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.event import ACCESS, Event
-from models.json_schema import ID, TEXT, TIME, closed, list_of, nullable, one_of
-from models.people.secrets import ALPHABET, hashed, random_letters
+from models.json_schema import ID, TEXT, TIME, list_of, nullable, one_of
+from models.people.secrets import ALPHABET, SECRET_LENGTH, hashed, random_letters
 from models.people.user import User
 from models.principal import SCOPES, SYSTEM, Principal
 from models.refusals import NotFound
-from models.values import now, rfc3339
+from models.representation import Representation
+from models.values import now
 
 PREFIX = "stk_"
-RANDOM_LENGTH = 43  # of 62 letters: 256 bits
-CHECKSUM_LENGTH = 6  # CRC-32 in base 62, so that a mistyped token is known without a look-up
+CHECKSUM_LENGTH = 6  # CRC-32 in base 62: a mistyped token is refused without a look-up
 PREFIX_LENGTH = 12
-# `last_used_at` is exact to this: one write a token a minute, not one a request.
+# The precision of `last_used_at`: one write a minute for each token, not one a request.
 LAST_USE_EVERY = timedelta(seconds=60)
-# How long a token that was rotated still works, so that its script can be given the successor.
+# How long a rotated token remains valid, so that its script can get the successor meanwhile.
 OVERLAP = timedelta(hours=24)
 
 
 class IssuedToken(NamedTuple):
-    """A new token: the row, and the secret that is told this once."""
+    """A new token: the row, and the secret, which is not stored and so returned only here."""
 
     row: "ApiToken"
     secret: str
 
 
+class TokenOwner(NamedTuple):
+    """A valid token and the active user who owns it."""
+
+    id: int
+    scopes: list[str]
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    allowed_ips: list[str] | None
+    user_id: int
+    username: str
+    role: str
+
+
 class ApiToken(Model):
-    """A script's credential: some of its owner's scopes, for a time."""
+    """One API token: the credential of a script, with some of its owner's scopes."""
 
     __tablename__ = "api_tokens"
+
+    REPRESENTATION = Representation(
+        "Token",
+        {
+            "id": ID,
+            "prefix": TEXT,
+            "name": TEXT,
+            "scopes": list_of(one_of(*SCOPES)),
+            "expires_at": nullable(TIME),
+            "allowed_ips": nullable(list_of(TEXT)),
+            "last_used_at": nullable(TIME),
+            "last_used_ip": nullable(TEXT),
+            "created_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -66,9 +95,9 @@ class ApiToken(Model):
         allowed_ips: Sequence[str] | None = None,
         by: Principal = SYSTEM,
     ) -> IssuedToken:
-        """Make a token; without `expires_in_days` it lives until it is revoked, without `allowed_ips` anywhere."""
+        """Issue a token; without `expires_in_days` it never expires, without `allowed_ips` any address may use it."""
         secret = new_secret()
-        moment = now()
+        created_at = now()
         token = cls(
             user_id=user_id,
             name=name,
@@ -76,9 +105,9 @@ class ApiToken(Model):
             hash=hashed(secret),
             scopes=list(scopes),
             expires_in_days=expires_in_days,
-            expires_at=moment + timedelta(days=expires_in_days) if expires_in_days else None,
+            expires_at=created_at + timedelta(days=expires_in_days) if expires_in_days else None,
             allowed_ips=list(allowed_ips) if allowed_ips else None,
-            created_at=moment,
+            created_at=created_at,
         )
         db.session.add(token)
         db.session.flush()
@@ -87,43 +116,45 @@ class ApiToken(Model):
 
     @classmethod
     def owned(cls, user_id: int) -> BoundQuery:
-        """The tokens of a user that have not been revoked, expired ones included."""
+        """Return the query of the tokens of a user that are not revoked, expired ones included."""
         return _TOKENS.where(user_id=user_id)
 
     @classmethod
     def get(cls, token_id: int, user_id: int, *, lock: bool = False) -> Self:
-        """One token of this user; raises NotFound, also for somebody else's and for a revoked one."""
+        """Return a token of this user, with `lock` locked; raises NotFound, also if it is revoked or another user's."""
         token = db.session.get(cls, token_id, with_for_update=lock)
         if token is None or token.user_id != user_id or token.revoked_at is not None:
             raise NotFound(f"You have no token {token_id}.")
         return token
 
     @classmethod
-    def find_by_secret(cls, secret: str) -> Any:
-        """The token and its owner as one row, in one indexed look-up; None if it opens nothing."""
+    def find_by_secret(cls, secret: str) -> TokenOwner | None:
+        """Return the token and its owner, in one indexed look-up; None if the secret is not valid."""
         if not is_well_formed(secret):
             return None
-        return _BY_SECRET.one_or_none(hash=hashed(secret), moment=now())
+        return _BY_SECRET.one_or_none(hash=hashed(secret), now=now())
 
     @classmethod
     def record_use(cls, token_id: int, address: str | None) -> None:
-        """Record the last use and its address, unless that was done within the last minute.
+        """Record the time and address of a use, unless one was recorded within the last minute.
 
-        A row that another transaction holds is left alone: no request waits for this.
+        A row that another transaction has locked is skipped: no request waits for this.
         """
-        moment = now()
-        due = or_(cls.last_used_at.is_(None), cls.last_used_at <= moment - LAST_USE_EVERY)
-        free = select(cls.id).where(cls.id == token_id, due).with_for_update(skip_locked=True)
-        if db.session.scalar(free) is not None:
+        used_at = now()
+        is_stale = or_(cls.last_used_at.is_(None), cls.last_used_at <= used_at - LAST_USE_EVERY)
+        unlocked = select(cls.id).where(cls.id == token_id, is_stale).with_for_update(skip_locked=True)
+        if db.session.scalar(unlocked) is not None:
             use = (
-                update(cls).where(cls.id == token_id).values(last_used_at=moment, last_used_ip=address and address[:45])
+                update(cls)
+                .where(cls.id == token_id)
+                .values(last_used_at=used_at, last_used_ip=address and address[:45])
             )
             db.session.execute(use.execution_options(synchronize_session=False))
 
     def rotate(self, by: Principal) -> IssuedToken:
-        """Make a successor of the same name, scopes, lifetime and networks, this token being locked.
+        """Issue a successor with the same name, scopes, lifetime and networks; the caller has locked this token.
 
-        This one works for another OVERLAP, unless it ends sooner.
+        This one remains valid for another `OVERLAP`, unless it expires sooner.
         """
         end = now() + OVERLAP
         self.expires_at = min(self.expires_at or end, end)
@@ -137,54 +168,29 @@ class ApiToken(Model):
         )
 
     def revoke(self, by: Principal = SYSTEM) -> None:
-        """End the token: the next request that carries it is refused."""
+        """Revoke the token: the next request with it is refused."""
         self.revoked_at = now()
         Event.record("token.revoked", self.to_dict(), by, stream=ACCESS)
 
-    SCHEMA = closed(
-        "Token",
-        {
-            "id": ID,
-            "prefix": TEXT,
-            "name": TEXT,
-            "scopes": list_of(one_of(*SCOPES)),
-            "expires_at": nullable(TIME),
-            "allowed_ips": nullable(list_of(TEXT)),
-            "last_used_at": nullable(TIME),
-            "last_used_ip": nullable(TEXT),
-            "created_at": TIME,
-        },
-    )
-
     def to_dict(self) -> dict[str, Any]:
-        """What its owner may know of a token: nothing of the secret beyond its first letters."""
-        return {
-            "id": self.id,
-            "prefix": self.prefix,
-            "name": self.name,
-            "scopes": self.scopes,
-            "expires_at": rfc3339(self.expires_at),
-            "allowed_ips": self.allowed_ips,
-            "last_used_at": rfc3339(self.last_used_at),
-            "last_used_ip": self.last_used_ip,
-            "created_at": rfc3339(self.created_at),
-        }
+        """Return the token as its owner sees it, with no more of the secret than its first letters."""
+        return self.REPRESENTATION.of(self)
 
 
 def new_secret() -> str:
-    """A fresh token: `stk_`, 43 random letters and digits, and their checksum."""
-    body = random_letters(RANDOM_LENGTH)
+    """Return the secret of a new token: `stk_`, 43 random letters and digits, and their checksum."""
+    body = random_letters(SECRET_LENGTH)
     return PREFIX + body + checksum(body)
 
 
 def is_well_formed(secret: str) -> bool:
-    """Whether this can be a token at all: prefix, length and checksum."""
+    """Return whether this can be a token: whether prefix, length and checksum are right."""
     body, check = secret[len(PREFIX) : -CHECKSUM_LENGTH], secret[-CHECKSUM_LENGTH:]
-    return secret.startswith(PREFIX) and len(body) == RANDOM_LENGTH and secret.isascii() and checksum(body) == check
+    return secret.startswith(PREFIX) and len(body) == SECRET_LENGTH and secret.isascii() and checksum(body) == check
 
 
 def checksum(body: str) -> str:
-    """The CRC-32 of the random part in six letters of base 62."""
+    """Return the CRC-32 of the random part as six digits of base 62."""
     number, letters = zlib.crc32(body.encode()), ""
     for _ in range(CHECKSUM_LENGTH):
         number, digit = divmod(number, len(ALPHABET))
@@ -193,7 +199,7 @@ def checksum(body: str) -> str:
 
 
 _TOKENS = FilterSet(
-    select(table_of(ApiToken)).where(ApiToken.revoked_at.is_(None)),
+    select(*ApiToken.REPRESENTATION.columns(table_of(ApiToken))).where(ApiToken.revoked_at.is_(None)),
     {"user_id": ApiToken.user_id == bindparam("user_id")},
 )
 _BY_SECRET = PreparedQuery(
@@ -211,7 +217,8 @@ _BY_SECRET = PreparedQuery(
     .where(
         ApiToken.hash == bindparam("hash"),
         ApiToken.revoked_at.is_(None),
-        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("moment", type_=UtcTime())),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now", type_=UtcTime())),
         User.active.is_(True),
-    )
+    ),
+    TokenOwner,
 )

@@ -1,8 +1,8 @@
-"""The people: who they are, and what their role lets them do."""
+"""The model `User`: its table, its look-ups and operations, and the rule that one admin always remains."""
 
-import re
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bindparam, column, or_, select, table
 from sqlalchemy.orm import Mapped, mapped_column
@@ -12,23 +12,57 @@ from models.database.column_types import UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
-from models.json_schema import BOOLEAN, ID, TEXT, TIME, closed, nullable, one_of
+from models.json_schema import BOOLEAN, ID, TEXT, TIME, nullable, one_of
 from models.people.session import Session
 from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
-from models.values import now, rfc3339
+from models.representation import Representation
+from models.values import normalized, now
+from settings import USERNAME
 
-USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
-USERNAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+
+
+class Credentials(NamedTuple):
+    """What authentication with a password needs of a user."""
+
+    id: int
+    username: str
+    role: str
+    active: bool
+    password_hash: str
+
+
+class SessionUser(NamedTuple):
+    """The active user of a session that has not ended."""
+
+    id: int
+    username: str
+    role: str
 
 
 class User(Model):
-    """A person; never deleted, because the ledger names them. Who comes from an OpenID provider has no password:
-    the hash is empty, and no password ever fits it."""
+    """One person; never deleted, because the ledger refers to them.
+
+    A user of an OpenID provider has no password: `password_hash` is empty, which no password matches.
+    """
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
+
+    REPRESENTATION = Representation(
+        "User",
+        {
+            "id": ID,
+            "username": TEXT,
+            "email": nullable(TEXT),
+            "role": one_of(*ROLES),
+            "active": BOOLEAN,
+            "created_at": TIME,
+            "updated_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(exact_text(64))
@@ -45,8 +79,8 @@ class User(Model):
     def create(
         cls, *, username: str, password_hash: str, role: str, email: str | None = None, by: Principal = SYSTEM
     ) -> Self:
-        """Add a user; raises Refusal `username_taken` or `email_taken`, whatever the case."""
-        moment = now()
+        """Add a user and return it; raises Refusal `username_taken` or `email_taken`, both compared without case."""
+        created_at = now()
         user = cls(
             username=username,
             username_key=normalized(username),
@@ -55,8 +89,8 @@ class User(Model):
             password_hash=password_hash,
             role=role,
             active=True,
-            created_at=moment,
-            updated_at=moment,
+            created_at=created_at,
+            updated_at=created_at,
         )
         with _refusing_duplicates(username, email):
             db.session.add(user)
@@ -66,9 +100,9 @@ class User(Model):
     @classmethod
     @transactional
     def create_first(cls, username: str, password_hash: str) -> bool:
-        """Add an admin if there still is no user; return whether one was added.
+        """Add an admin if there is no user yet; return whether one was added.
 
-        Starts at the same moment wait for each other at one row, on SQLite for the file.
+        Processes that start at the same time wait for a lock: of one row or, on SQLite, of the file.
         """
         db.session.execute(select(column("version_num")).select_from(table("alembic_version")).with_for_update())
         if cls.exists():
@@ -78,10 +112,10 @@ class User(Model):
 
     @classmethod
     def get(cls, user_id: int, *, lock: bool = False) -> Self:
-        """The user; if asked to, locked until this write ends. Raises NotFound.
+        """Return the user; with `lock`, lock its row until the transaction ends. Raises NotFound.
 
-        All active admins are locked with the user, in the order of their ids: two who demote each other
-        at the same moment go one after the other, and the second finds that no other admin is left.
+        All active admins are locked with the user, in the order of their ids: when two admins demote each other
+        concurrently, one waits for the other and then finds that no other admin is left.
         """
         users = select(cls).where(cls.id == user_id)
         if lock:
@@ -94,29 +128,30 @@ class User(Model):
 
     @classmethod
     def by_name(cls, username: str) -> Self | None:
-        """The user of this name, whatever its case, or None."""
+        """Return the user with this name in any case, or None."""
         return db.session.scalar(select(cls).where(cls.username_key == normalized(username)))
 
     @classmethod
-    def credentials(cls, username: str) -> Any:
-        """What a sign-in needs of a user, in one indexed look-up, or None.
+    def credentials(cls, username: str) -> Credentials | None:
+        """Return what authentication with a password needs of a user, in one indexed look-up, or None.
 
-        What can't be a name is not looked up: MariaDB ignores blanks at the end, PostgreSQL fails at a NUL.
+        What can't be a user name is not looked up: MariaDB ignores trailing blanks, and PostgreSQL fails at a NUL.
         """
         if not USERNAME.fullmatch(username):
             return None
         return _CREDENTIALS.one_or_none(key=normalized(username))
 
     @classmethod
-    def find_by_session(cls, session_id: int, user_id: int) -> Any:
-        """The active user of a sign-in that has not ended, as one row, in one indexed look-up; or None."""
-        return _BY_SESSION.one_or_none(sign_in=session_id, user=user_id)
+    def find_by_session(cls, session_id: int, user_id: int) -> SessionUser | None:
+        """Return the active user of a session that has not ended, in one indexed look-up, or None."""
+        return _BY_SESSION.one_or_none(session_id=session_id, user_id=user_id)
 
     @classmethod
     def confirm_password(cls, user_id: int, verified_hash: str, renewed_hash: str | None) -> bool:
-        """Whether the hash that a password was verified against still stands; it then does until this write ends.
+        """Return whether the user is active and the hash that a password was verified against is still theirs.
 
-        A renewed hash of the same password takes its place, which ends nothing.
+        The row stays locked until the transaction ends. `renewed_hash`, of the same password, replaces the hash; no
+        session ends by that.
         """
         users = select(cls).where(cls.id == user_id).with_for_update().execution_options(populate_existing=True)
         user = db.session.scalar(users)
@@ -127,19 +162,20 @@ class User(Model):
 
     @classmethod
     def exists(cls) -> bool:
-        """Whether there is any user yet."""
+        """Return whether there is any user."""
         return db.session.scalar(select(cls.id).limit(1)) is not None
 
     @classmethod
     def matching(cls, *, role: str | None = None, active: bool | None = None) -> BoundQuery:
-        """The users with this role and activity; None asks for all."""
+        """Return the query of the users with this role and activity; None means any."""
         return _USERS.where(role=role, active=active)
 
     def change(self, *, by: Principal = SYSTEM, **changes: Any) -> None:
-        """Set `email`, `role`, `active` or `password_hash`, the user being locked; what is so already stays untouched.
+        """Set `email`, `role`, `active` or `password_hash` of a locked user; values that are equal change nothing.
 
-        Raises Refusal `last_admin` when no active admin would be left, `email_taken` for a twin, `no_password`
-        for the password of somebody who has none.
+        A new password and a user who is not active end all sessions. Raises Refusal `last_admin` when no active admin
+        would be left, `email_taken` when another user has the address, `no_password` for a new password of a user who
+        has none.
         """
         changes = {name: value for name, value in changes.items() if value != getattr(self, name)}
         if not changes:
@@ -156,8 +192,8 @@ class User(Model):
             self.updated_at = now()
         if "password_hash" in changes or not self.active:
             Session.end_all_of(self.id)
-        told = {**self.to_dict(), "changed": sorted(name.removesuffix("_hash") for name in changes)}
-        Event.record("user.updated", told, by, stream=ACCESS)
+        data = {**self.to_dict(), "changed": sorted(name.removesuffix("_hash") for name in changes)}
+        Event.record("user.updated", data, by, stream=ACCESS)
 
     def _leaves_admins(self, changes: dict[str, Any]) -> bool:
         was_admin = self.role == "admin" and self.active
@@ -168,50 +204,26 @@ class User(Model):
         others = select(User.id).where(active_admin(), User.id != self.id).limit(1)
         return db.session.scalar(others) is not None
 
-    SCHEMA = closed(
-        "User",
-        {
-            "id": ID,
-            "username": TEXT,
-            "email": nullable(TEXT),
-            "role": one_of(*ROLES),
-            "active": BOOLEAN,
-            "created_at": TIME,
-            "updated_at": TIME,
-        },
-    )
-
     def to_dict(self) -> dict[str, Any]:
-        """What others may know of a user: nothing of the password."""
-        return {
-            "id": self.id,
-            "username": self.username,
-            "email": self.email,
-            "role": self.role,
-            "active": self.active,
-            "created_at": rfc3339(self.created_at),
-            "updated_at": rfc3339(self.updated_at),
-        }
+        """Return the user as clients see it: without the password hash."""
+        return self.REPRESENTATION.of(self)
 
 
 def active_admin() -> ColumnElement[bool]:
-    """The condition that keeps the last admin from being removed."""
+    """Return the condition for active admins, of whom at least one must always remain."""
     return and_(User.role == "admin", User.active.is_(True))
 
 
-def normalized(name: str) -> str:
-    """The form in which user names and addresses are compared: without case."""
-    return name.casefold()
-
-
 _USERS = FilterSet(
-    select(table_of(User)), {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")}
+    select(*User.REPRESENTATION.columns(table_of(User))),
+    {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")},
 )
 
 _CREDENTIALS = PreparedQuery(
     select(User.id, User.username, User.role, User.active, User.password_hash).where(
         User.username_key == bindparam("key")
-    )
+    ),
+    Credentials,
 )
 
 
@@ -219,15 +231,16 @@ _BY_SESSION = PreparedQuery(
     select(User.id, User.username, User.role)
     .join(Session, Session.user_id == User.id)
     .where(
-        Session.id == bindparam("sign_in"),
+        Session.id == bindparam("session_id"),
         Session.ended_at.is_(None),
-        User.id == bindparam("user"),
+        User.id == bindparam("user_id"),
         User.active.is_(True),
-    )
+    ),
+    SessionUser,
 )
 
 
-def _refusing_duplicates(username: str, email: str | None) -> Any:
+def _refusing_duplicates(username: str, email: str | None) -> AbstractContextManager[None]:
     return refusing_duplicates(
         uq_users_username_key=Refusal("username_taken", f"There is a user {username!r} already."),
         uq_users_email_key=Refusal("email_taken", f"Another user has the address {email!r}."),

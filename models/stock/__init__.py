@@ -1,1 +1,1 @@
-"""The stock: items, their movements, and what both add up to."""
+"""The stock: items, the ledger of their movements, search, statistics and verification."""

@@ -1,5 +1,6 @@
-"""The items: what is kept in stock, and the rules of their names."""
+"""The model `Item`: its table, its operations and the rules of its names."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
@@ -18,11 +19,13 @@ from models.database.base import Model, db
 from models.database.column_types import Json, Money, UtcTime, exact_text, long_text
 from models.database.transactions import refusing_duplicates
 from models.event import Event
-from models.json_schema import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, closed, list_of, nullable
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
+from models.representation import Representation
 from models.stock.item_fields import (
+    BARCODE_LENGTH,
     DEFAULTS,
+    FIELDS,
     MAX_PRICE,
     MAX_QUANTITY,
     NAME_LENGTH,
@@ -30,29 +33,31 @@ from models.stock.item_fields import (
     SKU_LENGTH,
     SORTS,
     derived,
-    normalized,
     same,
 )
 from models.stock.item_tag import ItemTag
-from models.values import money, now, rfc3339
+from models.values import normalized, now
 
 LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
 
 
 class Item(Model):
-    """One kind of thing in stock; `quantity` is always the sum of its movements."""
+    """One kind of thing in stock; `quantity`, in units, is always the sum of the deltas of its movements."""
 
     __tablename__ = "items"
     __table_args__ = (
         CheckConstraint(f"quantity >= 0 AND quantity <= {MAX_QUANTITY}", name="quantity"),
         CheckConstraint(f"price >= 0 AND price <= {int(MAX_PRICE * 10_000)}", name="price"),
         CheckConstraint(f"reorder_level >= 0 AND reorder_level <= {MAX_QUANTITY}", name="reorder_level"),
-        # A list holds either live or archived items: with these it begins where it should, in any order.
+        # A list has either live or archived items: with these indexes a page begins at its first row, in any order.
         Index("ix_items_by_id", "archived", "id"),
         *(Index(f"ix_items_by_{column}", "archived", column, "id") for column in SORTS.values()),
-        # Only the low ones where the database can leave rows out (not on MariaDB).
+        # A partial index of the items that are low; MariaDB has no partial indexes, so there it has all items.
         Index("ix_items_low", "archived", "id", "reorder_level", sqlite_where=LOW, postgresql_where=LOW),
     )
+
+    REPRESENTATION = Representation("Item", {name: field.schema for name, field in FIELDS.items()})
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sku: Mapped[str] = mapped_column(exact_text(SKU_LENGTH))
@@ -65,7 +70,7 @@ class Item(Model):
     quantity: Mapped[int]
     reorder_level: Mapped[int | None]
     location: Mapped[str] = mapped_column(exact_text(100))
-    barcode: Mapped[str | None] = mapped_column(exact_text(64), unique=True)
+    barcode: Mapped[str | None] = mapped_column(exact_text(BARCODE_LENGTH), unique=True)
     tags: Mapped[list[str]] = mapped_column(Json())
     attributes: Mapped[dict[str, Any]] = mapped_column(Json())
     archived: Mapped[bool] = mapped_column(Boolean())
@@ -76,8 +81,8 @@ class Item(Model):
 
     @classmethod
     def create(cls, *, by: Principal, sku: str, name: str, **fields: Any) -> Self:
-        """Add an item without stock; raises Refusal `sku_taken` or `barcode_taken`."""
-        moment = now()
+        """Add an item without stock and return it; raises Refusal `sku_taken` or `barcode_taken`."""
+        created_at = now()
         item = cls(
             sku=sku,
             name=name,
@@ -85,8 +90,8 @@ class Item(Model):
             quantity=0,
             archived=False,
             version=1,
-            created_at=moment,
-            updated_at=moment,
+            created_at=created_at,
+            updated_at=created_at,
         )
         item._derive()
         with item._refusing_duplicates():
@@ -97,16 +102,16 @@ class Item(Model):
 
     @classmethod
     def get(cls, item_id: int, *, lock: bool = False) -> Self:
-        """The item, archived or not; locked until this write ends if asked to. Raises NotFound."""
-        return cls._found(cls.id == item_id, lock, f"id {item_id}")
+        """Return the item, archived or not; with `lock`, lock its row until the transaction ends. Raises NotFound."""
+        return cls._get_one(cls.id == item_id, lock, f"id {item_id}")
 
     @classmethod
     def by_sku(cls, sku: str, *, lock: bool = False) -> Self:
-        """The item of this SKU, whatever its case, like `get`."""
-        return cls._found(cls.sku_key == normalized(sku), lock, f"SKU {sku!r}")
+        """Return the item with this SKU in any case, like `get`."""
+        return cls._get_one(cls.sku_key == normalized(sku), lock, f"SKU {sku!r}")
 
     @classmethod
-    def _found(cls, condition: ColumnElement[bool], lock: bool, name: str) -> Self:
+    def _get_one(cls, condition: ColumnElement[bool], lock: bool, name: str) -> Self:
         query = select(cls).where(condition)
         item = db.session.scalar(query.with_for_update() if lock else query)
         if item is None:
@@ -114,11 +119,14 @@ class Item(Model):
         return item
 
     def replace(self, *, by: Principal, **fields: Any) -> bool:
-        """Set every field anew; those not given fall back to their default. True if anything changed."""
+        """Set every field, those not given to their default; return whether anything changed. Raises like `change`."""
         return self.change(by=by, **{**DEFAULTS, **fields})
 
     def merge(self, *, by: Principal, **patch: Any) -> bool:
-        """Apply a merge patch (RFC 7396): None unsets a field, or an entry of `attributes`."""
+        """Apply a merge patch (RFC 7396): None resets a field to its default, or removes a member of `attributes`.
+
+        Return whether anything changed; raises like `change`.
+        """
         if patch.get("attributes") is not None:
             merged = {**self.attributes, **patch["attributes"]}
             patch["attributes"] = {name: value for name, value in merged.items() if value is not None}
@@ -127,7 +135,7 @@ class Item(Model):
         )
 
     def change(self, *, by: Principal, **fields: Any) -> bool:
-        """Set these fields; True if that made a difference.
+        """Set these fields and return whether anything changed.
 
         Raises Refusal `item_archived`, `sku_taken` or `barcode_taken`.
         """
@@ -149,7 +157,7 @@ class Item(Model):
         return True
 
     def set_archived(self, archived: bool, *, by: Principal) -> bool:
-        """Archive the item or bring it back; True if that made a difference."""
+        """Archive or restore the item; return whether anything changed."""
         if self.archived == archived:
             return False
         self.archived = archived
@@ -170,51 +178,12 @@ class Item(Model):
         for name, value in derived(self.sku, self.name, self.description, self.barcode).items():
             setattr(self, name, value)
 
-    def _refusing_duplicates(self) -> Any:
+    def _refusing_duplicates(self) -> AbstractContextManager[None]:
         return refusing_duplicates(
             uq_items_sku_key=Refusal("sku_taken", f"There is an item with the SKU {self.sku!r} already."),
             uq_items_barcode=Refusal("barcode_taken", f"Another item has the barcode {self.barcode!r}."),
         )
 
-    SCHEMA = closed(
-        "Item",
-        {
-            "id": ID,
-            "sku": TEXT,
-            "name": TEXT,
-            "description": TEXT,
-            "unit": TEXT,
-            "price": MONEY,
-            "quantity": COUNT,
-            "reorder_level": nullable(COUNT),
-            "location": TEXT,
-            "barcode": nullable(TEXT),
-            "tags": list_of(TEXT),
-            "attributes": OBJECT,
-            "archived": BOOLEAN,
-            "version": ID,
-            "created_at": TIME,
-            "updated_at": TIME,
-        },
-    )
-
     def to_dict(self) -> dict[str, Any]:
-        """The item as clients see it; also for a row of the items table."""
-        return {
-            "id": self.id,
-            "sku": self.sku,
-            "name": self.name,
-            "description": self.description,
-            "unit": self.unit,
-            "price": money(self.price),
-            "quantity": self.quantity,
-            "reorder_level": self.reorder_level,
-            "location": self.location,
-            "barcode": self.barcode,
-            "tags": self.tags,
-            "attributes": self.attributes,
-            "archived": self.archived,
-            "version": self.version,
-            "created_at": rfc3339(self.created_at),
-            "updated_at": rfc3339(self.updated_at),
-        }
+        """Return the item as clients see it."""
+        return self.REPRESENTATION.of(self)

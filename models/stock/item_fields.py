@@ -1,31 +1,59 @@
-"""The fields of an item: their bounds and defaults, and the forms in which they are compared."""
+"""The fields of an item: their schemas, limits and defaults, the columns derived from them, and how values compare."""
 
-import unicodedata
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from models.values import as_json
+from models.json_schema import BOOLEAN, COUNT, ID, MONEY, OBJECT, TEXT, TIME, Schema, list_of, nullable
+from models.values import as_json, normalized
 
 MAX_QUANTITY = 1_000_000_000
 MAX_PRICE = Decimal("999999999.9999")
 SKU_LENGTH = 64
 NAME_LENGTH = 200
-# Folding case can lengthen a text (ß becomes ss): three times at the most.
+BARCODE_LENGTH = 64
+# Case folding can lengthen a text (ß becomes ss), at most to three times its length.
 NORMALIZED_GROWTH = 3
+# Marks a field without a default: whoever creates the item, or the service, sets it.
+REQUIRED = object()
 
-# What a client may set, and what a field is when nobody set it.
-DEFAULTS: dict[str, Any] = {
-    "description": "",
-    "unit": "",
-    "price": Decimal(0),
-    "reorder_level": None,
-    "location": "",
-    "barcode": None,
-    "tags": (),
-    "attributes": {},
+
+@dataclass(frozen=True)
+class ItemField:
+    """One field of an item: its JSON Schema in responses and, if clients may leave it out, its default.
+
+    A field that is `in_files` is a column of exports and imports.
+    """
+
+    schema: Schema
+    default: Any = REQUIRED
+    in_files: bool = True
+
+
+# Every field of an item, in the order of responses. A new one also needs its column in `Item`, a migration, and what
+# clients may send for it in resources/items.py.
+FIELDS: dict[str, ItemField] = {
+    "id": ItemField(ID, in_files=False),
+    "sku": ItemField(TEXT),
+    "name": ItemField(TEXT),
+    "description": ItemField(TEXT, ""),
+    "unit": ItemField(TEXT, ""),
+    "price": ItemField(MONEY, Decimal(0)),
+    "quantity": ItemField(COUNT),
+    "reorder_level": ItemField(nullable(COUNT), None),
+    "location": ItemField(TEXT, ""),
+    "barcode": ItemField(nullable(TEXT), None),
+    "tags": ItemField(list_of(TEXT), ()),
+    "attributes": ItemField(OBJECT, {}),
+    "archived": ItemField(BOOLEAN, in_files=False),
+    "version": ItemField(ID, in_files=False),
+    "created_at": ItemField(TIME, in_files=False),
+    "updated_at": ItemField(TIME, in_files=False),
 }
+DEFAULTS: dict[str, Any] = {name: field.default for name, field in FIELDS.items() if field.default is not REQUIRED}
+FILE_COLUMNS = tuple(name for name, field in FIELDS.items() if field.in_files)
 
-# What a list can be sorted by, and the column that does it; the id comes of itself.
+# The names by which a list can be sorted, each with its column; the id is always the last sort key.
 SORTS = {
     "sku": "sku_key",
     "name": "name_key",
@@ -35,28 +63,21 @@ SORTS = {
     "created_at": "created_at",
     "updated_at": "updated_at",
 }
-# The columns made of others, for look-up, sorting and search; clients never see them.
+# The columns computed from others, for look-up, sorting and search; clients never see them.
 DERIVED = ("sku_key", "name_key", "search_text")
 
 
 def derived(sku: str, name: str, description: str, barcode: str | None) -> dict[str, str]:
-    """The DERIVED columns of an item with these fields."""
+    """Return the values of the `DERIVED` columns of an item with these fields."""
     return {
         "sku_key": normalized(sku),
-        "name_key": normalized(name)[:NAME_LENGTH].rstrip(),  # MariaDB compares without trailing blanks
+        "name_key": normalized(name)[:NAME_LENGTH].rstrip(),  # MariaDB ignores trailing blanks in comparisons
         "search_text": normalized("\n".join((sku, name, description, barcode or ""))),
     }
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values say the same in JSON: 1, 1.0 and true do not, another order of names does."""
+    """Return whether two values are the same JSON: 1, 1.0 and true differ, the order of names does not matter."""
     if isinstance(one, dict):
         return repr(one) == repr(other) or as_json(one, sort=True) == as_json(other, sort=True)
     return bool(one == other)
-
-
-def normalized(text: str) -> str:
-    """The form in which names are compared: without case, and accents composed (Unicode NFC)."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -1,28 +1,27 @@
-"""What is only read of items: rows as clients see them, which cost a fraction of what an `Item` does."""
+"""Queries of items that are only read: plain rows as clients see them, which cost a fraction of an ORM object."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, select
 
-from models.database.base import db
-from models.database.column_types import serialized
+from models.database.base import db, table_of
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.refusals import NotFound
 from models.stock import item_search
 from models.stock.item import Item
-from models.stock.item_fields import DERIVED, normalized
 from models.stock.item_tag import ItemTag
+from models.values import normalized
 
-COLUMNS = [serialized(column) for column in Item.__table__.columns if column.name not in DERIVED]
-NAMES = [column.name for column in COLUMNS]
+COLUMNS = Item.REPRESENTATION.columns(table_of(Item))
 _ALL = select(*COLUMNS)
 _BY_ID = PreparedQuery(_ALL.where(Item.id == bindparam("item_id")))
+_BY_BARCODE = PreparedQuery(_ALL.where(Item.barcode == bindparam("barcode")))
 _BY_SKU = PreparedQuery(_ALL.where(Item.sku_key == bindparam("key")))
 
 
 def read(item_id: int) -> dict[str, Any]:
-    """An item as clients see it, archived or not. Raises NotFound."""
+    """Return an item as clients see it, archived or not; raises NotFound."""
     row = _BY_ID.one_or_none(item_id=item_id)
     if row is None:
         raise NotFound(f"There is no item with the id {item_id}.")
@@ -30,16 +29,24 @@ def read(item_id: int) -> dict[str, Any]:
 
 
 def read_by_sku(sku: str) -> dict[str, Any]:
-    """The item of this SKU, whatever its case, like `read`."""
+    """Return the item with this SKU in any case, like `read`."""
     row = _BY_SKU.one_or_none(key=normalized(sku))
     if row is None:
         raise NotFound(f"There is no item with the SKU {sku!r}.")
     return to_dict(row)
 
 
+def read_by_barcode(barcode: str) -> dict[str, Any]:
+    """Return the item that has this barcode, like `read`."""
+    row = _BY_BARCODE.one_or_none(barcode=barcode)
+    if row is None:
+        raise NotFound(f"There is no item with the barcode {barcode!r}.")
+    return to_dict(row)
+
+
 def to_dict(row: Sequence[Any]) -> dict[str, Any]:
-    """A row of `matching` as clients see it: just as `Item.to_dict` shows an item."""
-    return dict(zip(NAMES, row, strict=False))  # whoever pages adds columns at the end
+    """Return a row of `matching` as clients see it: the same as `Item.to_dict` returns."""
+    return Item.REPRESENTATION.of_row(row)
 
 
 _is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)
@@ -61,7 +68,7 @@ _ITEMS = FilterSet(
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
-    """Yield all items that meet the conditions of `matching`, by id, some at a time."""
+    """Yield all items that meet the conditions of `matching`, by id, in batches."""
     for rows in batches_by_id(matching(**conditions), Item.id):
         yield [to_dict(row) for row in rows]
 
@@ -79,7 +86,7 @@ def matching(
     low_stock: bool | None = None,
     **others: Any,
 ) -> BoundQuery:
-    """The items that meet every condition given; `q` wants each of its words somewhere."""
+    """Return the query of the items that meet every condition; `q` finds items that have each of its words."""
     return _ITEMS.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),

@@ -1,15 +1,16 @@
-"""The search for words in items, by an index of their pieces of three characters.
+"""The search for words in items, with an index of trigrams (every three characters in a row).
 
-The index only tells which few items can have the words; each of these is looked at all the same, so it changes what
-a search costs and never what it finds. Words of fewer than three characters, words that very many items have, and
-databases without the index are searched for in every item. The migration 0006 makes it; triggers keep it.
+The index only returns candidates: items that can have the words. Each of them is still compared with LIKE, so the index
+changes what a search costs and never what it finds. Every item is compared when all words are shorter than three
+characters, when very many items can have the words, and when the database has no index. Migration 0006 creates the
+index; triggers update it.
 """
 
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakSet
 
 from sqlalchemy import (
@@ -34,24 +35,36 @@ from models.stock.item import Item
 from models.values import as_json
 
 TRIGRAM = 3
-# Of words that more items may have than these, every item is looked at: that begins with a page at once.
-MANY = 2000
+# With more candidates than these, every item is compared instead: so many items match that a page is soon full.
+MAX_CANDIDATES = 2000
 MAX_WORDS = 100  # in the 200 characters that a client may send
-SPECIAL = re.compile("[%_/]")  # to LIKE
-# FTS5 keeps a list of items for each piece, and goes through every list that it is asked to compare. How long one is,
-# is guessed from the id of the first so many items in it. One so many times as long as the shortest is left out first.
+SPECIAL = re.compile("[%_/]")  # in a pattern of LIKE, `/` being its escape character
+# FTS5 has a list of items for each trigram, and reads every list of a query to its end. The length of a list is
+# estimated from the id of its item number SAMPLE: the lower, the longer the list. Lists more than MAX_RATIO times as
+# long as the shortest are left out of the first query.
 SAMPLE = 256
-LONGER = 16
-ANY = 1e18
+MAX_RATIO = 16
+INFINITE = 1e18
 
-_THERE = PreparedQuery(select(column("name")).select_from(text("sqlite_master")).where(text("name = 'items_search'")))
+
+class _Found(NamedTuple):
+    """How many items the index has found, at most `MAX_CANDIDATES + 1`, and their ids: on SQLite as JSON text."""
+
+    number: int
+    ids: list[int] | str
+
+
+_FTS5_TABLE = PreparedQuery(
+    select(column("name")).select_from(text("sqlite_master")).where(text("name = 'items_search'"))
+)
 _BY_FTS5 = PreparedQuery(
     cast(
         AnySelect,
         text(f"""
             WITH lists AS (
                 SELECT value AS trigram, coalesce(
-                    (SELECT rowid FROM items_search WHERE items_search MATCH value LIMIT 1 OFFSET {SAMPLE - 1}), {ANY}
+                    (SELECT rowid FROM items_search WHERE items_search MATCH value LIMIT 1 OFFSET {SAMPLE - 1}),
+                    {INFINITE}
                 ) AS sampled_at
                 FROM json_each(:trigrams)
             )
@@ -60,12 +73,13 @@ _BY_FTS5 = PreparedQuery(
                 UNION ALL
                 SELECT rowid FROM items_search WHERE items_search MATCH (
                     SELECT group_concat(trigram, ' ') FROM lists
-                    WHERE sampled_at * :longer >= (SELECT max(sampled_at) FROM lists)
+                    WHERE sampled_at * :max_ratio >= (SELECT max(sampled_at) FROM lists)
                 )
-                LIMIT {MANY + 1}
+                LIMIT {MAX_CANDIDATES + 1}
             )
         """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
-    )
+    ),
+    _Found,
 )
 _BY_GIN = PreparedQuery(
     cast(
@@ -73,19 +87,20 @@ _BY_GIN = PreparedQuery(
         text(f"""
             SELECT count(*) AS number, coalesce(array_agg(item_id), '{{}}') AS ids FROM (
                 SELECT item_id FROM items_search
-                WHERE stockroom_pieces(search_text) @> CAST(:trigrams AS text[]) LIMIT {MANY + 1}
+                WHERE stockroom_pieces(search_text) @> CAST(:trigrams AS text[]) LIMIT {MAX_CANDIDATES + 1}
             ) AS found
         """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
-    )
+    ),
+    _Found,
 )
-# In the order of their use: what is rarest, first.
+# In the order of the WHERE clause: the most selective ones first.
 CONDITIONS: dict[str, ColumnElement[bool]] = {
-    # The items with some ids. On SQLite these are a JSON text: one parameter, so one statement for any number.
+    # The items with these ids. On SQLite the ids are one JSON text: one parameter, so one statement for any number.
     "candidates": Item.id == any_(bindparam("candidates", type_=ARRAY(Integer))),
     "candidates_as_json": Item.id.in_(
         select(func.json_each(bindparam("candidates_as_json", type_=Text())).table_valued("value"))
     ),
-    # `=` would be what SQLite begins with: without statistics it believes that ten items of all are archived or not.
+    # Not `=`: SQLite would begin with its index, because without statistics it assumes that only ten items match.
     "archived_candidates": Item.archived != false(),
     "current_candidates": Item.archived != true(),
     "archived": Item.archived == true(),
@@ -96,8 +111,10 @@ _indexed: WeakSet[Engine] = WeakSet()
 
 
 def values_of(words: Sequence[str], *, archived: bool) -> dict[str, Any]:
-    """The values of those of `CONDITIONS` that make an item archived or not and have each of these folded words
-    somewhere: the words as patterns and, if they are few, the items that can have all of them."""
+    """Return values for those of `CONDITIONS` that find items, archived or not, with each of these normalized words.
+
+    These are the words as patterns of LIKE and, if the index returns them, the candidates.
+    """
     values: dict[str, Any] = {f"word_{number}": _pattern(word) for number, word in enumerate(words)}
     candidates = _candidates(words)
     if candidates is None:
@@ -107,64 +124,65 @@ def values_of(words: Sequence[str], *, archived: bool) -> dict[str, Any]:
 
 
 def _pattern(word: str) -> str:
-    """What LIKE finds the word by, anywhere."""
+    """Return the pattern by which LIKE finds a word anywhere in a text."""
     return "%" + SPECIAL.sub(r"/\g<0>", word) + "%"
 
 
-def _candidates(words: Sequence[str]) -> Any:
-    """The ids of the few items that can have these words; None if they are many, or if no index knows."""
+def _candidates(words: Sequence[str]) -> list[int] | str | None:
+    """Return the ids of the candidates, on SQLite as JSON text; None if there are too many, or no index."""
     long = [word for word in words if len(word) >= TRIGRAM]
-    ask = _index() if long else None
-    if ask is None:
+    query = _index_query() if long else None
+    if query is None:
         return None
-    # A few pieces side by side are quick and nearly always enough; all, those that overlap too, rule out much more.
-    for step, longer in ((TRIGRAM, LONGER), (1, ANY)):
-        found = ask(sorted({trigram for word in long for trigram in _trigrams(word, step)}), longer)
-        if found.number <= MANY:
+    # Adjacent trigrams are fast and nearly always enough; all of them, overlapping ones included, exclude many more.
+    for step, max_ratio in ((TRIGRAM, MAX_RATIO), (1, INFINITE)):
+        found = query(sorted({trigram for word in long for trigram in _trigrams(word, step)}), max_ratio)
+        if found.number <= MAX_CANDIDATES:
             return found.ids
     return None
 
 
-def _index() -> Callable[[list[str], float], Any] | None:
-    """What asks the index for the items with all of some pieces, if this database has one."""
+def _index_query() -> Callable[[list[str], float], _Found] | None:
+    """Return the function that finds the items with all of some trigrams; None if this database has no index."""
     dialect = db.engine.dialect.name
-    if dialect == "postgresql":  # which begins with the shortest list by itself
-        return lambda trigrams, _: _BY_GIN.one_or_none(trigrams=trigrams)
-    if dialect == "sqlite" and _is_there():
-        return lambda trigrams, longer: _BY_FTS5.one_or_none(
-            trigrams=as_json(list(map(_quoted, trigrams))), longer=longer
-        )
-    return None
+    if dialect == "postgresql":
+        return _query_gin
+    return _query_fts5 if dialect == "sqlite" and _has_fts5_index() else None
 
 
-def _ask_fts5(trigrams: list[str], longer: float) -> Any:
-    """Return how many items have all of these trigrams, and the first of their ids, by the index of SQLite."""
-    return _BY_FTS5.one_or_none(trigrams=as_json(list(map(_quoted, trigrams))), longer=longer)
+def _query_gin(trigrams: list[str], _: float) -> _Found:
+    """Return how many items have all of these trigrams, and their ids; PostgreSQL begins with the shortest list."""
+    return _BY_GIN.rows(trigrams=trigrams)[0]
+
+
+def _query_fts5(trigrams: list[str], max_ratio: float) -> _Found:
+    """Return how many items have all of these trigrams, and their ids, of lists not longer than `max_ratio` allows."""
+    return _BY_FTS5.rows(trigrams=as_json(list(map(_quoted, trigrams))), max_ratio=max_ratio)[0]
 
 
 def _trigrams(word: str, step: int) -> list[str]:
-    """The pieces of a word that begin so many characters apart, and the last one."""
+    """Return the trigrams of a word that begin `step` characters apart, and the last one."""
     last = len(word) - TRIGRAM
     return [word[start : start + TRIGRAM] for start in (*range(0, last, step), last)]
 
 
 def _quoted(trigram: str) -> str:
-    """A piece as FTS5 takes it literally."""
+    """Return a trigram as a quoted string of FTS5."""
     return '"' + trigram.replace('"', '""') + '"'
 
 
-def _is_there() -> bool:
-    """Whether this SQLite database has the index; once it has, nobody asks again."""
-    if db.engine not in _indexed and _THERE.one_or_none():
+def _has_fts5_index() -> bool:
+    """Return whether this SQLite database has the index; that it has is cached for the engine."""
+    if db.engine not in _indexed and _FTS5_TABLE.one_or_none():
         _indexed.add(db.engine)
     return db.engine in _indexed
 
 
 def can_index() -> bool:
-    """Whether the SQLite of this Python has all that the index needs: FTS5 with its trigrams (3.34), and JSON."""
+    """Return whether this Python's SQLite has all that the index needs: FTS5 with trigrams (3.34) and JSON."""
     with closing(sqlite3.connect(":memory:")) as connection:
         try:
-            connection.execute("CREATE VIRTUAL TABLE trial USING fts5(pieces, tokenize='trigram')")
+            connection.execute("CREATE VIRTUAL TABLE trial USING fts5(text, tokenize='trigram')")
             connection.execute("SELECT value FROM json_each('[]')")
         except sqlite3.OperationalError:
             return False

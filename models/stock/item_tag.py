@@ -1,4 +1,4 @@
-"""The index behind the filter `tag`; the truth is `Item.tags`."""
+"""The tags of items, one row each, for the filter `tag`; they are a copy of `Item.tags`."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ class ItemTag(Model):
 
     @classmethod
     def replace(cls, item_id: int, tags: Sequence[str]) -> None:
-        """Make these the tags by which an item is found."""
+        """Replace the tags by which the filter finds an item."""
         db.session.execute(delete(cls).where(cls.item_id == item_id))
         if tags:
             db.session.execute(insert(cls), [{"item_id": item_id, "tag": tag} for tag in tags])

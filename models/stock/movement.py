@@ -1,4 +1,4 @@
-"""The ledger: every movement of stock, who made it, when and why; rows are only ever added."""
+"""The model `Movement`: the ledger of stock, whose rows are inserted and never changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,26 +8,26 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindp
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import LongId, UtcTime, exact_text, serialized
+from models.database.column_types import LongId, UtcTime, exact_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.database.writing import insert_many
 from models.event import Event
-from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, closed, nullable, one_of
+from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, nullable, one_of
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
+from models.representation import Representation
 from models.stock.item import Item
-from models.stock.item_fields import normalized
 from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
-from models.values import now, rfc3339
+from models.values import normalized, now
 
-# What a client may record; `opening` and `reversal` come of other deeds.
+# The kinds that a client may record; `opening` and `reversal` come from other operations.
 KINDS = ("receive", "issue", "adjust", "count")
 ALL_KINDS = (*KINDS, "opening", "reversal")
 
 
 class Movement(Model):
-    """One row of the ledger: `delta` units came (or went), after which `quantity_after` were there."""
+    """One row of the ledger: the stock changed by `delta` units and then was `quantity_after`."""
 
     __tablename__ = "movements"
     __table_args__ = (
@@ -37,6 +37,26 @@ class Movement(Model):
         CheckConstraint(f"kind IN {ALL_KINDS}", name="kind"),
         CheckConstraint("quantity_after >= 0", name="quantity_after"),
     )
+
+    REPRESENTATION = Representation(
+        "Movement",
+        {
+            "id": ID,
+            "item_id": ID,
+            "sku": TEXT,
+            "kind": one_of(*ALL_KINDS),
+            "delta": INTEGER,
+            "quantity_after": COUNT,
+            "reason": TEXT,
+            "reference": TEXT,
+            "reverses": nullable(ID),
+            "reversed_by": nullable(ID),
+            "user": TEXT,
+            "occurred_at": TIME,
+            "created_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
 
     id: Mapped[int] = mapped_column(LongId, primary_key=True)
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
@@ -52,14 +72,14 @@ class Movement(Model):
 
     @classmethod
     def record(cls, lines: Sequence[Line], by: Principal) -> list[dict[str, Any]]:
-        """Record all the lines, in their order, or none; answers them as clients see them.
+        """Record all lines in their order, or none; return the movements as clients see them.
 
-        The items are locked in the order of their ids, so that two batches never wait for each
-        other in a ring. Raises RefusedLines.
+        The items are locked in the order of their ids, so that two batches can't deadlock. Raises RefusedLines, and
+        RetryTransaction as `lock_stocks` does.
         """
         connection = db.session.connection()
         stocks = lock_stocks(connection, lines)
-        moment = now()
+        recorded_at = now()
         rows: list[dict[str, Any]] = []
         refusals: dict[int, Refusal] = {}
         for index, line in enumerate(lines):
@@ -69,35 +89,49 @@ class Movement(Model):
             except Refusal as refusal:
                 refusals[index] = refusal
             else:
-                rows.append(line.row(stock.item_id, delta, stock.quantity, moment, by))
+                rows.append(line.row(stock.item_id, delta, stock.quantity, recorded_at, by))
         if refusals:
             raise RefusedLines(refusals)
-        move_stocks(connection, stocks.by_id.values(), moment)
-        return cls.enter(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
+        move_stocks(connection, stocks.by_id.values(), recorded_at)
+        return cls.insert(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
 
     @classmethod
-    def enter(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
-        """Enter rows, whose stock has been moved, into the ledger, and tell of them; `skus` are their items'."""
+    def insert(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
+        """Insert rows into the ledger, with their events, and return them as clients see them.
+
+        The quantities of the items have been updated already; `skus` are the SKUs of the items by id.
+        """
         movements = [
-            _represent({**row, "id": id_, "sku": skus[row["item_id"]], "user": by.username})
+            cls.REPRESENTATION.of_values(
+                {
+                    **row,
+                    "id": id_,
+                    "sku": skus[row["item_id"]],
+                    "reverses": row["reverses_id"],
+                    "reversed_by": None,
+                    "user": by.username,
+                }
+            )
             for id_, row in zip(insert_many(cls, rows), rows, strict=True)
         ]
-        told = [(movement, movement["item_id"], movement["id"]) for movement in movements]
-        Event.record_many("movement.created", told, by)
+        recorded = [(movement, movement["item_id"], movement["id"]) for movement in movements]
+        Event.record_many("movement.created", recorded, by)
         return movements
 
     @classmethod
     def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
-        """Give a new item its first stock, as the first row of its ledger."""
+        """Set the stock of a new item, record it as the first row of its ledger and return that movement."""
         item.quantity = quantity
         db.session.flush()
         opening = Line("opening", quantity, "opening stock")
-        return cls.enter([opening.row(item.id, quantity, quantity, item.created_at, by)], {item.id: item.sku}, by)[0]
+        return cls.insert([opening.row(item.id, quantity, quantity, item.created_at, by)], {item.id: item.sku}, by)[0]
 
     @classmethod
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
-        """Record one movement; raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived`,
-        `stock_limit` or NotFound."""
+        """Record one movement and return it as clients see it.
+
+        Raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived` or `stock_limit`, or NotFound.
+        """
         try:
             return cls.record([line], by)[0]
         except RefusedLines as refused:
@@ -105,14 +139,14 @@ class Movement(Model):
 
     @classmethod
     def reverse(cls, movement_id: int, *, reason: str | None, reference: str, by: Principal) -> dict[str, Any]:
-        """Record the counter-entry of a movement, linked to it; the original stays as it was.
+        """Record the reversal of a movement, linked to it, and return it; the original does not change.
 
-        Raises Refusal `not_reversible` for a reversal, `already_reversed`, `insufficient_stock`,
+        Raises Refusal `not_reversible` for a reversal, `already_reversed`, `insufficient_stock`, `stock_limit` or
         `item_archived`, or NotFound.
         """
         original = cls.get(movement_id)
         lock_stocks(db.session.connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
-        original = cls.get(movement_id)  # what a rival made of it while this one waited for the lock
+        original = cls.get(movement_id)  # again: another transaction may have reversed it before this one got the lock
         if original["reverses"] is not None:
             raise Refusal("not_reversible", f"Movement {movement_id} is itself a reversal; record a new one instead.")
         if original["reversed_by"] is not None:
@@ -133,7 +167,7 @@ class Movement(Model):
 
     @classmethod
     def get(cls, movement_id: int) -> dict[str, Any]:
-        """One movement as clients see it; raises NotFound."""
+        """Return one movement as clients see it; raises NotFound."""
         row = _BY_ID.one_or_none(movement_id=movement_id)
         if row is None:
             raise NotFound(f"There is no movement {movement_id}.")
@@ -141,74 +175,48 @@ class Movement(Model):
 
     @classmethod
     def ledger(cls, *, sku: str | None = None, user: str | None = None, **others: Any) -> BoundQuery:
-        """The movements that meet every condition given, with the names that clients see.
+        """Return the query of the movements that meet every condition; the names are those of the query parameters.
 
-        `since` and `until` bound when they occurred; `until` itself is no longer in.
+        They occurred at `since` or later, and before `until`.
         """
         return _MOVEMENTS.where(
-            sku=None if sku is None else normalized(sku), user=None if user is None else user.casefold(), **others
+            sku=None if sku is None else normalized(sku), user=None if user is None else normalized(user), **others
         )
 
     @classmethod
     def batches(cls, **conditions: Any) -> Iterator[list[dict[str, Any]]]:
-        """Yield all movements that meet the conditions of `ledger`, by id, some at a time."""
+        """Yield all movements that meet the conditions of `ledger`, by id, in batches."""
         for rows in batches_by_id(cls.ledger(**conditions), cls.id):
             yield [cls.to_dict(row) for row in rows]
 
     @classmethod
-    def quantity_at(cls, item_id: int, moment: datetime) -> int:
-        """The stock of an item at a moment: the sum of what had occurred by then, in units."""
+    def quantity_at(cls, item_id: int, at: datetime) -> int:
+        """Return the stock of an item at a time, in units: the sum of the movements that had occurred by then."""
         total = select(func.coalesce(func.sum(cls.delta), 0))
-        return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= moment)) or 0)
-
-    SCHEMA = closed(
-        "Movement",
-        {
-            "id": ID,
-            "item_id": ID,
-            "sku": TEXT,
-            "kind": one_of(*ALL_KINDS),
-            "delta": INTEGER,
-            "quantity_after": COUNT,
-            "reason": TEXT,
-            "reference": TEXT,
-            "reverses": nullable(ID),
-            "reversed_by": nullable(ID),
-            "user": TEXT,
-            "occurred_at": TIME,
-            "created_at": TIME,
-        },
-    )
+        return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= at)) or 0)
 
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """A row of `ledger` as clients see it."""
-        return dict(zip(cls.SCHEMA["properties"], row, strict=False))  # whoever pages adds columns at the end
+        """Return a row of `ledger` as clients see it."""
+        return cls.REPRESENTATION.of_row(row)
 
 
 def _ledger() -> Select[Any]:
-    """All movements, in the columns that clients see."""
+    """Return the select of all movements, with the columns that clients see."""
     movements = table_of(Movement)
     reversals = movements.alias()
-    columns: list[Any] = [
-        movements.c.id,
-        movements.c.item_id,
-        Item.sku,
-        movements.c.kind,
-        movements.c.delta,
-        movements.c.quantity_after,
-        movements.c.reason,
-        movements.c.reference,
-        movements.c.reverses_id.label("reverses"),
-        reversals.c.id.label("reversed_by"),
-        User.username.label("user"),
-        serialized(movements.c.occurred_at),
-        serialized(movements.c.created_at),
-    ]
+    columns = Movement.REPRESENTATION.columns(
+        movements,
+        sku=Item.sku,
+        reverses=movements.c.reverses_id,
+        reversed_by=reversals.c.id,
+        user=User.username,
+    )
     return (
         select(*columns)
         .select_from(movements)
-        # Outer joins, though each has its item and its user: no planner then begins at those and sorts all movements.
+        # Outer joins, although each movement has an item and a user: with inner joins, a planner may begin at those
+        # tables and sort all movements.
         .outerjoin(Item, Item.id == movements.c.item_id)
         .outerjoin(User, User.id == movements.c.user_id)
         .outerjoin(reversals, reversals.c.reverses_id == movements.c.id)
@@ -229,22 +237,3 @@ _MOVEMENTS = FilterSet(
         "until": Movement.occurred_at < bindparam("until"),
     },
 )
-
-
-def _represent(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A movement that was just recorded as clients see it."""
-    return {
-        "id": row["id"],
-        "item_id": row["item_id"],
-        "sku": row["sku"],
-        "kind": row["kind"],
-        "delta": row["delta"],
-        "quantity_after": row["quantity_after"],
-        "reason": row["reason"],
-        "reference": row["reference"],
-        "reverses": row["reverses_id"],
-        "reversed_by": None,
-        "user": row["user"],
-        "occurred_at": rfc3339(row["occurred_at"]),
-        "created_at": rfc3339(row["created_at"]),
-    }

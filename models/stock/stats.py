@@ -1,20 +1,21 @@
-"""The stock in a few numbers."""
+"""Statistics of the stock: counts, units, total value and recent movements."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, and_, case, func, select, type_coerce
+from sqlalchemy import BigInteger, Integer, Row, and_, case, func, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 
 from models.database.base import db
+from models.database.reading import AnySelect
 from models.json_schema import COUNT, MONEY, TIME, closed
 from models.stock.item import Item
 from models.stock.movement import Movement
 from models.values import MONEY_PLACES, money, now, rfc3339
 
-# A price has up to 13 digits: summed in groups of three, no sum exceeds 64 bits for nine million items with the
-# largest stock there can be. SQLite has no larger integers, and would go on with rounded ones.
+# A price has up to 13 digits in ten-thousandths. Summed by groups of three digits, no sum exceeds 64 bits, for up to
+# nine million items with the largest stock. SQLite has no larger integers, and would continue with rounded floats.
 GROUP = 1000
 GROUPS = 5
 
@@ -29,14 +30,14 @@ SCHEMA = closed(
 )
 
 
-def stats(moment: datetime | None = None) -> dict[str, Any]:
-    """The numbers at this moment, as clients see them.
+def stats(at: datetime | None = None) -> dict[str, Any]:
+    """Return the statistics as clients see them: `SCHEMA`; "today" is the day of `at`, by default now.
 
-    Units, value and low stock are those of the items that are not archived; a day begins at midnight UTC, a
-    week on Monday (ISO 8601), and a movement counts on the day that it occurred.
+    Units, value and low stock are those of the items that are not archived. A day begins at midnight UTC, a week on
+    Monday (ISO 8601), and a movement counts on the day that it occurred.
     """
-    moment = moment or now()
-    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    at = at or now()
+    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = today + timedelta(days=1)
     totals = db.session.execute(_TOTALS).one()
     return {
@@ -47,12 +48,12 @@ def stats(moment: datetime | None = None) -> dict[str, Any]:
         "low_stock": totals.low_stock,
         "movements_today": _occurred(today, tomorrow),
         "movements_this_week": _occurred(today - timedelta(days=today.weekday()), tomorrow),
-        "generated_at": rfc3339(moment),
+        "generated_at": rfc3339(at),
     }
 
 
-def _scaled_value(totals: Any) -> int:
-    return sum(int(getattr(totals, f"value_{place}")) * GROUP**place for place in range(GROUPS))
+def _scaled_value(totals: Row[Any]) -> int:
+    return sum(int(getattr(totals, f"value_{group}")) * GROUP**group for group in range(GROUPS))
 
 
 def _occurred(since: datetime, until: datetime) -> int:
@@ -64,7 +65,7 @@ def _sum(number: ColumnElement[int], condition: ColumnElement[bool]) -> ColumnEl
     return func.coalesce(func.sum(case((condition, number), else_=0)), 0)
 
 
-def _totals() -> Any:
+def _totals() -> AnySelect:
     active = Item.archived.is_(False)
     one = type_coerce(1, Integer())
     price = type_coerce(Item.price, BigInteger())
@@ -74,8 +75,8 @@ def _totals() -> Any:
         func.count(case((and_(active, Item.quantity <= Item.reorder_level), one))).label("low_stock"),
         _sum(type_coerce(Item.quantity, Integer()), active).label("units"),
         *(
-            _sum(Item.quantity * (price // GROUP**place % GROUP), active).label(f"value_{place}")
-            for place in range(GROUPS)
+            _sum(Item.quantity * (price // GROUP**group % GROUP), active).label(f"value_{group}")
+            for group in range(GROUPS)
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The stock while lines are applied to it: locked, moved by the rules, written in one statement."""
+"""The quantities of locked items while lines are applied to them, and the statements that lock and update them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,21 @@ from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, ca
 from models.database.base import table_of
 from models.database.column_types import UtcTime
 from models.database.reading import AnySelect
+from models.database.transactions import RetryTransaction
 from models.database.writing import execute_one
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.item import Item
-from models.stock.item_fields import MAX_QUANTITY, normalized
+from models.stock.item_fields import MAX_QUANTITY
+from models.values import normalized
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One movement to be recorded, of the item with this id or else this SKU; `quantity` means what its
-    kind makes of it."""
+    """One movement to be recorded, of the item with this id, SKU or barcode.
+
+    `quantity` is in units; what it does to the stock depends on `kind`.
+    """
 
     kind: str
     quantity: int
@@ -28,12 +32,15 @@ class Line:
     reference: str = ""
     item_id: int | None = None
     sku: str | None = None
+    barcode: str | None = None
     expect_quantity: int | None = None
     occurred_at: datetime | None = None
     reverses_id: int | None = None
 
-    def row(self, item_id: int, delta: int, quantity_after: int, moment: datetime, by: Principal) -> dict[str, Any]:
-        """The row of the ledger that this line becomes."""
+    def row(
+        self, item_id: int, delta: int, quantity_after: int, recorded_at: datetime, by: Principal
+    ) -> dict[str, Any]:
+        """Return this line as a row of the ledger."""
         return {
             "item_id": item_id,
             "user_id": by.user_id,
@@ -43,13 +50,13 @@ class Line:
             "reason": self.reason,
             "reference": self.reference,
             "reverses_id": self.reverses_id,
-            "occurred_at": self.occurred_at or moment,
-            "created_at": moment,
+            "occurred_at": self.occurred_at or recorded_at,
+            "created_at": recorded_at,
         }
 
 
 class RefusedLines(Refusal):
-    """Some lines can't be recorded, so none was; `refusals` maps their index to the reason."""
+    """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index."""
 
     def __init__(self, refusals: Mapping[int, Refusal]) -> None:
         first = next(iter(refusals))
@@ -72,17 +79,21 @@ class RefusedLines(Refusal):
 
 
 class Stock:
-    """The stock of one locked item while lines are applied to it."""
+    """The stock of one locked item, in units, while lines are applied to it."""
 
-    def __init__(self, item_id: int, sku: str, quantity: int, archived: bool) -> None:
+    def __init__(self, item_id: int, sku: str, barcode: str | None, quantity: int, archived: bool) -> None:
         self.item_id = item_id
         self.sku = sku
+        self.barcode = barcode
         self.quantity = quantity
         self.archived = archived
         self.delta = 0
 
     def take(self, line: Line) -> int:
-        """Apply a line and answer its delta; raises Refusal and stays as it was."""
+        """Apply a line and return its delta; raises Refusal, the stock then being unchanged.
+
+        The codes are `item_archived`, `quantity_changed`, `insufficient_stock` and `stock_limit`.
+        """
         if self.archived:
             raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
         if line.expect_quantity is not None and line.expect_quantity != self.quantity:
@@ -115,19 +126,22 @@ class Stock:
 
 
 class Stocks:
-    """The locked stocks that some lines are about, found by id or by SKU."""
+    """The locked stocks of some lines, by id, SKU and barcode of their items."""
 
     def __init__(self, stocks: Iterable[Stock]) -> None:
         self.by_id = {stock.item_id: stock for stock in stocks}
-        self.by_key = {normalized(stock.sku): stock for stock in self.by_id.values()}
+        self.by_sku_key = {normalized(stock.sku): stock for stock in self.by_id.values()}
+        self.by_barcode = {stock.barcode: stock for stock in self.by_id.values() if stock.barcode is not None}
 
     def of(self, line: Line) -> Stock:
-        """The stock that a line is about; raises NotFound."""
-        stock = (
-            self.by_id.get(line.item_id) if line.item_id is not None else self.by_key.get(normalized(line.sku or ""))
-        )
+        """Return the stock of the item of a line; raises NotFound."""
+        if line.item_id is not None:
+            stock, name = self.by_id.get(line.item_id), f"id {line.item_id}"
+        elif line.barcode is not None:
+            stock, name = self.by_barcode.get(line.barcode), f"barcode {line.barcode!r}"
+        else:
+            stock, name = self.by_sku_key.get(normalized(line.sku or "")), f"SKU {line.sku!r}"
         if stock is None:
-            name = f"id {line.item_id}" if line.item_id is not None else f"SKU {line.sku!r}"
             raise NotFound(f"There is no item with the {name}.")
         return stock
 
@@ -136,7 +150,7 @@ _items = table_of(Item)
 
 
 def _lock(condition: ColumnElement[bool]) -> AnySelect:
-    columns = [_items.c[name] for name in ("id", "sku", "quantity", "archived")]
+    columns = [_items.c[name] for name in ("id", "sku", "barcode", "quantity", "archived")]
     return select(*columns).where(condition).order_by(_items.c.id).with_for_update()
 
 
@@ -147,23 +161,31 @@ def _move(condition: ColumnElement[bool], delta: ColumnElement[int]) -> Update:
         .values(
             quantity=_items.c.quantity + delta,
             version=_items.c.version + 1,
-            updated_at=bindparam("moment", type_=UtcTime()),
+            updated_at=bindparam("at", type_=UtcTime()),
         )
     )
 
 
-# What every movement asks is built once.
+# The statements of every movement are built once.
 _ONE = _items.c.id == bindparam("item")
 _LOCK_ONE = _lock(_ONE)
 _MANY = _items.c.id.in_(bindparam("ids", expanding=True))
 _LOCK_MANY = _lock(_MANY)
 _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
+# Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
+_HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
 _MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()))
 
 
 def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
-    """The stocks of these lines as they are now, locked until this write ends."""
+    """Return the stocks of these lines as they are now, their items locked until the transaction ends.
+
+    Raises RetryTransaction when a concurrent transaction has just given a barcode to another item.
+    """
     ids = {line.item_id for line in lines if line.item_id is not None}
+    barcodes = {line.barcode for line in lines if line.barcode is not None}
+    holders = connection.execute(_HOLDERS, {"barcodes": list(barcodes)}).all() if barcodes else []
+    ids.update(holder.id for holder in holders)
     keys = {normalized(line.sku) for line in lines if line.sku is not None}
     if keys:
         found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
@@ -171,17 +193,23 @@ def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
         found = execute_one(connection, _LOCK_ONE, {"item": min(ids)})
     else:
         found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
-    return Stocks(Stock(*row) for row in found)
+    stocks = Stocks(Stock(row.id, row.sku, row.barcode, row.quantity, row.archived) for row in found)
+    if any(holder.barcode not in stocks.by_barcode for holder in holders):
+        raise RetryTransaction
+    return stocks
 
 
-def move_stocks(connection: Connection, stocks: Iterable[Stock], moment: datetime) -> None:
-    """Write the new quantities in one statement, whose condition guards the rule once more."""
+def move_stocks(connection: Connection, stocks: Iterable[Stock], updated_at: datetime) -> None:
+    """Write the new quantities in one statement, whose condition refuses a negative one once more.
+
+    Raises AssertionError if not every locked item was updated.
+    """
     deltas = {stock.item_id: stock.delta for stock in stocks}
     if len(deltas) == 1:
         [(item_id, delta)] = deltas.items()
-        moved = execute_one(connection, _MOVE_ONE, {"item": item_id, "delta": delta, "moment": moment})
+        moved = execute_one(connection, _MOVE_ONE, {"item": item_id, "delta": delta, "at": updated_at})
     else:
         many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id))
-        moved = connection.execute(many, {"moment": moment})
+        moved = connection.execute(many, {"at": updated_at})
     if moved.rowcount != len(deltas):
         raise AssertionError(f"{moved.rowcount} of {len(deltas)} locked items moved")

@@ -1,10 +1,10 @@
-"""The check of the whole ledger: does every quantity equal its movements, and was every one of them told?"""
+"""The check of the whole ledger: every quantity is the sum of its movements, and every movement has its event."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from models.database.base import db
@@ -16,16 +16,16 @@ ROWS_AT_A_TIME = 1000
 
 
 def movements_to_verify() -> int:
-    """How many movements `verify` will read."""
+    """Return how many movements `verify` will read."""
     return db.session.scalar(select(func.count()).select_from(Movement)) or 0
 
 
 def verify(advance: Callable[[int], object] = lambda _: None, session: Session | None = None) -> Iterator[str]:
-    """Yield one sentence for every fault of the ledger; none means that all is well.
+    """Yield one sentence for every fault of the ledger; none means that it is consistent.
 
-    One statement reads everything in order, so it sees one state of the database however many write
-    meanwhile, and memory stays flat. `advance` is told of each item how many movements were read; `session`
-    may be of another database with the same schema.
+    One statement reads everything in order, so it sees one snapshot of the database whatever is written meanwhile, and
+    memory use is constant. `advance` is called for each item with the number of movements read; `session` may be that
+    of another database with the same schema.
     """
     query = (
         select(
@@ -46,7 +46,7 @@ def verify(advance: Callable[[int], object] = lambda _: None, session: Session |
         yield from _faults_of_item(rows, advance)
 
 
-def _faults_of_item(rows: Iterable[Any], advance: Callable[[int], object]) -> Iterator[str]:
+def _faults_of_item(rows: Iterable[Row[*tuple[Any, ...]]], advance: Callable[[int], object]) -> Iterator[str]:
     total = before = count = 0
     for row in rows:
         if row.movement_id is None:

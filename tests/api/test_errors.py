@@ -29,7 +29,7 @@ from models.database.schema import migrate
 from models.people.token import new_secret
 from resources.users import CurrentUserResource
 from tests.support.clients import V1, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 from tests.support.problems import MEMBERS, assert_problem
 
 # The members of every problem document.
@@ -147,6 +147,7 @@ def test_405_lists_the_methods_that_the_path_has(member, lamp):
         "a/b/c;q=x,,;",
     ],
 )
+@on_one_database
 def test_406_comes_before_the_method_has_run(member, accept):
     assert_problem(member.post("/items", json=ITEM, headers={"Accept": accept}), 406, "not_acceptable")
 
@@ -157,6 +158,7 @@ def test_406_comes_before_the_method_has_run(member, accept):
     "accept",
     ["*/*", "application/*", "application/json", "application/json; charset=utf-8", "text/html, */*;q=0.1", ""],
 )
+@on_one_database
 def test_an_accept_that_admits_json_gets_json(member, accept):
     answer = member.get("/users/me", headers={"Accept": accept})
 
@@ -310,16 +312,16 @@ def test_429_says_when_to_come_again(member, raising):
 @pytest.mark.parametrize(
     "outcome",
     [
-        RuntimeError("hunter2"),
-        KeyError("hunter2"),
-        ValueError("hunter2"),
-        AssertionError("hunter2"),
-        lambda: flask_restful.abort(499),
-        lambda: flask_restful.abort(418),
-        {"what JSON can't say": object()},
+        pytest.param(RuntimeError("hunter2"), id="RuntimeError"),
+        pytest.param(KeyError("hunter2"), id="KeyError"),
+        pytest.param(ValueError("hunter2"), id="ValueError"),
+        pytest.param(AssertionError("hunter2"), id="AssertionError"),
+        pytest.param(lambda: flask_restful.abort(499), id="status 499"),
+        pytest.param(lambda: flask_restful.abort(418), id="status 418"),
+        pytest.param({"what JSON can't say": object()}, id="no JSON"),
     ],
-    ids=str,
 )
+@on_one_database
 def test_a_defect_answers_500_that_tells_nothing_and_logs_everything(member, raising, log, outcome):
     raising(outcome)
 
@@ -464,6 +466,7 @@ def test_a_sane_request_id_is_the_clients(member, sane):
 
 
 @pytest.mark.parametrize("insane", ["", " ", "a b", "x" * 129, "é", "a;b", '"a"', "<a>", "٣"])
+@on_one_database
 def test_an_insane_request_id_is_replaced(member, insane):
     made = member.get("/users/me", headers={"X-Request-ID": insane.encode().decode("latin-1")})
 
@@ -497,6 +500,7 @@ def test_every_answer_has_the_security_headers(member, monkeypatch, method, path
 
 
 @pytest.mark.parametrize("code", PROBLEMS)
+@on_one_database
 def test_every_problem_is_explained_where_its_type_points(nobody, code):
     explained = nobody.get(f"//problems/{code}")
 

@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.support.databases import on_one_database
+from tests.support.shelf import add
+
 ISSUE = {"kind": "issue", "quantity": 2, "reason": "order 7"}
 
 
@@ -76,14 +79,16 @@ def test_two_users_may_use_the_same_key(member, admin, lamp):
 
 
 def test_an_item_that_could_not_be_found_is_looked_for_again(member):
-    missing = member.post("/items/1/movements", json=ISSUE, headers=keyed("k"))
-    member.post("/items", json={"sku": "A", "name": "B", "quantity": 5})
+    next_id = add(member, "A")["id"] + 1
+    missing = member.post(f"/items/{next_id}/movements", json=ISSUE, headers=keyed("k"))
+    made = add(member, "B", quantity=5)
 
-    assert missing.status_code == 404
-    assert member.post("/items/1/movements", json=ISSUE, headers=keyed("k")).status_code in (201, 404)
+    assert (missing.status_code, made["id"]) == (404, next_id)
+    assert member.post(f"/items/{next_id}/movements", json=ISSUE, headers=keyed("k")).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "é", '"', '"unfinished'])
+@on_one_database
 def test_a_key_that_is_none_is_refused(member, lamp, key):
     refused = member.post(f"{lamp}/movements", json=ISSUE, headers={"Idempotency-Key": key})
 

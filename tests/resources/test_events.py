@@ -3,11 +3,11 @@
 import pytest
 
 
-def read_all(client, limit=2, path="/events"):
+def read_all(client, limit=2, path="/events", join="?"):
     """Walk the feed from the beginning in small steps."""
     events, cursor, more = [], "", True
     while more:
-        page = client.get(f"{path}?limit={limit}&since={cursor}").json
+        page = client.get(f"{path}{join}limit={limit}&since={cursor}").json
         events += page["data"]
         cursor, more = page["next_cursor"], page["has_more"]
     return events
@@ -59,6 +59,19 @@ def test_replaying_the_feed_rebuilds_the_stock(member, lamp):
             stock[event["item_id"]] = event["data"]["quantity"]
 
     assert stock == deltas == {member.get(lamp).json["id"]: 2}
+
+
+def test_a_reader_may_ask_for_the_events_of_one_type(member, admin, lamp):
+    member.patch(lamp, json={"name": "Lamp"})
+    member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 2, "reason": "order 7"})
+    everything = read_all(member)
+
+    movements = read_all(member, limit=1, path="/events?type=movement.created", join="&")
+
+    assert [event["type"] for event in everything].count("movement.created") == 2
+    assert movements == [event for event in everything if event["type"] == "movement.created"]
+    assert member.get("/events?type=user.created").json["data"] == []  # the feed is of the stock
+    assert member.get("/events?type=").status_code == 422
 
 
 def test_a_reader_without_news_keeps_its_cursor(member, lamp):

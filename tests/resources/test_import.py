@@ -10,7 +10,7 @@ from app import create_app
 from models.database.base import db
 from models.stock.verify import verify
 from tests.support.clients import Client, person
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 from tests.support.files import HEADER, NDJSON, faults, imported, items, send
 from tests.support.shelf import add, together
 
@@ -260,6 +260,7 @@ def test_a_cell_is_read_by_the_rules_of_its_field(member, row, found):
         ("", "", "required", "The file is empty"),
     ],
 )
+@on_one_database
 def test_a_header_names_known_columns_once_and_the_sku(member, header, column, code, words):
     refused = send(member, f"{header}\nA,b,c\n" if header else "")
 

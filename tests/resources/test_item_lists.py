@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.clients import person
+from tests.support.databases import on_one_database
 from tests.support.shelf import add
 
 SHELF = {
@@ -238,6 +239,7 @@ def test_without_fields_an_item_is_listed_as_it_is_read(member, shelf):
         ("Q=lamp", "Q"),
     ],
 )
+@on_one_database
 def test_a_condition_that_makes_no_sense_is_refused(member, query, field):
     refused = member.get(f"/items?{query}")
 

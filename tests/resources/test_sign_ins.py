@@ -7,6 +7,7 @@ import jwt
 import pytest
 from sqlalchemy import select
 
+from api.services import services_of
 from app import create_app
 from models.database.base import db
 from models.people.session import Session
@@ -21,7 +22,7 @@ def settings_of(tmp_path):
     """The settings of an application, some of them set anew: another process on the same database."""
 
     def changed(app, **environ):
-        url = app.extensions["stockroom.settings"].database_url
+        url = services_of(app).settings.database_url
         return settings_for(url, tmp_path, **environ)
 
     return changed

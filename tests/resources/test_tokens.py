@@ -10,20 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import create_engine, event, select, text
 
+from api.services import services_of
+from api.throttle import Throttle
 from app import create_app
 from models.database.base import db
 from models.people.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from models.principal import SCOPES
 from tests.support.clients import PASSWORD, Client, person, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 
 BODY = {"name": "till", "scopes": ["items:read"]}
-
-
-@pytest.fixture(autouse=True)
-def nothing_noted(app):
-    """The ids begin anew in each test: forget the uses that were noted of earlier ones."""
-    app.extensions["stockroom.authority"].uses_recorded._passed.clear()
 
 
 @pytest.fixture
@@ -100,6 +96,7 @@ def test_a_token_lives_as_many_days_as_asked_for(mel):
         ({"token": "stk_mine"}, "token", "unknown_field"),
     ],
 )
+@on_one_database
 def test_a_token_that_makes_no_sense_is_refused(mel, changes, field, code):
     refused = mel.post("/tokens", json={**BODY, **changes})
 
@@ -332,13 +329,14 @@ def test_the_uses_of_the_same_minute_write_nothing(app, database_url, tmp_path, 
 
 
 def test_a_use_of_another_minute_is_noted_again(app, mel, told, till):
+    seconds = [0.0]
+    services_of(app).token_uses = Throttle(60, lambda: seconds[-1])
     till.get("/items")
-    authentication_state = app.extensions["stockroom.authority"]
     with app.app_context():
         token = db.session.get(ApiToken, told["id"])
         token.last_used_at = old = token.last_used_at - timedelta(seconds=61)
         db.session.commit()
-    authentication_state.uses_recorded._passed[told["id"]] -= 61
+    seconds.append(61.0)
 
     till.get("/items", environ_base={"REMOTE_ADDR": "192.0.2.7"})
 

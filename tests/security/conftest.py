@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from api.errors import error_answer
+from api.services import services_of
 from server import server
 from server.server import Server
 from server.sockets import listening_sockets
@@ -65,7 +66,7 @@ def read(client: socket.socket) -> Answer:
 @contextmanager
 def serving(app: Flask) -> Iterator[Site]:
     """The application behind the real server."""
-    settings = app.extensions["stockroom.settings"]
+    settings = services_of(app).settings
     sockets = listening_sockets("127.0.0.1", 0)
     running = Server(
         app,
@@ -99,5 +100,5 @@ def sites(apps: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Iterat
 def site(sites: Callable[..., Site]) -> Site:
     """The service with small limits of its bodies."""
     site: Site = sites(MAX_BODY_MB="1", MAX_IMPORT_MB="1")
-    assert site.app.extensions["stockroom.settings"].max_body_bytes == MIB
+    assert services_of(site.app).settings.max_body_bytes == MIB
     return site

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.support.clients import PASSWORD, V1, Client, signed_in, with_password
+from tests.support.databases import on_one_database
 
 PROXY = "127.0.0.1"
 SPOOFED = {
@@ -22,27 +23,26 @@ SPOOFED = {
 
 @pytest.fixture
 def people(app, admin):
-    """Paths that tell of people, and who may ask for them."""
+    """Paths that tell of people, who may ask for them, and how whoever has the answer is answered."""
     basic = with_password(app, "ada")
     token = basic.post("/tokens", json={"name": "till", "scopes": ["items:read"]}).json
     return {
-        "/users": admin,
-        f"/users/{admin.user_id}": admin,
-        "/users/me": admin,
-        "/audit": admin,
-        "/tokens": basic,
-        f"/tokens/{token['id']}": basic,
-        "/tokens/current": admin,
+        "/users": (admin, 200),
+        f"/users/{admin.user_id}": (admin, 304),
+        "/users/me": (admin, 304),
+        "/audit": (admin, 200),
+        "/tokens": (basic, 200),
+        f"/tokens/{token['id']}": (basic, 304),
+        "/tokens/current": (admin, 304),
     }
 
 
 def test_no_cache_keeps_what_tells_of_people(people):
-    for path, client in people.items():
+    for path, (client, status) in people.items():
         answer = client.get(path)
         again = client.get(path, headers={"If-None-Match": answer.headers.get("ETag", '"none"')})
 
-        assert answer.status_code == 200
-        assert again.status_code in (200, 304)
+        assert (answer.status_code, again.status_code) == (200, status), path
         assert answer.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-store", path
 
 
@@ -51,9 +51,8 @@ def test_no_cache_keeps_a_pair_of_tokens_or_a_new_one(app, admin, nobody):
     next_ = nobody.post("/auth/refresh", json={"refresh_token": pair.json["refresh_token"]})
     token = with_password(app, "ada").post("/tokens", json={"name": "till", "scopes": ["items:read"]})
 
-    for answer in (pair, next_, token):
-        assert answer.status_code in (200, 201)
-        assert answer.headers["Cache-Control"] == "no-store"
+    assert [answer.status_code for answer in (pair, next_, token)] == [200, 200, 201]
+    assert {answer.headers["Cache-Control"] for answer in (pair, next_, token)} == {"no-store"}
 
 
 @pytest.mark.parametrize("path", ["/items", "{}", "{}/movements", "/movements", "/movements/[]", "/events", "/stats"])
@@ -83,6 +82,7 @@ def test_no_cache_keeps_a_refusal(member, method, path):
 @pytest.mark.parametrize(
     "path", ["/items", "/items/999", "/users", "/nowhere", "//", "//docs", "//livez", "//problems/not_found"]
 )
+@on_one_database
 def test_every_answer_tells_browsers_to_trust_it_with_nothing(guest, path):
     headers = guest.get(path).headers
 
@@ -104,6 +104,7 @@ def test_https_is_insisted_on_over_https_and_not_over_http(guest):
 @pytest.mark.parametrize(
     "sent", ["a b", "a\tb", "x" * 129, "<script>", '"; drop', "../../etc/passwd", "{{7*7}}", "%0d%0aX: y", "\x7f", "ü"]
 )
+@on_one_database
 def test_a_request_id_that_could_do_harm_is_replaced(site, sent):
     answer = site.ask("GET", "/nowhere", X_Request_ID=sent)
 
@@ -116,7 +117,6 @@ def test_a_request_id_that_could_do_harm_is_replaced(site, sent):
 
 def used_from(app, guest) -> str:
     """The address that the guest's token was last used from."""
-    app.extensions["stockroom.authority"].uses_recorded._passed.clear()
     return with_password(app, "gus").get("/tokens").json["data"][0]["last_used_ip"]
 
 
@@ -163,7 +163,7 @@ def test_an_address_that_is_none_breaks_nothing(sites, guest, said):
         for credential in (authorization(guest), {}, with_password(site.app, "gus", "the wrong one").headers)
     ]
 
-    assert answered in ([200, 401, 401], [400] * 3)
+    assert answered == [200, 401, 401]
 
 
 def test_an_address_that_is_spoofed_neither_escapes_a_limit_nor_locks_another_out(sites, guest):
@@ -187,21 +187,20 @@ def test_an_address_that_is_spoofed_neither_escapes_a_limit_nor_locks_another_ou
         '"><script>',
     ],
 )
+@on_one_database
 def test_a_host_that_is_not_ours_stands_in_no_answer(app, site, member, lamp, host):
     item = b'{"sku": "SHADE-1", "name": "Shade"}'
-    requests = [
+    answers = [
         site.ask("POST", "/items", item, Content_Type="application/json", **authorization(member), Host=host),
         site.ask("GET", "/items?limit=1", **authorization(member), Host=host),
         site.ask("GET", "/nowhere", Host=host),
         site.ask("GET", "/openapi.json", Host=host),
     ]
 
-    for answer in requests:
-        assert answer.status < 500
-        told = str(answer.headers).encode() + answer.body
-        assert not host or host.encode() not in told or answer.status == 400
-    if requests[0].status == 201:
-        assert requests[0].headers["Location"].startswith(f"{V1}/items/")
+    assert [answer.status for answer in answers] == [201, 200, 404, 200]
+    assert answers[0].headers["Location"].startswith(f"{V1}/items/")
+    for answer in answers:
+        assert not host or host.encode() not in str(answer.headers).encode() + answer.body
 
 
 def test_a_request_for_another_server_is_answered_as_our_own(site, guest):
@@ -209,7 +208,7 @@ def test_a_request_for_another_server_is_answered_as_our_own(site, guest):
 
     answer = site.send(head + guest.headers["Authorization"])
 
-    assert answer.status in (200, 400, 404)
+    assert answer.status == 200
     assert b"evil.example" not in answer.body + str(answer.headers).encode()
 
 

@@ -36,7 +36,7 @@ class Session:
         self.secrets: set[str] = set()
         self.told = b""
 
-    def ask(self, method: str, path: str, body: Any = None, *, status: int | None, **headers: str) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, *, status: int, **headers: str) -> Any:
         sent = None if body is None else json.dumps(body).encode()
         self.connection.request(
             method,
@@ -46,7 +46,7 @@ class Session:
         )
         response = self.connection.getresponse()
         answered = response.read()
-        assert response.status == status or (status is None and 400 <= response.status < 500), (method, path, answered)
+        assert response.status == status, (method, path, answered)
         if response.status >= 400:
             self.told += answered + str(response.headers).encode()
         return json.loads(answered or b"null") if "json" in (response.headers["Content-Type"] or "") else None
@@ -105,7 +105,8 @@ def forge(session: Session) -> None:
         basic = base64.b64encode(f"{text}:x".encode()).decode()
         session.ask("GET", "/users/me", status=401, Authorization=f"Basic {basic}")
         header = text.encode().decode("latin-1").translate({ord("\n"): "\t", ord("\r"): "\t"})
-        session.ask("GET", "/nowhere", status=None, User_Agent=header, Referer=header, X_Request_ID=header)
+        status = 400 if end[0] in "\x0b\x1b" else 404  # the server takes no header with such a character
+        session.ask("GET", "/nowhere", status=status, User_Agent=header, Referer=header, X_Request_ID=header)
 
 
 @pytest.fixture(scope="module", params=["INFO", "DEBUG"])

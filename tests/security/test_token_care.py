@@ -8,15 +8,9 @@ from models.database.base import db
 from models.people.token import ApiToken
 from models.values import now
 from tests.support.clients import Client, with_password
+from tests.support.databases import on_one_database
 
 BODY = {"name": "till", "scopes": ["items:read"]}
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(app):
-    """The ids begin anew in each test: forget what was told of earlier ones."""
-    for seldom in (app.extensions["stockroom.authority"].uses_recorded, app.extensions["stockroom.refusals_told"]):
-        seldom._passed.clear()
 
 
 @pytest.fixture
@@ -127,6 +121,7 @@ def test_a_use_from_elsewhere_counts_for_that_address_and_not_for_the_owner(apps
         ([" 10.0.0.1"], "allowed_ips[0]", "bad_characters"),
     ],
 )
+@on_one_database
 def test_networks_that_make_no_sense_are_refused(mel, networks, field, code):
     refused = mel.post("/tokens", json={**BODY, "allowed_ips": networks})
 

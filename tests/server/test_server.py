@@ -783,7 +783,7 @@ def test_serve_returns_after_a_signal_and_leaves_the_handlers_as_they_were(name:
 
     thread = threading.Thread(target=ask_and_interrupt)
     thread.start()
-    serve(App(), sockets, threads=1, max_body_bytes=LIMIT, error_answer=error_answer)
+    serve(Server(App(), sockets, threads=1, max_body_bytes=LIMIT, error_answer=error_answer))
     thread.join(SOON)
 
     assert answers == [b"hello"]
@@ -796,7 +796,7 @@ def test_serve_returns_after_a_signal_and_leaves_the_handlers_as_they_were(name:
 PROGRAM = """
 import sys
 from api.errors import error_answer
-from server.server import serve
+from server.server import Server, serve
 from server.sockets import listening_sockets
 
 def app(environ, start_response):
@@ -808,7 +808,7 @@ def app(environ, start_response):
 
 sockets = listening_sockets("127.0.0.1", 0)
 print(sockets[0].getsockname()[1], flush=True)
-serve(app, sockets, threads=2, max_body_bytes=1024, error_answer=error_answer)
+serve(Server(app, sockets, threads=2, max_body_bytes=1024, error_answer=error_answer))
 """
 needs_sigterm = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM; see the test above")
 

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, inspect
 
 import run
 from models.database.base import db
-from tests.support.databases import settings_for
+from tests.support.databases import own_database, settings_for
 from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program
 
 LAMP = {"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}
@@ -38,15 +38,8 @@ def empty_database(database_url: str) -> Iterator[str]:
     if database_url.startswith("sqlite"):
         yield ""
         return
-    parts = urlsplit(database_url)
-    name = f"{parts.path.strip('/')}_start"
-    engine = create_engine(settings_for(database_url, ROOT).database_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield parts._replace(path=f"/{name}").geturl()
-        connection.exec_driver_sql(f"DROP DATABASE {name}" + " WITH (FORCE)" * parts.scheme.startswith("postgres"))
-    engine.dispose()
+    with own_database(database_url, "start") as url:
+        yield url
 
 
 @pytest.fixture

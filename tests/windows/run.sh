@@ -68,7 +68,7 @@ fi
 windows_python -c "import platform, sys; print('Windows Python', sys.version, sys.platform, platform.platform())"
 export PYTHONDONTWRITEBYTECODE=1
 # A folder of its own for temporary files: of a shared one pytest removes what earlier runs left, and trips over Wine there.
-TEST_DATABASE_URL=sqlite windows_python -m pytest -q -p no:cacheprovider --basetemp "$(winepath -w "$scratch/tests")" \
+TEST_DATABASE_URL=sqlite windows_python -m pytest -q -n 0 -p no:cacheprovider --basetemp "$(winepath -w "$scratch/tests")" \
   --ignore tests/contract --ignore tests/faults "$@"
 
 echo "python run.py, asked with curl:"

@@ -8,9 +8,11 @@ from flask import Flask
 from werkzeug.security import generate_password_hash
 
 from api.auth.password_policy import COMMON, find_weakness
-from api.auth.passwords import METHOD, MIN_LENGTH
+from api.auth.passwords import METHOD
+from api.services import services_of
 from models.database.base import db
 from models.people.user import User
+from settings import MIN_PASSWORD_LENGTH
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
 
 REPEAT = "must not repeat one character or a short pattern"
@@ -57,17 +59,17 @@ GOOD = [
 
 @pytest.mark.parametrize(("password", "words"), EASY.items())
 def test_a_password_that_anybody_would_try_is_too_easy(password, words):
-    assert find_weakness(password, "mel.mason", MIN_LENGTH) == words
+    assert find_weakness(password, "mel.mason", MIN_PASSWORD_LENGTH) == words
 
 
 @pytest.mark.parametrize("password", GOOD)
 def test_a_password_that_has_enough_of_its_own_is_good(password):
-    assert find_weakness(password, "mel.mason", MIN_LENGTH) is None
+    assert find_weakness(password, "mel.mason", MIN_PASSWORD_LENGTH) is None
 
 
 def test_the_rules_take_no_time_whatever_is_sent():
     for text in ("password" * 15 + "!", "pass" * 31 + "word", "a" * 127 + "b", "ab" * 63 + "c", ("abc" * 42) + "x"):
-        find_weakness(text, "a", MIN_LENGTH)
+        find_weakness(text, "a", MIN_PASSWORD_LENGTH)
 
 
 def test_the_list_is_sorted_in_lower_case_and_names_each_once():
@@ -110,6 +112,7 @@ def store_hash(app: Flask, name: str, value: str) -> None:
 OLD_METHODS = ["pbkdf2:sha256:1000", "scrypt:16384:8:1"]
 
 
+@pytest.mark.usefixtures("real_hashes")
 @pytest.mark.parametrize("method", OLD_METHODS)
 def test_a_sign_in_remakes_a_hash_of_another_method_once_and_ends_nothing(app, member, method):
     store_hash(app, "mel", generate_password_hash(PASSWORD, method))
@@ -136,7 +139,7 @@ def test_a_wrong_password_remakes_nothing(app, member):
 
 def test_a_service_too_busy_to_remake_a_hash_signs_in_all_the_same(app, member, monkeypatch):
     before = stored_hash(app, "mel")
-    passwords = app.extensions["stockroom.authority"].passwords
+    passwords = services_of(app).passwords
     assert with_password(app, "mel").get("/users/me").status_code == 200  # remembered, so that it needs no room
     taken = 0
     while passwords._room.acquire(blocking=False):
@@ -152,7 +155,7 @@ def test_a_service_too_busy_to_remake_a_hash_signs_in_all_the_same(app, member, 
 
 @pytest.mark.parametrize("change", [{"password": "another long one"}, {"active": False}])
 def test_a_sign_in_that_a_change_of_the_user_overtakes_does_not_begin(app, admin, member, monkeypatch, change):
-    verify = app.extensions["stockroom.authority"].passwords.verify
+    verify = services_of(app).passwords.verify
 
     def overtaken(*args: Any) -> bool:
         right = verify(*args)
@@ -161,7 +164,7 @@ def test_a_sign_in_that_a_change_of_the_user_overtakes_does_not_begin(app, admin
         assert changed.status_code == 200
         return right
 
-    monkeypatch.setattr(app.extensions["stockroom.authority"].passwords, "verify", overtaken)
+    monkeypatch.setattr(services_of(app).passwords, "verify", overtaken)
 
     refused = Client(app).post("/auth/login", json={"username": "mel", "password": PASSWORD})
 

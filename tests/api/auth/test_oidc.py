@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from api.auth import issuer, oidc
+from api.services import services_of
 from tests.support.clients import PASSWORD, Client, with_password
+from tests.support.databases import on_one_database
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, EC, OTHER_RSA, RSA, SigningKey, provider
 
 
@@ -43,7 +45,7 @@ def clock(service):
     class Clock:
         seconds = 1000.0
 
-    service.extensions["stockroom.issuer"].clock = lambda: Clock.seconds
+    services_of(service).issuer.clock = lambda: Clock.seconds
     return Clock
 
 
@@ -166,6 +168,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
+@on_one_database
 def test_any_other_token_is_refused_and_makes_nobody(service, idp, admin, name):
     idp.keys = [RSA.public(), EC.public()]
 
@@ -242,7 +245,7 @@ def test_a_key_that_the_issuer_withdrew_is_not_trusted_for_long(service, idp, cl
     clock.seconds += issuer.FRESH
 
     me(service, idp.token())
-    service.extensions["stockroom.issuer"]._look.result()
+    services_of(service).issuer._asked.result()
 
     assert me(service, idp.token()).status_code == 401
 
@@ -271,7 +274,7 @@ def test_while_the_issuer_is_away_tokens_of_known_keys_go_on(service, idp, clock
     clock.seconds += issuer.FRESH
 
     assert me(service, idp.token()).status_code == 200
-    service.extensions["stockroom.issuer"]._look.exception()
+    services_of(service).issuer._asked.result()
     assert me(service, idp.token()).status_code == 200
     unknown = me(service, idp.token(OTHER_RSA))
     assert (unknown.status_code, unknown.json["code"]) == (503, "issuer_unreachable")
@@ -312,6 +315,7 @@ def test_a_slow_issuer_is_waited_for_3_seconds_at_most(service, idp, monkeypatch
     ],
     ids=lambda answers: str(answers)[:50],
 )
+@on_one_database
 def test_an_issuer_that_makes_no_sense_is_503_and_lets_nobody_in(service, idp, admin, answers):
     idp.answers = answers
 

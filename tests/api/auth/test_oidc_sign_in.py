@@ -15,6 +15,7 @@ import pytest
 
 from api.auth import code_flow
 from tests.support.clients import V1, Client
+from tests.support.databases import on_one_database
 from tests.support.documented import assert_documented
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, OTHER_RSA, SigningKey, provider
 
@@ -300,10 +301,11 @@ def test_words_that_a_stranger_puts_into_an_error_are_not_repeated(tester):
         {"iss": "https://evil.example.com"},
         {"exp": 1},
         {"sub": None},
-        {"key": SigningKey(OTHER_RSA.private, "RS256", "one")},
+        pytest.param({"key": SigningKey(OTHER_RSA.private, "RS256", "one")}, id="another's key"),
     ],
     ids=str,
 )
+@on_one_database
 def test_an_id_token_that_is_not_for_this_sign_in_is_refused(tester, idp, admin, wrong):
     refused = come_back_with(tester, idp, **wrong)
 
@@ -324,6 +326,7 @@ def test_an_id_token_that_is_not_for_this_sign_in_is_refused(tester, idp, admin,
     ],
     ids=str,
 )
+@on_one_database
 def test_a_code_that_can_not_be_exchanged_signs_nobody_in(tester, idp, admin, answer, outcome):
     state = tester.begin()["state"]
     idp.answers["/token"] = answer

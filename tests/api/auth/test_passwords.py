@@ -15,6 +15,8 @@ from werkzeug.security import generate_password_hash
 
 from api.auth.passwords import FREE_THREADS, METHOD, REMEMBERED, REMEMBERED_SECONDS, PasswordVerifier, hash_password
 
+pytestmark = pytest.mark.usefixtures("real_hashes")
+
 SECRET = "correct horse battery staple"
 WRONG = "wrong horse battery staple"
 # Cheap, for the checks that are really made; most of those here are counted instead.
@@ -204,7 +206,7 @@ def test_a_verdict_is_forgotten_when_it_was_not_used_for_a_while(checks):
     moments.append(moments[-1] + REMEMBERED_SECONDS)
     verifier.verify("mel", f"hash of {SECRET}", SECRET)
 
-    assert len(verifier._checks) == 1
+    assert len(verifier._verdicts) == 1
     verifier.verify("ada", f"hash of {SECRET}", SECRET)
     assert checks.made == 3
 
@@ -216,7 +218,7 @@ def test_a_flood_fills_no_memory_and_does_not_drive_out_who_is_at_work(checks):
         assert verifier.verify("ada", f"hash of {SECRET}", SECRET)
 
     assert checks.made == 3 * REMEMBERED + 1
-    assert len(verifier._checks) == REMEMBERED
+    assert len(verifier._verdicts) == REMEMBERED
 
 
 def test_a_check_that_fails_fails_for_all_who_wait_and_is_not_remembered(checks, pool):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.middleware.maintenance import LOOK_EVERY, MaintenanceFlag, maintenance_flag
+from api.middleware.maintenance import LOOK_EVERY, MaintenanceFlag
+from api.services import services_of
 from app import create_app
 from models.database.base import db
 from tests.support.clients import Client, person
@@ -17,8 +18,7 @@ WORDS = "Counting the shelves until noon"
 @pytest.fixture
 def closed(app: Flask):
     """The service under maintenance."""
-    with app.app_context():
-        board = maintenance_flag()
+    board = services_of(app).maintenance
     board.enable(WORDS)
     board._next_look = 0
     yield app
@@ -36,8 +36,7 @@ def test_while_it_is_on_every_request_is_told_why_and_when_to_come_again(member,
 
 
 def test_while_it_is_on_nothing_changes(member, lamp, app):
-    with app.app_context():
-        board = maintenance_flag()
+    board = services_of(app).maintenance
     board.enable("")
     board._next_look = 0
     refused = member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 1, "reason": "order 7"})

@@ -12,6 +12,7 @@ import pytest
 
 from api.monitoring import access_log, logs
 from tests.support.clients import with_password
+from tests.support.databases import on_one_database
 from tests.support.program import ROOT, program
 
 log = logging.getLogger("stockroom")
@@ -137,6 +138,7 @@ def test_no_secret_is_written(app, admin, written):
 
 
 @pytest.mark.parametrize("sent", ["%0a", "%0d%0a", "%00", "%1b[31m", "%e2%80%a8", "%c2%85", "%22 200 ", "%ff", "%20"])
+@on_one_database
 def test_no_path_can_begin_a_line_or_end_its_own_place(nobody, written, sent):
     nobody.get(f"//nowhere{sent}2026-11-20 08:00:00,000 INFO stockroom.access [-] forged")
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
+from api.services import services_of
 from app import create_app
 from models.database.base import db
 from models.event import Event
@@ -120,7 +121,7 @@ def test_old_entries_of_access_go_when_a_limit_is_set_and_those_of_stock_stay(ap
     with app.app_context():
         db.session.execute(update(Event).values(at=datetime(2020, 1, 1, tzinfo=UTC)))
         db.session.commit()
-    short = create_app(settings_for(app.extensions["stockroom.settings"].database_url, tmp_path, AUDIT_DAYS="30"))
+    short = create_app(settings_for(services_of(app).settings.database_url, tmp_path, AUDIT_DAYS="30"))
 
     with_password(short, "mel", "wrong password").get("/items")
 

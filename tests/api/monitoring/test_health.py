@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from api.monitoring import health
-from api.monitoring.health import SharedLook
+from api.monitoring.health import check_database
+from api.single_flight import SingleFlight
 from app import create_app
 from models.database.base import db
 from tests.support.clients import Client
@@ -101,14 +102,14 @@ def test_however_often_somebody_asks_a_database_that_hangs_one_thread_waits_for_
         goes_on.wait(30)
         return "ok", "ok"
 
-    shared = SharedLook(look)
-    told = [shared.result(0.01) for _ in range(5)]
+    running = SingleFlight("readyz")
+    told = [check_database(running, look, 0.01) for _ in range(5)]
     goes_on.set()
     looks[0].join()
 
     assert len(looks) == 1
     assert {database for database, _ in told} == {"has not answered for 0.01 s"}
-    assert shared.result(30) == ("ok", "ok")
+    assert check_database(running, look, 30) == ("ok", "ok")
     assert len(looks) == 2
 
 

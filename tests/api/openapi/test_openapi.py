@@ -1,5 +1,6 @@
 """The OpenAPI document: whole, valid, and true; every other test holds its answers against it."""
 
+import json
 import re
 from typing import Any
 
@@ -9,13 +10,16 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.openapi.document import openapi
-from api.openapi.operations import operations, path_of
+from api.openapi.endpoints import endpoints, path_of
 from api.problems import PROBLEMS
 from settings import VERSION
-from tests.support.documented import document
+from tests.support.databases import on_one_database
+from tests.support.documented import WRITTEN, document, resolved
 
 # What watches the service is no operation of the API.
 BESIDE = {"livez", "readyz", "metrics"}
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+FILES = {"text/csv", "application/x-ndjson"}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -38,6 +42,12 @@ def test_the_document_is_served_to_everybody_with_a_tag_and_valid(nobody):
     OpenAPIV31SpecValidator(answered.json).validate()
     again = nobody.get("/openapi.json", headers={"If-None-Match": answered.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_the_document_in_version_control_is_what_the_code_says(app):
+    written = json.loads(WRITTEN.read_text(encoding="utf-8"))
+
+    assert written == json.loads(json.dumps(openapi(app))), "write it: python -m tests.support.documented"
 
 
 def test_the_document_is_made_once(app):
@@ -63,7 +73,13 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(app):
     names = [operation["operationId"] for _, operation in found]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
-    assert [name for name, operation in found if not operation["summary"]] == []
+    assert [name for name, operation in found if not 5 < len(operation["summary"]) <= 100] == []
+
+
+def test_what_clients_read_has_the_words_of_the_field_only(app):
+    private = r"\b(told|tells?|doors?|shown|hangs?|fold(s|ed)?|deeds?|moments?|twins?|rivals?|stranger|anew)\b"
+
+    assert re.findall(rf".{{30}}{private}.{{30}}", json.dumps(document(app))) == []
 
 
 @pytest.mark.parametrize(
@@ -81,26 +97,23 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(app):
         ("create_reversal", "/api/v1/movements/{movement_id}/reversal", "post"),
     ],
 )
+@on_one_database
 def test_names_that_clients_are_generated_with_stay(app, name, path, method):
     assert document(app)["paths"][path][method]["operationId"] == name
 
 
 def test_every_method_declares_what_it_answers(app):
-    undeclared = [
-        f"{each.method} {each.rule.rule}"
-        for each in operations(app)
-        if not hasattr(each.function, "output") and each.method != "DELETE"
-    ]
+    undeclared = [f"{each.method} {each.rule.rule}" for each in endpoints(app) if each.operation.output is None]
 
     assert undeclared == []
 
 
 def test_every_body_has_an_example_that_its_form_takes(app):
     examples = {}
-    for each in operations(app):
-        if each.form.fields:
-            examples[f"{each.method} {each.rule.rule}"] = each.form.example
-            assert each.form.example is None or each.form.read(each.form.example)
+    for each in endpoints(app):
+        if each.parser.fields:
+            examples[f"{each.method} {each.rule.rule}"] = each.parser.example
+            assert each.parser.example is None or each.parser.read(each.parser.example)
 
     assert [name for name, example in examples.items() if example is None] == []
 
@@ -142,6 +155,33 @@ def test_every_problem_of_an_operation_is_one_of_its_status(app):
     for name, operation in every_operation(app):
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                schema = response["content"]["application/problem+json"]["schema"]
-                codes = schema["allOf"][1]["properties"]["code"]["enum"]
-                assert {PROBLEMS[code].status for code in codes} == {int(status)}, name
+                documented = resolved(app, response)
+                assert documented["content"]["application/problem+json"]["schema"] == PROBLEM, name
+                assert {PROBLEMS[code].status for code in documented["x-problem-codes"]} == {int(status)}, name
+
+
+def test_refusals_are_shared_and_bodies_have_names(app):
+    for name, operation in every_operation(app):
+        assert all("$ref" in answer for status, answer in operation["responses"].items() if status[0] == "4"), name
+        for media_type, media in operation.get("requestBody", {"content": {}})["content"].items():
+            assert "$ref" in media["schema"] or media_type in FILES, name
+    assert {"ItemInput", "ItemPatch", "NewMovement", "MovementBatch"} < document(app)["components"]["schemas"].keys()
+    assert {"Problem", "Fault", "ImportOutcome"} < document(app)["components"]["schemas"].keys()
+
+
+def test_a_type_can_be_made_of_every_object_and_every_list(app):
+    for name, schema in document(app)["components"]["schemas"].items():
+        assert schema["type"] in ("object", "string"), name
+        for member in schema.get("properties", {}).values():
+            assert member.get("type") != "array" or "items" in member, name
+            assert "oneOf" not in member, name
+
+
+def test_items_and_movements_come_first(app):
+    assert [tag["name"] for tag in document(app)["tags"]][:2] == ["items", "movements"]
+
+
+def test_the_document_is_small_enough_to_be_read(app, nobody):
+    operations = len(list(endpoints(app)))
+
+    assert len(nobody.get("/openapi.json").data) <= 3_200 * operations

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.requests.tables import restored
-from api.responses.tables import cells, csv_text, harmless
+from api.requests.tables import unescape_formula
+from api.responses.tables import cells, csv_text, escape_formula
 from tests.support.clients import Client
 from tests.support.files import faults, imported, items, send
 
@@ -124,27 +124,27 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(member):
     "formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "\n=1", "＝1"]
 )
 def test_no_cell_begins_a_formula(formula):
-    cell = harmless(formula)
+    cell = escape_formula(formula)
 
     assert cell == "'" + formula
-    assert restored(cell) == formula
+    assert unescape_formula(cell) == formula
 
 
 @pytest.mark.parametrize("text", ["", "'", "it's", "'quoted'", "plain", "1-1", "''", "'=1", "''=1"])
 def test_an_apostrophe_of_ones_own_is_kept(text):
-    assert restored(harmless(text)) == text
+    assert unescape_formula(escape_formula(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "'", "'90s", "plain", "1-1"])
 def test_what_is_no_formula_is_written_as_it_is(text):
-    assert harmless(text) == text
+    assert escape_formula(text) == text
 
 
 @given(st.text())
 @example("'\t")
 def test_any_text_comes_back_from_its_cell(text):
-    assert restored(harmless(text)) == text
-    assert not harmless(text).startswith(tuple("=+-@\t\r"))
+    assert unescape_formula(escape_formula(text)) == text
+    assert not escape_formula(text).startswith(tuple("=+-@\t\r"))
 
 
 def test_numbers_are_written_as_numbers():

@@ -9,7 +9,7 @@ import pytest
 from app import create_app
 from models.database.base import db
 from tests.support.clients import Client
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 from tests.support.shelf import add
 
 SORTS = ("id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
@@ -355,6 +355,7 @@ def test_page_and_cursor_exclude_each_other(member, shelf):
         ("offset=10", "offset"),
     ],
 )
+@on_one_database
 def test_a_page_that_makes_no_sense_is_refused(member, query, field):
     refused = member.get(f"/items?{query}")
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from api.services import services_of
 from models import event
-from models.database import reading
 from models.database.base import db
+from models.database.reader_pool import ReaderPool
 
 ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
 # Rows as they lie, from where the cursor stands.
@@ -39,10 +40,10 @@ LISTS = (
 @pytest.fixture
 def plans(app, monkeypatch):
     """How SQLite finds what is read from here on, a list of steps for each statement."""
-    if "sqlite" not in app.extensions["stockroom.settings"].database_url:
+    if "sqlite" not in services_of(app).settings.database_url:
         pytest.skip("what the other databases plan depends on what is in them")
     found = []
-    fetch_all = reading._ReaderPool.fetch_all
+    fetch_all = ReaderPool.fetch_all
 
     def explained(self, engine, statement, values):
         with engine.connect() as connection:
@@ -50,7 +51,7 @@ def plans(app, monkeypatch):
             found.append([step.detail for step in steps])
         return fetch_all(self, engine, statement, values)
 
-    monkeypatch.setattr(reading._ReaderPool, "fetch_all", explained)
+    monkeypatch.setattr(ReaderPool, "fetch_all", explained)
     return found
 
 

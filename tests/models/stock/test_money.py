@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.support.databases import on_one_database
 from tests.support.shelf import add
 
 EXACT = [
@@ -63,6 +64,7 @@ def test_a_number_may_have_an_exponent(member, given, shown):
         ("999999999.99991", "too_large"),
     ],
 )
+@on_one_database
 def test_a_price_that_can_not_be_kept_exactly_is_refused(member, price, code, quoted):
     refused = create(member, json.dumps(price) if quoted else price)
 
@@ -81,6 +83,7 @@ def test_a_number_out_of_all_bounds_is_refused(member, price):
     ["true", "null", "[]", "{}", '""', '" 1"', '"1 "', '"1,5"', '"1e2"',
       '"NaN"', '"Infinity"', '"+1"', '".5"', '"5."', '"١"', '"1_0"', '"0x1"'],
 )  # fmt: skip
+@on_one_database
 def test_what_is_no_amount_is_refused(member, price):
     refused = create(member, price)
 
@@ -90,6 +93,7 @@ def test_what_is_no_amount_is_refused(member, price):
 
 
 @pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1"])
+@on_one_database
 def test_a_number_that_json_does_not_have_can_not_be_read(member, price):
     refused = create(member, price)
 
@@ -128,6 +132,7 @@ def test_price_bounds_include_their_edges(member, query, found):
     "query",
     ["min_price=-1", "min_price=0.00001", "max_price=1000000000", "min_price=", "max_price=1e2", "max_price=NaN"],
 )  # fmt: skip
+@on_one_database
 def test_a_price_bound_that_is_no_price_is_refused(member, query):
     refused = member.get(f"/items?{query}")
 

@@ -145,7 +145,7 @@ def test_a_search_goes_together_with_filters_and_sorts(member):
 
 
 def test_what_very_many_items_have_is_found_in_all_of_them(member):
-    many = item_search.MANY + 100
+    many = item_search.MAX_CANDIDATES + 100
     imported(member, lines({"sku": f"S{n}", "name": f"thing {n:05}"} for n in range(many)), content_type=NDJSON)
 
     assert found(member, "thing") == [f"S{n}" for n in range(many)]
@@ -303,7 +303,9 @@ def looked_up(monkeypatch):
 @pytest.mark.parametrize("sort", [Item.id, Item.name_key, Item.price.desc()], ids=str)
 def test_a_rare_word_of_three_letters_is_looked_up(member, database, sort, monkeypatch):
     imported(
-        member, lines({"sku": f"S{n}", "name": f"thing {n}"} for n in range(item_search.MANY + 1)), content_type=NDJSON
+        member,
+        lines({"sku": f"S{n}", "name": f"thing {n}"} for n in range(item_search.MAX_CANDIDATES + 1)),
+        content_type=NDJSON,
     )
     add(member, "LAMP-1")
     asked = looked_up(monkeypatch)
@@ -326,7 +328,9 @@ def test_a_rare_word_of_three_letters_is_looked_up(member, database, sort, monke
 @pytest.mark.parametrize(("q", "times"), [("", 0), ("la", 0), ("lam", 1), ("la lamp desk", 1), ("thing", 2)])
 def test_the_index_is_asked_for_what_it_can_know(member, database, q, times, monkeypatch):
     imported(
-        member, lines({"sku": f"S{n}", "name": f"thing {n}"} for n in range(item_search.MANY + 1)), content_type=NDJSON
+        member,
+        lines({"sku": f"S{n}", "name": f"thing {n}"} for n in range(item_search.MAX_CANDIDATES + 1)),
+        content_type=NDJSON,
     )
     asked = looked_up(monkeypatch)
 

@@ -1,0 +1,56 @@
+"""What one application holds besides its routes: the settings, and the state that its requests share.
+
+`create_app` makes it once and puts it into `app.extensions`; whoever needs a part of it asks `services()`.
+The imports serve the type checker alone: when the program runs, this module knows no other of the API.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, current_app
+
+from settings import Settings
+
+if TYPE_CHECKING:
+    from api.auth.issuer import Issuer
+    from api.auth.passwords import PasswordVerifier
+    from api.idempotency import InFlight
+    from api.middleware.maintenance import MaintenanceFlag
+    from api.middleware.rate_limits import Limits
+    from api.monitoring.metrics import Metrics
+    from api.throttle import Throttle
+
+NAME = "stockroom"
+
+
+@dataclass
+class Services:
+    """The settings and the shared state of one application."""
+
+    settings: Settings
+    passwords: "PasswordVerifier"
+    token_uses: "Throttle"  # which tokens had their last use recorded lately
+    issuer: "Issuer | None"  # None where no OpenID provider is set
+    limits: "Limits"
+    maintenance: "MaintenanceFlag"
+    metrics: "Metrics"
+    in_flight: "InFlight"  # the idempotency keys of the requests that are being answered
+    refusals: "Throttle"  # which refusals of access the audit has recorded lately
+    openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, once somebody has asked for them
+    openapi_text: bytes | None = None
+
+
+def services_of(app: Flask) -> Services:
+    """Return the services of this application."""
+    found: Services = app.extensions[NAME]
+    return found
+
+
+def services() -> Services:
+    """Return the services of the running application."""
+    return services_of(current_app)
+
+
+def current_settings() -> Settings:
+    """Return the settings of the running application."""
+    return services().settings

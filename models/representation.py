@@ -1,0 +1,49 @@
+"""How clients see a resource: one description makes its JSON Schema, its SELECT and its dictionaries."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table
+
+from models.database.column_types import serialized
+from models.json_schema import Schema, closed
+from models.values import money, rfc3339
+
+_SERIALIZERS: Mapping[type, Callable[[Any], Any]] = {datetime: rfc3339, Decimal: money}
+
+
+class Representation:
+    """The members of a resource by name, each with its JSON Schema, in the order of responses."""
+
+    def __init__(self, title: str, members: Mapping[str, Schema]) -> None:
+        self.schema = closed(title, members)
+        self.names = tuple(members)
+
+    def columns(self, table: Table, **others: Any) -> list[ColumnElement[Any]]:
+        """Return the columns of a SELECT for whose rows `of_row` is made.
+
+        The column of a member is that in `others`, or else that of its name in `table`; raises KeyError without either.
+        """
+        return [
+            serialized(others[name] if name in others else table.c[name]).label(name)  # the table may lack the name
+            for name in self.names
+        ]
+
+    def of(self, instance: object) -> dict[str, Any]:
+        """Return what clients see of an object that has the members as attributes."""
+        return {name: _serialize(getattr(instance, name)) for name in self.names}
+
+    def of_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what clients see of a mapping with the members by name; other keys are ignored."""
+        return {name: _serialize(values[name]) for name in self.names}
+
+    def of_row(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Return what clients see of a row that begins with `columns`; a page adds its sort keys behind them."""
+        return dict(zip(self.names, row[: len(self.names)], strict=True))
+
+
+def _serialize(value: Any) -> Any:
+    serializer = _SERIALIZERS.get(type(value))
+    return serializer(value) if serializer else value

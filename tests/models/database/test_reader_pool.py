@@ -1,0 +1,103 @@
+"""Reads by SQLite's driver itself: what is known when one fails, and of the connections that they hold."""
+
+import logging
+import sqlite3
+import threading
+
+import pytest
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+
+from models.database import reader_pool
+from models.database.base import db
+from models.database.reader_pool import ReaderPool, reader_pool_of
+from tests.support.clients import Client
+
+
+@pytest.fixture
+def pool(app: Flask) -> ReaderPool:
+    """The reader pool of the application, on SQLite."""
+    with app.app_context():
+        if db.engine.dialect.name != "sqlite":
+            pytest.skip("other databases are read through SQLAlchemy alone")
+        pool = reader_pool_of(db.engine)
+    pool._logged_at = float("-inf")  # another test may have logged a failure just now
+    return pool
+
+
+@pytest.fixture
+def broken(pool: ReaderPool, monkeypatch) -> None:
+    """Every read by the driver fails as on a disk that can't be read."""
+
+    def fail(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(ReaderPool, "fetch_all", fail)
+
+
+def metric(client: Client, name: str) -> float:
+    families = text_string_to_metric_families(client.get("//metrics").text)
+    return next(sample.value for family in families for sample in family.samples if sample.name == name)
+
+
+def test_a_read_that_fails_is_answered_all_the_same_and_logged_and_counted(guest, lamp, broken, caplog):
+    before = metric(guest, "stockroom_driver_read_failures_total")
+    with caplog.at_level(logging.WARNING, "stockroom"):
+        answer = guest.get(lamp)
+
+    assert (answer.status_code, answer.json["quantity"]) == (200, 5)
+    assert metric(guest, "stockroom_driver_read_failures_total") > before
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "disk I/O error" in caplog.text
+
+
+def test_failures_are_logged_once_a_minute_and_each_is_counted(pool, caplog, monkeypatch):
+    seconds = [1000.0]
+    monkeypatch.setattr(reader_pool.time, "monotonic", lambda: seconds[-1])
+    before = pool.state().failures
+
+    for moment in (1000.0, 1059.9, 1060.0):
+        seconds.append(moment)
+        pool.record_failure(sqlite3.OperationalError("disk I/O error"))
+
+    assert pool.state().failures - before == 3
+    assert len(caplog.records) == 2
+
+
+def test_the_connections_that_read_are_in_the_metrics(app, guest, lamp, pool, monkeypatch):
+    with app.app_context():
+        pool.close_idle(db.engine)
+    assert metric(guest, "stockroom_database_reader_connections_open") == 0
+    guest.get(lamp)
+    assert metric(guest, "stockroom_database_reader_connections_open") == 1
+    assert metric(guest, "stockroom_database_reader_connections_in_use") == 0
+
+    class Held(list):
+        """Where connections are put back; while one is on its way, its read is not over."""
+
+        def append(self, connection):
+            reading.set()
+            assert goes_on.wait(10)
+            super().append(connection)
+
+    reading, goes_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(pool, "_idle", Held(pool._idle))
+    thread = threading.Thread(target=guest.get, args=[lamp])
+    thread.start()
+    assert reading.wait(10)
+    in_use = metric(guest, "stockroom_database_reader_connections_in_use")
+    goes_on.set()
+    thread.join()
+
+    assert in_use == 1
+    assert metric(guest, "stockroom_database_reader_connections_in_use") == 0
+
+
+def test_a_connection_whose_read_failed_is_closed(app, guest, lamp, pool):
+    guest.get(lamp)
+    before = pool.state()
+    with app.app_context(), pytest.raises(sqlite3.OperationalError):
+        pool.fetch_all(db.engine, "SELECT * FROM nowhere", ())
+
+    after = pool.state()
+    assert (after.open, after.in_use) == (before.open - 1, 0)
