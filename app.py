@@ -12,7 +12,7 @@ from api.auth.authentication import init_auth
 from api.auth.issuer import Issuer
 from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
-from api.idempotency import InFlight
+from api.in_flight import InFlight
 from api.middleware.cors import init_cors
 from api.middleware.headers import init_headers, with_security_headers
 from api.middleware.maintenance import MaintenanceFlag, init_maintenance

@@ -2,8 +2,11 @@
 
 import re
 import uuid
+from typing import Any
 
 from flask import g, request
+
+from api.trace_context import trace_id
 
 # The ids that are taken from clients; any other is replaced.
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -20,3 +23,8 @@ def request_id() -> str:
 def sane_or_new(sent: str) -> str:
     """Return the id that was sent, or a new one (32 hexadecimal digits) if it is none that can be taken."""
     return sent if SANE.fullmatch(sent) else uuid.uuid4().hex
+
+
+def request_origin() -> dict[str, Any]:
+    """Return what a principal has of its request: `request_id`, `trace_id` and `address`."""
+    return {"request_id": request_id(), "trace_id": trace_id(), "address": request.remote_addr}

@@ -14,7 +14,7 @@ from settings import Settings
 if TYPE_CHECKING:
     from api.auth.issuer import Issuer
     from api.auth.passwords import PasswordVerifier
-    from api.idempotency import InFlight
+    from api.in_flight import InFlight
     from api.middleware.maintenance import MaintenanceFlag
     from api.middleware.rate_limits import Limits
     from api.monitoring.metrics import Metrics

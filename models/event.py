@@ -36,6 +36,7 @@ MEMBERS: dict[str, Schema] = {
     "at": TIME,
     "actor": nullable(TEXT),
     "request_id": TEXT,
+    "trace_id": nullable({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "item_id": nullable(ID),
     "data": OBJECT,
 }
@@ -64,6 +65,7 @@ class Event(Model):
     actor: Mapped[str | None] = mapped_column(exact_text(64))
     address: Mapped[str | None] = mapped_column(String(45))
     request_id: Mapped[str] = mapped_column(String(128))
+    trace_id: Mapped[str | None] = mapped_column(String(32))
     item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"), index=True)
     movement_id: Mapped[int | None] = mapped_column(LongId, ForeignKey("movements.id"), unique=True)
     data: Mapped[dict[str, Any]] = mapped_column(Json())
@@ -99,6 +101,7 @@ class Event(Model):
             "actor": by.username or None,
             "address": by.address,
             "request_id": by.request_id,
+            "trace_id": by.trace_id,
         }
         for data, item_id, movement_id in changes:
             if movement_id is not None:

@@ -26,6 +26,7 @@ class Principal(NamedTuple):
     session_id: int | None = None
     request_id: str = ""
     address: str | None = None
+    trace_id: str | None = None
 
 
 # The principal where there is no request: at the start, and by default on the command line.

@@ -10,7 +10,7 @@ from api.auth import code_flow
 from api.auth.accounts import email_type, new_hash, password_type, renewed_hash, username_type
 from api.auth.authentication import current_principal
 from api.auth.permissions import session_required
-from api.auth.sign_ins import PAIR, begin_session, pair_of
+from api.auth.sign_ins import PAIR, begin_session, token_pair
 from api.operation import gives, gives_one, takes
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
@@ -75,7 +75,7 @@ class LoginResource(OpenResource):
         principal = auth.verify_password(args["username"], args["password"])
         if principal is None or before is None:
             raise auth.wrong_credentials()
-        return pair_of(_begin(principal, before.password_hash, renewed_hash(before.password_hash, args["password"])))
+        return token_pair(_begin(principal, before.password_hash, renewed_hash(before.password_hash, args["password"])))
 
 
 class RefreshResource(OpenResource):
@@ -88,7 +88,7 @@ class RefreshResource(OpenResource):
         refreshed = _refresh(args["refresh_token"])
         if refreshed is None:
             raise auth.wrong_credentials()
-        return pair_of(refreshed)
+        return token_pair(refreshed)
 
 
 class LogoutResource(ProtectedResource):
@@ -127,7 +127,7 @@ class OidcLoginResource(OpenResource):
     @gives(None, 302, refuses=("not_found", "issuer_unreachable"), name="begin_oidc_login")
     def get(self) -> Any:
         """Redirect the browser to the OpenID provider, which sends it back to the callback."""
-        url, cookie = code_flow.begin(_callback())
+        url, cookie = code_flow.start_login(_callback())
         response = Response(status=302, headers={"Location": url})
         response.set_cookie(COOKIE, cookie, max_age=code_flow.LIFETIME, **_cookie_options())
         return response
@@ -141,11 +141,11 @@ class OidcCallbackResource(OpenResource):
     def get(self, args: Namespace) -> Any:
         """Exchange the code of the OpenID provider for tokens of this service."""
         after_this_request(_forget)
-        claims = code_flow.finish(request.cookies.get(COOKIE, ""), args, _callback())
+        claims = code_flow.complete_login(request.cookies.get(COOKIE, ""), args, _callback())
         principal = auth.principal_of(claims)
         if principal is None:
             raise auth.wrong_credentials()
-        return pair_of(begin_session(principal))
+        return token_pair(begin_session(principal))
 
 
 @transactional

@@ -1,1 +1,1 @@
-"""Who is asking, by which credential, and what they may do."""
+"""Authentication and permissions: who sends a request, with which credential, and what they may do."""

@@ -1,6 +1,7 @@
-"""Access tokens of sign-ins: JWTs (RFC 7519) signed with the instance's key, good for some minutes.
+"""Access tokens of sessions: JWTs (RFC 7519) signed with the secret key of the instance, valid for some minutes.
 
-They say who and which sign-in; what that user may do, and whether the sign-in goes on, is read anew at every request.
+They name the user and the session; what that user may do, and whether the session is still active, is read from the
+database at every request.
 """
 
 import re
@@ -19,27 +20,27 @@ REQUIRED = ["exp", "iat", "sub", "jti", "sid"]
 
 
 class Claims(NamedTuple):
-    """What an access token says."""
+    """The user and the session that an access token names."""
 
     user_id: int
     session_id: int
 
 
 def issue(user_id: int, session_id: int, lifetime: timedelta) -> str:
-    """A token for this user and sign-in."""
-    moment = now()
+    """Return a token for this user and session, valid from now on for `lifetime`."""
+    issued_at = now()
     claims = {
         "sub": str(user_id),
         "sid": session_id,
         "jti": secrets.token_hex(16),
-        "iat": moment,
-        "exp": moment + lifetime,
+        "iat": issued_at,
+        "exp": issued_at + lifetime,
     }
     return jwt.encode(claims, current_app.config["SECRET_KEY"], ALGORITHM)
 
 
 def read(token: str) -> Claims | None:
-    """What a token says, if this instance signed it, with this key or one before it, and it has not expired."""
+    """Return the claims of a token that is signed with the secret key or a fallback and has not expired; else None."""
     for key in (current_app.config["SECRET_KEY"], *(current_app.config["SECRET_KEY_FALLBACKS"] or ())):
         try:
             claims = jwt.decode(token, key, [ALGORITHM], options={"require": REQUIRED, "strict_aud": False})

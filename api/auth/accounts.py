@@ -1,4 +1,4 @@
-"""What the name, the address and the password of a user must look like."""
+"""The input types of user names, email addresses and passwords, and the hash of a new password."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, USERNAME, USERNAM
 
 
 class Email(Text):
-    """An email address, which must fit the database in lower case too: some letters then become two."""
+    """An email address that fits the database in lower case too, where some letters become two."""
 
     def __init__(self) -> None:
         super().__init__(EMAIL_LENGTH, 3, pattern=r"[^@\s]+@[^@\s]+", pattern_words="must be an email address")
@@ -33,7 +33,7 @@ username_type = Text(
     pattern=USERNAME.pattern,
     pattern_words="must consist of letters, digits, dots, hyphens, underscores and @",
 )
-# Blanks at its ends are part of a password; control characters have no place in HTTP Basic (RFC 7617 section 2).
+# Spaces at its ends are part of a password; control characters have no place in HTTP Basic (RFC 7617 section 2).
 password_type = Text(
     MAX_PASSWORD_LENGTH,
     MIN_PASSWORD_LENGTH,
@@ -45,16 +45,19 @@ email_type = Email()
 
 
 def new_hash(field: str, password: str, username: str) -> str:
-    """The hash of a new password; slow, so it is made before the write begins. Raises InvalidInput."""
-    if words := weakness(password, username):
-        raise InvalidInput([fault(field, "too_easy", words)])
+    """Return the hash of a new password; raises InvalidInput, naming `field`, for a weak one.
+
+    It takes some 90 ms: call it before the write transaction begins.
+    """
+    if reason := weakness(password, username):
+        raise InvalidInput([fault(field, "too_easy", reason)])
     return services().passwords.hash(password)
 
 
 def renewed_hash(stored_hash: str, password: str) -> str | None:
-    """A hash by today's method for the right password, if the stored one was made by another; None while that can wait.
+    """Return a hash by the current method for a password that was right, or None if it needs none now.
 
-    A service too busy to hash it now does so at another sign-in.
+    It needs none if the stored hash is by that method already. A service that is too busy does it at a later sign-in.
     """
     if not is_outdated(stored_hash):
         return None

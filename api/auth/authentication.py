@@ -1,4 +1,4 @@
-"""Who is asking: HTTP Basic, Bearer or X-API-Key, and what a resource needs of them."""
+"""Authentication: who sends a request, by HTTP Basic, Bearer or X-API-Key, and the 401 for whoever may not."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from api.middleware.addresses import comes_from
 from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
 from api.monitoring.audit import record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
-from api.request_id import request_id
+from api.request_id import request_origin
 from api.services import services
 from models.database.best_effort import write_best_effort
 from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
@@ -23,13 +23,13 @@ from models.refusals import Refusal
 from models.values import now
 
 REALM = "Stockroom API"
-# How long a token's last use may wait for the writer's place before it goes unrecorded, in seconds.
+# How long recording the last use of a token may wait for the write lock (SQLite), in seconds; then it is left out.
 RECORD_WAIT = 0.05
 EXPIRES_SOON = timedelta(days=7)
 
 
 class _StrictBasicAuth(HTTPBasicAuth):  # type: ignore[misc] # Flask-HTTPAuth has no types
-    """Reads credentials as Werkzeug does: Base64 and UTF-8 to the letter (RFC 7617), no guess at Latin-1."""
+    """HTTP Basic as Werkzeug reads it: strict Base64 and UTF-8 (RFC 7617), without trying Latin-1."""
 
     get_auth = HTTPAuth.get_auth
 
@@ -40,7 +40,7 @@ api_key = HTTPTokenAuth("ApiKey", header="X-API-Key")
 
 
 class Challenged(HTTPException):
-    """A 401 or 403 with the challenges that say which credential would do (RFC 9110 section 11.6.1)."""
+    """A 401 or 403 with challenges: which credentials would be accepted (RFC 9110 section 11.6.1)."""
 
     def __init__(self, problem: str, detail: str, *challenges: str) -> None:
         super().__init__(detail)
@@ -53,12 +53,12 @@ class Challenged(HTTPException):
 
 
 def init_auth(app: Flask) -> None:
-    """Have answers to a token that ends soon say so."""
+    """Add `X-Token-Expires-In` to the responses for API tokens that expire soon."""
     app.after_request(_add_expiry_header)
 
 
 def _add_expiry_header(response: Response) -> Response:
-    """Tell a script whose token ends soon, in seconds, so that it is rotated in time."""
+    """Add the seconds that an API token is still valid, if it expires within a week, so that it is rotated in time."""
     expires_at: datetime | None = g.get("token_expires_at")
     if expires_at and expires_at - now() < EXPIRES_SOON:
         response.headers["X-Token-Expires-In"] = str(max(0, int((expires_at - now()).total_seconds())))
@@ -66,7 +66,7 @@ def _add_expiry_header(response: Response) -> Response:
 
 
 def current_principal() -> Principal:
-    """Who is asking; raises Challenged (401) when nobody signed in."""
+    """Return who sends this request; raises Challenged (401) for a request without credentials."""
     principal: Principal | None = g.get("principal")
     if principal is None:
         raise unauthorized("unauthorized", "This needs credentials: HTTP Basic, a Bearer token or X-API-Key.")
@@ -74,7 +74,7 @@ def current_principal() -> Principal:
 
 
 def unauthorized(problem: str, detail: str, **bearer_error: str) -> Challenged:
-    """A 401 with one challenge for each scheme; `bearer_error` is what RFC 6750 section 3 adds to its own."""
+    """Return a 401 with one challenge for each scheme; `bearer_error` has the parameters of RFC 6750 section 3."""
     return Challenged(
         problem,
         detail,
@@ -84,21 +84,21 @@ def unauthorized(problem: str, detail: str, **bearer_error: str) -> Challenged:
 
 
 def wrong_credentials(**bearer_error: str) -> Challenged:
-    """The 401 of a credential that opens nothing; it does not tell which part of it was wrong."""
+    """Return the 401 for a credential that is not valid; it does not say which part of it was wrong."""
     detail = "The user name, password or token is wrong, expired or revoked."
     return unauthorized("invalid_credentials", detail, **bearer_error)
 
 
 def challenge(scheme: str, **parameters: str) -> str:
-    """One challenge, every parameter quoted: some clients read nothing else."""
+    """Return one challenge; every parameter is quoted, because some clients read no others."""
     return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
 def authenticate() -> Principal | None:
-    """The principal of the credentials sent, None if none were.
+    """Return the principal of the credential that was sent; None if none was.
 
-    A credential that is wrong is refused even where none is needed; so are two at once,
-    because it would be a guess which of them counts. Raises Challenged or Refusal.
+    A wrong credential is refused even where none is required. Two at once are refused too: either could be meant.
+    Raises Challenged (401) or Refusal (400).
     """
     sent = [name for name in ("Authorization", "X-API-Key") if name in request.headers]
     if not sent:
@@ -115,7 +115,7 @@ def authenticate() -> Principal | None:
 
 
 def _scheme() -> Any:
-    """The verifier of the credential sent, its scheme compared without case (RFC 9110 section 11.1)."""
+    """Return the verifier for the credential that was sent; the scheme has no case (RFC 9110 section 11.1)."""
     if "X-API-Key" in request.headers:
         return api_key
     name = request.headers["Authorization"].partition(" ")[0].lower()
@@ -124,11 +124,11 @@ def _scheme() -> Any:
 
 @basic.verify_password  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
 def verify_password(username: str | None, password: str) -> Principal | None:
-    """The user of this name, if the password is right and the user active.
+    """Return the principal of the user of this name, if the password is right and the user active; else None.
 
-    Whatever asks for a password asks here, so that no way to guess one is faster than another.
+    Every check of a password goes through here, so that all guesses are limited and recorded alike.
     """
-    if username is None:  # the header is no user name and password in base 64
+    if username is None:  # the header holds no user name and password in Base64
         return None
     check_sign_in(username)
     user = User.credentials(username)
@@ -142,7 +142,7 @@ def verify_password(username: str | None, password: str) -> Principal | None:
 
 @bearer.verify_token  # type: ignore[untyped-decorator]
 def verify_bearer(secret: str) -> Principal | None:
-    """Whoever this Bearer token speaks for: an API token is known by its prefix, others say whose they are."""
+    """Return the principal of a Bearer token: an API token (by its prefix), an OpenID token or an access token."""
     if secret.startswith(PREFIX):
         return verify_api_token(secret)  # type: ignore[no-any-return]
     claims = oidc.claims_of(secret)
@@ -150,15 +150,15 @@ def verify_bearer(secret: str) -> Principal | None:
 
 
 def principal_of(claims: oidc.Claims) -> Principal | None:
-    """The user whom the OpenID provider told of, with everything that the role here allows now."""
-    user = oidc.user_of(claims, SYSTEM._replace(request_id=request_id(), address=request.remote_addr))
+    """Return the principal of verified OpenID claims, with all scopes of the user's role; None for an inactive one."""
+    user = oidc.user_of(claims, SYSTEM._replace(**request_origin()))
     if not user.active:
         return None
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "oidc")
 
 
 def verify_access_token(token: str) -> Principal | None:
-    """The user of a sign-in that goes on, with everything that the user's role has now."""
+    """Return the principal of an active session, with all scopes of the user's role; None for any other token."""
     claims = access_tokens.read(token)
     user = claims and User.find_by_session(claims.session_id, claims.user_id)
     if not claims or not user:
@@ -168,7 +168,7 @@ def verify_access_token(token: str) -> Principal | None:
 
 @api_key.verify_token  # type: ignore[untyped-decorator]
 def verify_api_token(secret: str) -> Principal | None:
-    """The owner of this API token, with those of its scopes that the owner's role still has."""
+    """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
     token = ApiToken.find_by_secret(secret)
     if token is None:
         return None
@@ -184,12 +184,11 @@ def verify_api_token(secret: str) -> Principal | None:
 
 
 def _principal(user_id: int, user: Any, scopes: frozenset[str], method: Method, **ids: Any) -> Principal:
-    ids |= {"request_id": request_id(), "address": request.remote_addr}
-    return Principal(user_id, user.username, user.role, scopes, method, **ids)
+    return Principal(user_id, user.username, user.role, scopes, method, **ids, **request_origin())
 
 
 def _record_use(token_id: int, last_used_at: datetime | None) -> None:
-    """Record the use of a token, once a minute; a database that can't is no reason to refuse the request."""
+    """Record the use of a token, at most once a minute; if that fails, the request goes on."""
     if last_used_at is not None and now() - last_used_at < LAST_USE_EVERY:
         return
     if services().token_uses.allow(token_id):

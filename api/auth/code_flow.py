@@ -1,6 +1,6 @@
-"""Signing in at the OpenID provider with a browser: the authorization code flow with PKCE (RFC 6749, RFC 7636).
+"""Sign-in at the OpenID provider with a browser: the authorization code flow with PKCE (RFC 6749, RFC 7636).
 
-What must be known again when the browser comes back travels in a signed cookie: there is no session.
+The login transaction, from the redirect to the provider to the callback, is kept in a signed cookie, not here.
 """
 
 import hmac
@@ -22,6 +22,7 @@ from api.auth.authentication import unauthorized, wrong_credentials
 from api.auth.issuer import FAILURES, TIMEOUT, Issuer, IssuerUnreachable, Provider, fetch
 from api.errors import Unreadable
 from api.services import services
+from api.trace_context import current_trace
 from models.people.secrets import SECRET_LENGTH, random_letters
 from models.refusals import NotFound
 
@@ -33,54 +34,54 @@ LIFETIME = 600
 
 
 class LoginTransaction(NamedTuple):
-    """What one sign-in is known by: `state` to us, `nonce` in the ID token, `verifier` to the token endpoint."""
+    """The secrets of one sign-in: `state` is checked here, `nonce` in the ID token, `verifier` by the provider."""
 
     state: str
     nonce: str
     verifier: str
 
 
-def begin(redirect_uri: str) -> tuple[str, str]:
-    """Where to send the browser, and the cookie to send along.
+def start_login(redirect_uri: str) -> tuple[str, str]:
+    """Return the URL of the provider to redirect the browser to, and the value of the cookie to set.
 
-    Raises NotFound where no provider is set, IssuerUnreachable when it can't be asked where its door is.
+    Raises NotFound if no provider is set, IssuerUnreachable if its metadata is unknown and can't be fetched.
     """
     issuer = _issuer()
-    attempt = LoginTransaction(*(random_letters(SECRET_LENGTH) for _ in LoginTransaction._fields))
+    transaction = LoginTransaction(*(random_letters(SECRET_LENGTH) for _ in LoginTransaction._fields))
     url: str = prepare_grant_uri(
         issuer.provider().endpoint("authorization_endpoint"),
         issuer.settings.client_id,
         "code",
         redirect_uri,
         SCOPE,
-        attempt.state,
-        nonce=attempt.nonce,
-        code_challenge=create_s256_code_challenge(attempt.verifier),
+        transaction.state,
+        nonce=transaction.nonce,
+        code_challenge=create_s256_code_challenge(transaction.verifier),
         code_challenge_method="S256",
     )
-    cookie = _signer().dumps(attempt)
+    cookie = _signer().dumps(transaction)
     return url, cookie if isinstance(cookie, str) else cookie.decode()
 
 
-def finish(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
-    """Who came back, as the provider told in exchange for the code; `answer` is what the browser brought.
+def complete_login(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
+    """Return the claims that the provider answers in exchange for the code; `answer` has the query of the callback.
 
-    Raises NotFound where no provider is set, Unreadable `invalid_state` for an answer to another question,
-    Challenged for a refusal of the provider, IssuerUnreachable.
+    Raises NotFound if no provider is set, Unreadable `invalid_state` for the callback of another transaction,
+    Challenged (401) if the provider refused, IssuerUnreachable.
     """
     issuer = _issuer()
-    attempt = _login_transaction(cookie)
-    if not hmac.compare_digest(attempt.state.encode(), (answer["state"] or "").encode()):
+    transaction = _login_transaction(cookie)
+    if not hmac.compare_digest(transaction.state.encode(), (answer["state"] or "").encode()):
         raise _invalid_state()
-    if answer["iss"] not in (None, issuer.settings.issuer):  # RFC 9207: another provider answers
+    if answer["iss"] not in (None, issuer.settings.issuer):  # the answer of another provider (RFC 9207)
         raise _invalid_state()
     if answer["error"] or not answer["code"]:
         raise _refused(answer["error"] or "no_code")
     provider = issuer.provider()
-    tokens = _exchange(issuer, provider, answer["code"], attempt.verifier, redirect_uri)
-    claims = oidc.read(str(tokens.get("id_token")), issuer, issuer.settings.client_id)
+    tokens = _exchange(issuer, provider, answer["code"], transaction.verifier, redirect_uri)
+    claims = oidc.verify(str(tokens.get("id_token")), issuer, issuer.settings.client_id)
     party = issuer.settings.client_id
-    if not claims or claims.get("nonce") != attempt.nonce or claims.get("azp", party) != party:
+    if not claims or claims.get("nonce") != transaction.nonce or claims.get("azp", party) != party:
         raise wrong_credentials()
     return claims
 
@@ -100,7 +101,7 @@ def _exchange(issuer: Issuer, provider: Provider, code: str, verifier: str, redi
         "POST", provider.endpoint("token_endpoint"), {"Content-Type": "application/x-www-form-urlencoded"}, body
     )
     try:
-        tokens: dict[str, Any] = fetch(url, time.monotonic() + TIMEOUT, body.encode(), headers)
+        tokens: dict[str, Any] = fetch(url, time.monotonic() + TIMEOUT, current_trace(), body.encode(), headers)
     except HTTPError as error:
         if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise IssuerUnreachable from error
@@ -113,7 +114,7 @@ def _exchange(issuer: Issuer, provider: Provider, code: str, verifier: str, redi
 
 
 def _client_auth(issuer: Issuer, provider: Provider) -> Any:
-    """How this service shows who it is (OpenID Connect Core section 9): by its secret, if it has one."""
+    """Return how this service authenticates (OpenID Connect Core section 9): by its secret, if it has one."""
     offered = provider.metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
     method = "client_secret_post" if "client_secret_post" in offered else "client_secret_basic"
     secret = issuer.settings.client_secret

@@ -1,6 +1,7 @@
-"""The OpenID provider: what it says of itself (OpenID Connect Discovery 1.0), and the keys it signs with (RFC 7517).
+"""The OpenID provider: its metadata (OpenID Connect Discovery 1.0) and the keys it signs with (RFC 7517).
 
-Asked seldom, by one thread, for a bounded time and size; whoever can't do without it is told 503.
+They are cached. One thread fetches them, within a bounded time and size; a request that needs them and can't have them
+is answered 503.
 """
 
 import http.client
@@ -12,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 
@@ -19,6 +21,7 @@ import jwt
 
 from api.errors import HttpRefusal
 from api.single_flight import SingleFlight
+from api.trace_context import TraceContext, current_trace, headers_to_send
 from settings import VERSION, OidcSettings, is_private_url
 
 log = logging.getLogger("stockroom")
@@ -27,20 +30,20 @@ log = logging.getLogger("stockroom")
 TIMEOUT = 3.0
 MAX_BYTES = 256 * 1024
 CHUNK = 16 * 1024
-# How seldom the issuer is asked, in seconds: for a key that is not known, again after a failure before anything
-# is known, and for what may have changed meanwhile.
+# The least time between two requests to the issuer, in seconds: for an unknown key, after a failure before anything is
+# cached, and to refresh what is cached.
 ASKED_EVERY = 30.0
 RETRIED_EVERY = 5.0
 FRESH = 900.0
 MIN_RSA_BITS = 2048
-# What an issuer that is away, slow or talking nonsense makes of a request.
+# What a request raises whose issuer is unreachable, slow or answers nonsense.
 FAILURES = (OSError, http.client.HTTPException, ValueError, RecursionError)
-# The members of a public key; what else a key set tells, a private part even, is not read.
+# The members of a public key; nothing else of a key set is read, least of all a private part.
 PUBLIC = ("kty", "n", "e", "crv", "x", "y")
 
 
 class IssuerUnreachable(HttpRefusal):
-    """503: the issuer is needed for this, and can't be reached or makes no sense."""
+    """503: the request needs the issuer, which can't be reached or answers nonsense."""
 
     def __init__(self, seconds: float = RETRIED_EVERY) -> None:
         super().__init__(
@@ -51,19 +54,19 @@ class IssuerUnreachable(HttpRefusal):
 
 
 class Provider(NamedTuple):
-    """What the issuer said: its metadata, and its keys by their ids (None for one without)."""
+    """The metadata of the issuer, and its keys by their ids (None for a key without)."""
 
     metadata: Mapping[str, Any]
     keys: Mapping[str | None, jwt.PyJWK]
 
     def key(self, kid: str | None) -> jwt.PyJWK | None:
-        """The key of this id; a token that names none means the only one (OpenID Connect Core section 10.1)."""
+        """Return the key of this id, or None; without an id, the only key (OpenID Connect Core section 10.1)."""
         if kid is None and len(self.keys) == 1:
             return next(iter(self.keys.values()))
         return self.keys.get(kid)
 
     def endpoint(self, name: str) -> str:
-        """The address of an endpoint. Raises IssuerUnreachable when there is none, or one that others could read."""
+        """Return the URL of an endpoint; raises IssuerUnreachable if there is none, or one without TLS."""
         url = self.metadata.get(name)
         if not isinstance(url, str) or not is_private_url(url):
             log.warning("the OpenID provider names no %s that can be used", name)
@@ -72,7 +75,7 @@ class Provider(NamedTuple):
 
 
 class Issuer:
-    """The issuer of the settings, as far as this process knows it; `clock` counts seconds."""
+    """The issuer of the settings, and what this process has cached of it; `clock` returns seconds."""
 
     def __init__(self, settings: OidcSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
@@ -84,9 +87,9 @@ class Issuer:
         self._asked_at = 0.0
 
     def provider(self) -> Provider:
-        """What the issuer last said of itself; what is old is asked for anew, but not waited for.
+        """Return what is cached of the issuer; if that is old, it is refreshed in the background.
 
-        Raises IssuerUnreachable when nothing is known yet.
+        Raises IssuerUnreachable if nothing is cached and the issuer can't be asked.
         """
         if self._known is None:
             return self._outcome(self._ask())
@@ -95,9 +98,9 @@ class Issuer:
         return self._known
 
     def key(self, kid: str | None) -> jwt.PyJWK | None:
-        """The key of this id; the issuer is asked for one that is not known, at most every 30 s.
+        """Return the key of this id, or None; for an unknown id the issuer is asked, at most every 30 s.
 
-        Raises IssuerUnreachable when it must be asked and can't.
+        Raises IssuerUnreachable if it has to be asked and can't.
         """
         known = self.provider().key(kid)
         return self._outcome(self._ask()).key(kid) if known is None else known
@@ -107,7 +110,7 @@ class Issuer:
         with self._lock:
             rest = ASKED_EVERY if self._known else RETRIED_EVERY
             if self._asked is None or self.clock() - self._asked_at >= rest:
-                asked = self._requests.start("provider", self._request)
+                asked = self._requests.start("provider", partial(self._request, current_trace()))
                 if asked is not self._asked:
                     self._asked, self._asked_at = asked, self.clock()
             return self._asked
@@ -124,14 +127,14 @@ class Issuer:
             raise IssuerUnreachable((ASKED_EVERY if self._known else RETRIED_EVERY) - since) from cause
         return found
 
-    def _request(self) -> Provider | None:
-        """Ask the issuer for its metadata and keys; None, and a line in the log, if that fails."""
+    def _request(self, trace: TraceContext | None) -> Provider | None:
+        """Return the metadata and keys of the issuer, asked for as a part of `trace`; if that fails, log it: None."""
         deadline = time.monotonic() + TIMEOUT
         try:
-            metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline)
+            metadata = fetch(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration", deadline, trace)
             if metadata.get("issuer") != self.settings.issuer:
                 raise ValueError(f"it calls itself {str(metadata.get('issuer'))[:200]!r}")
-            self._known = Provider(metadata, _keys(fetch(str(metadata.get("jwks_uri")), deadline)))
+            self._known = Provider(metadata, _keys(fetch(str(metadata.get("jwks_uri")), deadline, trace)))
         except FAILURES as error:
             log.warning("the OpenID provider %s does not answer as it should: %r", self.settings.issuer, error)
             return None
@@ -139,7 +142,7 @@ class Issuer:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The issuer says itself where its things are; nobody is sent elsewhere."""
+    """Follows no redirect: the metadata of the issuer has the addresses."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -148,15 +151,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(_NoRedirects)
 
 
-def fetch(url: str, deadline: float, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
-    """The JSON object at this address, asked for by POST if there is `data`, before a moment of `time.monotonic()`.
+def fetch(
+    url: str,
+    deadline: float,
+    trace: TraceContext | None,
+    data: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """Return the JSON object at this address, asked for by POST if there is `data`, before `deadline`.
 
-    Raises one of FAILURES; HTTPError, which is one, tells a status.
+    That is a time of `time.monotonic()`. Raises one of FAILURES; HTTPError, which is one of them, has a status.
     """
     if not is_private_url(url):
         raise ValueError(f"{url[:200]!r} is no address that can be trusted")
-    told = {"Accept": "application/json", "User-Agent": f"Stockroom/{VERSION}", **(headers or {})}
-    request = urllib.request.Request(url, data, told)  # noqa: S310 - https, or http on this machine
+    ours = {"Accept": "application/json", "User-Agent": f"Stockroom/{VERSION}", **headers_to_send(trace)}
+    request = urllib.request.Request(url, data, {**ours, **(headers or {})})  # noqa: S310 - https, or http on this machine
     body = bytearray()
     try:
         with _opener.open(request, timeout=max(0.01, deadline - time.monotonic())) as response:
@@ -174,7 +183,7 @@ def fetch(url: str, deadline: float, data: bytes | None = None, headers: Mapping
 
 
 def _keys(key_set: Mapping[str, Any]) -> dict[str | None, jwt.PyJWK]:
-    """The keys that can have signed a token; one that is of another kind, weak or damaged is left out."""
+    """Return the keys that can sign a token, by id; a key of another kind, a weak or a damaged one is left out."""
     listed = key_set.get("keys")
     if not isinstance(listed, list):
         raise ValueError("the key set has no keys")
@@ -187,19 +196,22 @@ def _keys(key_set: Mapping[str, Any]) -> dict[str | None, jwt.PyJWK]:
     return found
 
 
-def _key(told: Mapping[str, Any]) -> jwt.PyJWK | None:
-    """RSA of 2,048 bits or more for RS256, P-256 for ES256: the algorithm is the key's, never the token's choice."""
-    match told:
+def _key(member: Mapping[str, Any]) -> jwt.PyJWK | None:
+    """Return the key of one member of the set: RSA of 2,048 bits or more for RS256, P-256 for ES256; None for another.
+
+    The algorithm is that of the key; a token can't choose it.
+    """
+    match member:
         case {"kty": "RSA"}:
             algorithm = "RS256"
         case {"kty": "EC", "crv": "P-256"}:
             algorithm = "ES256"
         case _:
             return None
-    if told.get("use", "sig") != "sig" or told.get("alg", algorithm) != algorithm:
+    if member.get("use", "sig") != "sig" or member.get("alg", algorithm) != algorithm:
         return None
     try:
-        key = jwt.PyJWK({name: told[name] for name in PUBLIC if name in told}, algorithm)
+        key = jwt.PyJWK({name: member[name] for name in PUBLIC if name in member}, algorithm)
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
     return None if algorithm == "RS256" and key.key.key_size < MIN_RSA_BITS else key

@@ -1,4 +1,4 @@
-"""Tokens of the OpenID provider (OpenID Connect Core 1.0, RFC 9068): whose they are, and who that is here."""
+"""Tokens of the OpenID provider (OpenID Connect Core 1.0, RFC 9068): their verification, and their users."""
 
 import re
 from datetime import UTC, datetime
@@ -17,32 +17,33 @@ from settings import USERNAME_CHARACTERS, USERNAME_LENGTH
 Claims = dict[str, Any]
 
 ALGORITHMS = ["RS256", "ES256"]
+# How far the clocks of the provider and of this machine may differ, in seconds.
 LEEWAY = 30
 REQUIRED = ["iss", "aud", "exp", "iat", "sub"]
-# Blanks at the end would not count on MariaDB, and two subjects be one.
+# MariaDB ignores spaces at the end, so that two subjects would be the same.
 SUBJECT = re.compile("[!-~]([ -~]*[!-~])?")
 
 
 def claims_of(token: str) -> Claims | None:
-    """What a token of the issuer for this service says; None for any other, or where no issuer is set.
+    """Return the claims of a token that the issuer made for this service; None for any other, or without an issuer.
 
     Raises IssuerUnreachable.
     """
-    found = services().issuer
-    return read(token, found, found.settings.audience) if found else None
+    issuer = services().issuer
+    return verify(token, issuer, issuer.settings.audience) if issuer else None
 
 
-def read(token: str, by: Issuer, audience: str) -> Claims | None:
-    """What a token says, if this issuer signed it for this audience and it is good now, give or take 30 s.
+def verify(token: str, issuer: Issuer, audience: str) -> Claims | None:
+    """Return the claims of a token, if this issuer signed it for this audience and it is valid now; else None.
 
-    The issuer is asked only for a key of a token that says it is the issuer's.
-    Raises IssuerUnreachable when its key is not known and can't be asked for.
+    Clocks may differ by 30 s. The issuer is asked for a key only if the token names this issuer.
+    Raises IssuerUnreachable if the key is unknown and the issuer can't be asked.
     """
     try:
-        header, said = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
-        if header.get("alg") not in ALGORITHMS or said.get("iss") != by.settings.issuer:
+        header, unverified = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
+        if header.get("alg") not in ALGORITHMS or unverified.get("iss") != issuer.settings.issuer:
             return None
-        key = by.key(header.get("kid"))
+        key = issuer.key(header.get("kid"))
         if key is None:
             return None
         claims: Claims = jwt.decode(
@@ -51,40 +52,41 @@ def read(token: str, by: Issuer, audience: str) -> Claims | None:
             ALGORITHMS,
             options={"require": REQUIRED},
             audience=audience,
-            issuer=by.settings.issuer,
+            issuer=issuer.settings.issuer,
             leeway=LEEWAY,
         )
-    except (jwt.InvalidTokenError, OverflowError):  # a time that no clock shows
+    except (jwt.InvalidTokenError, OverflowError):  # a time outside of the calendar
         return None
     subject = claims["sub"]
     return claims if len(subject) <= SUBJECT_LENGTH and SUBJECT.fullmatch(subject) else None
 
 
 def user_of(claims: Claims, by: Principal) -> Any:
-    """The user of these claims as one row, made by `by` on first sight, with the role that a newer token tells.
+    """Return the user of these claims as one row; created by `by` if there is none, its role updated by a newer token.
 
-    Who was deactivated here is left alone.
+    A user who was deactivated here is not changed.
     """
-    told = _told(claims)
-    user = Identity.user_of(told.issuer, told.subject)
-    if user is None or (user.active and told.is_newer_than(user.claimed_role, user.claimed_at)):
-        transactional(Identity.update_user)(told, by)
-        user = Identity.user_of(told.issuer, told.subject)
+    identity = _identity_claims(claims)
+    user = Identity.user_of(identity.issuer, identity.subject)
+    if user is None or (user.active and identity.is_newer_than(user.claimed_role, user.claimed_at)):
+        transactional(Identity.update_user)(identity, by)
+        user = Identity.user_of(identity.issuer, identity.subject)
     return user
 
 
-def _told(claims: Claims) -> IdentityClaims:
-    found = services().issuer
-    role_claim = found and found.settings.role_claim
+def _identity_claims(claims: Claims) -> IdentityClaims:
+    issuer = services().issuer
+    role_claim = issuer and issuer.settings.role_claim
     role = role_in(claims, role_claim) if role_claim else None
     issued_at = datetime.fromtimestamp(max(0, int(claims["iat"])), UTC)
     return IdentityClaims(claims["iss"], claims["sub"], name_in(claims), role, issued_at)
 
 
 def role_in(claims: Claims, path: str) -> str | None:
-    """The highest role that the claim names, a guest's if it names none; None where there is no such claim.
+    """Return the highest role that the claim names, `guest` if it names none; None if there is no such claim.
 
-    A claim of this very name goes first: some names are URLs, with dots of their own.
+    `path` is the name of a claim or, with dots, of a member of one. A claim of the whole name comes first, because some
+    names are URLs, which contain dots.
     """
     value = claims.get(path, reduce(_member, path.split("."), claims))
     if value is None:
@@ -98,7 +100,7 @@ def _member(value: Any, name: str) -> Any:
 
 
 def name_in(claims: Claims) -> str:
-    """A user name of the characters that ours have: the preferred one, the address, or the subject."""
-    told = (claims.get(name) for name in ("preferred_username", "email", "sub"))
-    cleaned = (re.sub(f"[^{USERNAME_CHARACTERS}]+", "-", each).strip("-") for each in told if isinstance(each, str))
+    """Return a user name of allowed characters: the preferred one, else the email address, else the subject."""
+    found = (claims.get(name) for name in ("preferred_username", "email", "sub"))
+    cleaned = (re.sub(f"[^{USERNAME_CHARACTERS}]+", "-", each).strip("-") for each in found if isinstance(each, str))
     return next(filter(None, cleaned), "user")[:USERNAME_LENGTH]

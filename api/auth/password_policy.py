@@ -1,21 +1,24 @@
-"""Passwords that are long enough and still among the first that anybody would try."""
+"""The password policy: which passwords of sufficient length are still too easy to guess."""
 
 import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-# What stands side by side: the alphabet, the digits, and the keys of keyboards. (NIST SP 800-63B section 3.1.1.2
-# asks for a list of the commonest; rules stand for what no list can hold.)
+# Neighbours: in the alphabet, among the digits, on keyboards. NIST SP 800-63B section 3.1.1.2 asks for a list of common
+# passwords; these rules cover what no list can contain.
 ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")
 NEIGHBOURS = {pair for row in ROWS for one, next_ in pairwise(row) for pair in (one + next_, next_ + one)}
-# What people write for letters, and think that nobody knows.
-SIGNS = str.maketrans("@430$5!17", "aaeossiit")
+# Characters that people write instead of letters.
+SUBSTITUTES = str.maketrans("@430$5!17", "aaeossiit")
 COMMON = Path(__file__).with_name("common_passwords.txt")
 
 
 def find_weakness(password: str, username: str, minimum: int) -> str | None:
-    """What is wrong with a password of `minimum` characters or more, in words that follow its name; or None."""
+    """Return what is wrong with a password of `minimum` characters or more; None if nothing is.
+
+    It is the end of a sentence that begins with the name of the field.
+    """
     text, name = password.casefold(), username.casefold()
     if text == name:
         return "must not be the user name"
@@ -29,18 +32,18 @@ def find_weakness(password: str, username: str, minimum: int) -> str | None:
 
 
 def _period(text: str) -> int:
-    """After how many characters the text repeats itself, to its end; its length, if it does not."""
+    """Return after how many characters the text repeats itself, up to its end; its length if it does not."""
     return next((n for n in range(1, len(text)) if text[n:] == text[:-n]), len(text))
 
 
 def _with_letters(text: str) -> str:
-    """The text with letters for the signs within it; those around it are what is added, and stay."""
+    """Return the text with letters for the substitutes between its first and last letter; those outside stay."""
     core = re.search(r"[^\W\d_].*[^\W\d_]", text)
-    return text[: core.start()] + core[0].translate(SIGNS) + text[core.end() :] if core else text
+    return text[: core.start()] + core[0].translate(SUBSTITUTES) + text[core.end() :] if core else text
 
 
 def _is_common(text: str, name: str, minimum: int) -> bool:
-    """Whether nothing but digits and signs is left, and too few of them, without common words and the user's name."""
+    """Return whether without common words and the user name only digits and signs are left, fewer than `minimum`."""
     left = _common().sub("", text.replace(name, "") if name else text)
     return left != text and len(left) < minimum and not any(character.isalpha() for character in left)
 
@@ -48,5 +51,5 @@ def _is_common(text: str, name: str, minimum: int) -> bool:
 @cache
 def _common() -> re.Pattern[str]:
     lines = COMMON.read_text(encoding="ascii").splitlines()
-    words = sorted((line for line in lines if line and not line.startswith("#")), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, words)))
+    entries = sorted((line for line in lines if line and not line.startswith("#")), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, entries)))

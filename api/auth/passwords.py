@@ -1,4 +1,4 @@
-"""Passwords: hashed slowly, verified seldom, so that neither HTTP Basic nor a flood slows the service."""
+"""Passwords: a slow hash, and verdicts that are cached, so that neither HTTP Basic nor a flood slows the service."""
 
 import hashlib
 import hmac
@@ -20,86 +20,85 @@ from api.single_flight import SingleFlight
 from server.affinity import unpinned
 from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 
-# scrypt with N=2^15, r=8, p=1 (RFC 7914): some 90 ms and 32 MiB a check.
+# scrypt with N=2^15, r=8, p=1 (RFC 7914): a check takes some 90 ms and 32 MiB.
 METHOD = "scrypt:32768:8:1"
-# How long a verdict is remembered after its last use, in seconds, and how many are.
+# How long a verdict is cached after its last use, in seconds, and how many are.
 REMEMBERED_SECONDS = 300.0
 REMEMBERED = 2048
-# Threads of the service that passwords never get, so that tokens are always answered.
+# Threads of the server that passwords never occupy, so that requests with tokens are always answered.
 FREE_THREADS = 2
 
 
 def hash_password(password: str) -> str:
-    """The slow, salted hash to store."""
-    return generate_password_hash(_normal(password), METHOD)
+    """Return the slow, salted hash to store."""
+    return generate_password_hash(_normalized(password), METHOD)
 
 
 def is_outdated(stored_hash: str) -> bool:
-    """Whether a hash was made by another method than today's."""
+    """Return whether a hash was made by another method than the current one."""
     return not stored_hash.startswith(f"{METHOD}$")
 
 
 def weakness(password: str, username: str) -> str | None:
-    """Why the password is among the first that anybody would try, in words that follow its name; or None."""
-    return find_weakness(_normal(password), username, MIN_PASSWORD_LENGTH)
+    """Return why a password is too easy to guess, as the end of a sentence that begins with its field; or None."""
+    return find_weakness(_normalized(password), username, MIN_PASSWORD_LENGTH)
 
 
-def _normal(password: str) -> str:
-    """One form for what different keyboards send for the same letters (RFC 8265 section 4.2)."""
+def _normalized(password: str) -> str:
+    """Return the NFC form: keyboards send different code points for the same letters (RFC 8265 section 4.2)."""
     return unicodedata.normalize("NFC", password)
 
 
 class PasswordVerifier:
     """Verifies and hashes passwords for one process, in a bounded number of its `threads`.
 
-    A verdict is remembered under a keyed digest of user, stored hash and password, so a changed
-    password is never helped by an old verdict, and nothing that could be guessed at is kept.
-    Requests with the same password share one check. `slots` checks run at a time; some more
-    requests wait for them, and whoever finds no room is told to come again (429).
+    A verdict is cached under a keyed digest of user, stored hash and password: a new password is not affected by
+    verdicts on the old one, and the cache holds nothing from which a password could be guessed. Requests with the same
+    password share one check. `slots` checks run at a time and some more requests wait; further ones are answered 429.
     """
 
     def __init__(self, threads: int = 8, slots: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._key = secrets.token_bytes(32)
-        self._nobodys_hash = f"{METHOD}${secrets.token_hex(8)}${secrets.token_hex(64)}"
-        self._room = threading.BoundedSemaphore(max(1, threads - FREE_THREADS))
+        self._dummy_hash = f"{METHOD}${secrets.token_hex(8)}${secrets.token_hex(64)}"
+        self._places = threading.BoundedSemaphore(max(1, threads - FREE_THREADS))
         self._slots = threading.BoundedSemaphore(slots or max(1, (os.cpu_count() or 1) // 2))
         self._running: SingleFlight[bytes, bool] = SingleFlight("password")
         self._lock = threading.Lock()
         self._verdicts: TTLCache[bytes, bool] = TTLCache(REMEMBERED, REMEMBERED_SECONDS, clock)
 
     def hash(self, password: str) -> str:
-        """The hash to store for a new password. Raises TooManyRequests when there is no room."""
-        with self._admitted(), self._slots, unpinned():
+        """Return the hash to store for a new password; raises TooManyRequests when too many passwords are in work."""
+        with self._place(), self._slots, unpinned():
             return hash_password(password)
 
     def verify(self, username: str, stored_hash: str | None, password: str) -> bool:
-        """Whether the password is right; an unknown user (no hash) costs the same time as a known one.
+        """Return whether the password is right; without a hash (unknown user) it is not, after the same time.
 
-        Raises TooManyRequests when there is no room to check it.
+        Raises TooManyRequests when too many passwords are in work.
         """
-        password = _normal(password)
-        # A NUL at the end is the same to PBKDF2, and so to scrypt, as none (RFC 2104: keys are padded with them).
+        password = _normalized(password)
+        # PBKDF2, and so scrypt, ignores a NUL at the end, because HMAC pads its keys with them (RFC 2104).
         if len(password) > MAX_PASSWORD_LENGTH or "\x00" in password:
             return False
-        hash_ = stored_hash or self._nobodys_hash
+        hash_ = stored_hash or self._dummy_hash
         key = self._digest(username, hash_, password)
         verdict = self._recall(key)
         if verdict is not None:
             return verdict
-        with self._admitted():
+        with self._place():
             return self._running.run(key, partial(self._check, key, hash_, password))
 
     @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if not self._room.acquire(blocking=False):
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
             raise TooManyRequests("Too many passwords are being checked; try again.", retry_after=1)
         try:
             yield
         finally:
-            self._room.release()
+            self._places.release()
 
     def _check(self, key: bytes, hash_: str, password: str) -> bool:
-        verdict = self._recall(key)  # another request may have had it checked a moment ago
+        verdict = self._recall(key)  # another request may have had it checked just now
         if verdict is None:
             with self._slots, unpinned():
                 verdict = check_password_hash(hash_, password)
@@ -107,7 +106,7 @@ class PasswordVerifier:
         return verdict
 
     def _recall(self, key: bytes) -> bool | None:
-        """Return the verdict under this key, to be remembered anew from now on; None if there is none."""
+        """Return the cached verdict, for which the time begins anew; None if there is none."""
         with self._lock:
             verdict = self._verdicts.get(key)
             if verdict is not None:

@@ -27,7 +27,7 @@ class Permission(Protocol):
         """The codes of the problems that say it is not met."""
 
     def __call__(self, principal: Principal) -> None:
-        """Return where it is met; raise Refusal (403) or Challenged (403) otherwise."""
+        """Return if the principal meets it; otherwise raise Refusal or Challenged (both 403)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The pair of tokens that whoever signs in is answered, by whichever door they came."""
+"""Sessions and the pair of tokens that answers a sign-in: by password, refresh token or OpenID provider."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,13 +19,13 @@ PAIR = closed(
 
 @transactional
 def begin_session(principal: Principal) -> Refreshed:
-    """Begin a sign-in of this user."""
+    """Begin a session of this user, and record it in the audit log."""
     Event.record("sign_in.begun", {"username": principal.username}, principal, stream=ACCESS)
     return Session.begin(principal.user_id, current_settings().refresh_token_lifetime)
 
 
-def pair_of(refreshed: Refreshed) -> dict[str, Any]:
-    """The tokens of a sign-in, to be told this once."""
+def token_pair(refreshed: Refreshed) -> dict[str, Any]:
+    """Return the access token and the refresh token of a session; the refresh token can't be read again later."""
     lifetime = current_settings().access_token_lifetime
     return {
         "access_token": access_tokens.issue(refreshed.user_id, refreshed.session_id, lifetime),

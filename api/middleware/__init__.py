@@ -1,1 +1,1 @@
-"""What stands around every request: headers, origins, maintenance, limits."""
+"""What applies to every request: headers, CORS, maintenance, rate limits."""

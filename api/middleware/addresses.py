@@ -13,7 +13,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Network(Text):
-    """An address, or a network with its prefix length."""
+    """The input type of an IP address, or of a network with its prefix length."""
 
     WORDS = "must be an address or a network, as 203.0.113.7 or 2001:db8::/32"
 
@@ -23,18 +23,18 @@ class Network(Text):
     def __call__(self, value: Any) -> str:
         text = super().__call__(value)
         try:
-            meant = ipaddress.ip_network(text, strict=False)
+            network = ipaddress.ip_network(text, strict=False)
         except ValueError:
             raise InvalidValue("bad_format", self.WORDS) from None
-        if meant.network_address != ipaddress.ip_address(text.partition("/")[0]):
-            raise InvalidValue("bad_format", f"must be a whole network; this one is {meant}")
+        if network.network_address != ipaddress.ip_address(text.partition("/")[0]):
+            raise InvalidValue("bad_format", f"must be a whole network; this one is {network}")
         return text
 
 
 def client_address() -> Address | None:
-    """The address that the request came from; None where a trusted proxy says something that is none.
+    """Return the address of the client; None if a trusted proxy names one that is no IP address.
 
-    An IPv4 address written as IPv6 is the IPv4 address.
+    An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is returned as IPv4.
     """
     try:
         address = ipaddress.ip_address((request.remote_addr or "").strip("[]").partition("%")[0])
@@ -44,6 +44,6 @@ def client_address() -> Address | None:
 
 
 def comes_from(networks: Iterable[str]) -> bool:
-    """Whether the request came from one of these networks."""
+    """Return whether the request came from one of these networks."""
     address = client_address()
     return address is not None and any(address in ipaddress.ip_network(network) for network in networks)

@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from api.paths import API
 from settings import Settings
 
-# What a page may read of an answer besides its body.
+# The headers of a response that a page may read.
 EXPOSED = (
     "Content-Disposition",
     "ETag",
@@ -21,6 +21,7 @@ EXPOSED = (
     "X-Request-ID",
     "X-Token-Expires-In",
 )
+# The headers that a page may send.
 ALLOWED = (
     "Accept",
     "Authorization",
@@ -30,23 +31,25 @@ ALLOWED = (
     "If-None-Match",
     "X-API-Key",
     "X-Request-ID",
+    "traceparent",
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# How long a browser may cache the answer to a preflight request, in seconds.
 PREFLIGHT_SECONDS = 600
 
 
 def init_cors(app: Flask, settings: Settings) -> None:
-    """Open the API to the pages of these origins; to none unless the settings name some.
+    """Let pages of the origins in `CORS_ORIGINS` call the API; without any, nothing is added.
 
-    Cookies are never asked for: a page must hold a credential of its own.
+    Browsers are not asked to send cookies: a page needs a credential of its own.
     """
     origins = frozenset(origin.lower() for origin in settings.cors_origins)  # as browsers write them
     if origins:
-        app.after_request(partial(_admit, origins))
+        app.after_request(partial(_add_headers, origins))
 
 
-def _admit(origins: frozenset[str], response: Response) -> Response:
-    """Say on every answer of the API, refusals included, that a page of one of these origins may read it."""
+def _add_headers(origins: frozenset[str], response: Response) -> Response:
+    """Allow a page of one of these origins to read a response of the API, an error too."""
     if not request.path.startswith(API):
         return response
     response.vary.add("Origin")

@@ -14,12 +14,12 @@ from redis.retry import Retry
 
 log = logging.getLogger("stockroom")
 
-# How many windows are kept in memory; beyond them, those that began first are forgotten.
+# How many windows are kept in memory; beyond them, those that began first are dropped.
 REMEMBERED = 100_000
-# How long one look at Redis may take, and how long after a failure it is left alone, in seconds.
+# How long one command of Redis may take, and how long after a failure none is sent, in seconds.
 REDIS_TIMEOUT = 0.1
 REDIS_REST = 5.0
-# One trip, and atomic: whatever the number of clients, each number is told once.
+# Atomic, in one round trip: no two clients get the same number.
 ADD = """
 local counted = tonumber(ARGV[1])
 local number = counted == 0 and tonumber(redis.call('GET', KEYS[1]) or 0) or redis.call('INCRBY', KEYS[1], counted)
@@ -31,27 +31,30 @@ return {number, left}
 
 
 class Count(NamedTuple):
-    """How many were counted in a window, and the seconds until it ends."""
+    """How many were counted in a window, and in how many seconds it ends."""
 
     number: int
     seconds: float
 
 
 class Counter(Protocol):
-    """Counts in windows of one length."""
+    """Counts by key, in windows of a fixed length."""
 
     def add(self, key: str, amount: int) -> Count:
-        """Count so many under this key; 0 only looks. A window begins with the first that is counted in it."""
+        """Add `amount` to the window of this key and return its count; 0 only reads.
+
+        A window begins with the first amount that is added to it.
+        """
 
 
 class MemoryCounter:
-    """Counts in the memory of this process; threads never get the same number."""
+    """Counts in the memory of this process; no two threads get the same number."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        # By key, the number and the end; as all windows are equally long, the first to end comes first.
+        # The number and the end by key. All windows are equally long, so they are in the order of their ends.
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def add(self, key: str, amount: int) -> Count:
@@ -64,26 +67,26 @@ class MemoryCounter:
                 self._windows[key] = number + amount, end
             if len(self._windows) > REMEMBERED:
                 self._windows.popitem(last=False)
-        # What is added to the clock and subtracted again may become a trifle more.
+        # Adding to the clock and subtracting it again may give a little more than the length, as floats are rounded.
         return Count(number + amount, min(self._seconds, end - now))
 
 
 class RedisCounter:
-    """Counts in Redis, for every process that names it; while it does not answer, in `otherwise`."""
+    """Counts in Redis, for all processes that use it; while Redis does not answer, in `fallback`."""
 
     def __init__(
-        self, redis: "Redis", name: str, seconds: float, otherwise: Counter, clock: Callable[[], float] = time.monotonic
+        self, redis: "Redis", name: str, seconds: float, fallback: Counter, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._add = redis.register_script(ADD)
         self._name = name
         self._seconds = seconds
-        self._otherwise = otherwise
+        self._fallback = fallback
         self._clock = clock
         self._lock = threading.Lock()
         self._ask_again: float | None = None  # None while it answers
 
     def add(self, key: str, amount: int) -> Count:
-        if self._is_to_be_asked():
+        if self._may_ask():
             try:
                 number, left = self._add([f"{self._name}:{key}"], [amount, int(self._seconds * 1000)])
             except RedisError as error:
@@ -91,10 +94,10 @@ class RedisCounter:
             else:
                 self._answered()
                 return Count(number, left / 1000)
-        return self._otherwise.add(key, amount)
+        return self._fallback.add(key, amount)
 
-    def _is_to_be_asked(self) -> bool:
-        """Whether it answers or has rested; then one request asks, and the others do not wait for the outcome."""
+    def _may_ask(self) -> bool:
+        """Return whether to ask Redis: while it answers, and then again by one request after each rest."""
         with self._lock:
             if self._ask_again is None:
                 return True
@@ -105,21 +108,21 @@ class RedisCounter:
 
     def _failed(self, error: RedisError) -> None:
         with self._lock:
-            was_well, self._ask_again = self._ask_again is None, self._clock() + REDIS_REST
-        if was_well:
+            was_reachable, self._ask_again = self._ask_again is None, self._clock() + REDIS_REST
+        if was_reachable:
             log.warning("limits are counted in memory: Redis does not answer (%s)", type(error).__name__)
 
     def _answered(self) -> None:
         with self._lock:
-            was_ill, self._ask_again = self._ask_again is not None, None
-        if was_ill:
+            was_unreachable, self._ask_again = self._ask_again is not None, None
+        if was_unreachable:
             log.warning("limits are counted in Redis again")
 
 
 def redis_of(url: str) -> Any:
-    """A client of the Redis that `url` names, which gives up soon; raises ValueError for a URL that names none.
+    """Return a client with short timeouts for the Redis at `url`; raises ValueError for a URL that is none.
 
-    Nothing is asked of it yet.
+    It does not connect yet.
     """
     return Redis.from_url(
         url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0)

@@ -1,4 +1,4 @@
-"""The headers that every answer carries: those of security, its id, and who may keep it for how long."""
+"""The headers of every response: security headers, request id, caching."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +19,12 @@ VARY = ("Accept", "Authorization", "X-API-Key")
 
 
 def init_headers(app: Flask) -> None:
-    """Have every answer of `app` carry them."""
-    app.after_request(_finish)
+    """Add the headers to every response of `app`."""
+    app.after_request(_add_headers)
 
 
 def with_security_headers(start_response: StartResponse) -> StartResponse:
-    """Return what begins an answer with the security headers that it does not have itself."""
+    """Return a `start_response` that adds the security headers which the response lacks."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         present = {name for name, _ in headers}
@@ -34,10 +34,10 @@ def with_security_headers(start_response: StartResponse) -> StartResponse:
     return start
 
 
-def _finish(response: Response) -> Response:
-    """Add what every answer carries besides, whatever made it."""
+def _add_headers(response: Response) -> Response:
+    """Add the request id, and headers for caches where the response has none."""
     headers = response.headers
-    present = {name.lower() for name, _ in headers}  # Headers would look through all of them for each
+    present = {name.lower() for name, _ in headers}  # a set, because each look-up in Headers is linear
     headers.add("X-Request-ID", request_id())
     if request.is_secure:
         headers.add("Strict-Transport-Security", "max-age=31536000")
@@ -51,6 +51,6 @@ def _finish(response: Response) -> Response:
 
 
 def _is_cacheable(response: Response) -> bool:
-    """Return whether a browser may store the answer and ask each time if it still holds (RFC 9111)."""
+    """Return whether a browser may store the response, to revalidate it each time (RFC 9111 section 4.3)."""
     reads = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
     return reads and bool(g.get("cacheable"))

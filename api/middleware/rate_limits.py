@@ -1,7 +1,7 @@
-"""How many requests a client may send, and how many sign-ins it may fail (draft-ietf-httpapi-ratelimit-headers).
+"""Limits of requests and of failed sign-ins (draft-ietf-httpapi-ratelimit-headers).
 
-Counted in Redis where `RATE_LIMIT_STORAGE_URL` names one, so that several processes share the count; while
-Redis does not answer, each process counts in its own memory: a limit is never off, and never an error.
+They are counted in Redis if `RATE_LIMIT_STORAGE_URL` names one, so that several processes share the count. While Redis
+does not answer, each process counts in its own memory: a limit is never off, and never causes an error.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 class Window(NamedTuple):
-    """What a client has left of one limit: `remaining` until `seconds` from now, or it has gone beyond it."""
+    """What a client has left of one limit: `remaining` for the next `seconds`; `exceeded` if it went beyond."""
 
     limit: "Limit"
     remaining: int
@@ -32,7 +32,7 @@ class Window(NamedTuple):
 
 
 class Limit:
-    """So many per window, for each client; `rate` is as 600/minute."""
+    """A number per window for each client; `rate` is as 600/minute."""
 
     def __init__(self, policy: str, rate: str, redis: Any) -> None:
         amount, _, unit = rate.partition("/")
@@ -44,14 +44,14 @@ class Limit:
         name = f"stockroom:{policy}:{self.seconds}"
         self._counter = RedisCounter(redis, name, self.seconds, memory) if redis else memory
 
-    def look(self, who: str, *, count: int) -> Window:
-        """What `who` has left, after counting so many."""
-        number, seconds = self._counter.add(who, count)
+    def add(self, client: str, amount: int) -> Window:
+        """Count `amount` for this client, 0 to read only, and return what it has left."""
+        number, seconds = self._counter.add(client, amount)
         return Window(self, max(0, self.amount - number), max(1, math.ceil(seconds)), number > self.amount)
 
 
 class Limits:
-    """The limits of one process; None where there is none. Raises SettingsError for a URL that names no Redis."""
+    """The limits of one process, None for one that is off; raises SettingsError if the URL is not that of a Redis."""
 
     def __init__(self, settings: Settings) -> None:
         redis = _redis(settings.rate_limit_storage_url)
@@ -61,20 +61,20 @@ class Limits:
 
 def init_limits(app: Flask) -> None:
     """Add the `RateLimit` fields to the answers of requests that were counted."""
-    app.after_request(_tell)
+    app.after_request(_add_fields)
 
 
 def count_request(principal: Principal | None) -> None:
     """Count a request of this principal, or of this address; raises TooManyRequests (429) beyond the limit."""
     if limit := services().limits.requests:
-        who = f"user {principal.user_id}" if principal else f"address {client_network()}"
-        _enforce(limit.look(who, count=1))
+        client = f"user {principal.user_id}" if principal else f"address {client_network()}"
+        _enforce(limit.add(client, 1))
 
 
 def check_sign_in(username: str) -> None:
-    """Raises TooManyRequests when too many sign-ins with this name have failed from this address."""
+    """Raise TooManyRequests (429) if too many sign-ins with this name have failed from this address."""
     if limit := services().limits.sign_ins:
-        window = limit.look(_who_signs_in(username), count=0)
+        window = limit.add(_signing_in(username), 0)
         if window.remaining == 0:
             _enforce(window._replace(exceeded=True))
 
@@ -82,16 +82,16 @@ def check_sign_in(username: str) -> None:
 def count_failed_sign_in(username: str) -> None:
     """Count a failed sign-in with this name from this address.
 
-    Raises TooManyRequests for one too many: of guesses that race, no more than the limit are told that they are wrong.
+    Raises TooManyRequests (429) beyond the limit, so that of simultaneous guesses no more than the limit are answered.
     """
     if limit := services().limits.sign_ins:
-        _enforce(limit.look(_who_signs_in(username), count=1))
+        _enforce(limit.add(_signing_in(username), 1))
 
 
 def client_network() -> str:
-    """Whom an address limit is for: an IPv4 address, or the /64 that one IPv6 customer has to itself.
+    """Return what an address limit counts: an IPv4 address, or the /64 network that one IPv6 customer has.
 
-    What a trusted proxy calls its client may be no address at all; then it is taken as it is.
+    A trusted proxy may name a client without an IP address; then it is a hash of that name.
     """
     address = client_address()
     if address is None:
@@ -101,18 +101,19 @@ def client_network() -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _who_signs_in(username: str) -> str:
+def _signing_in(username: str) -> str:
     return f"address {client_network()} as {hashed(normalized(username))}"
 
 
 def _enforce(window: Window) -> None:
-    """Have the answer tell of this window, and refuse the request if it is one too many."""
+    """Keep the window for the fields of the response; raise TooManyRequests (429) if it is exceeded."""
     g.setdefault("windows", {})[window.limit.policy] = window
     if window.exceeded:
         raise TooManyRequests(f"The limit is {window.limit.rate}; wait {window.seconds} s.", retry_after=window.seconds)
 
 
-def _tell(response: Response) -> Response:
+def _add_fields(response: Response) -> Response:
+    """Add the `RateLimit` fields of the windows that this request was counted in."""
     windows: list[Window] = list(g.get("windows", {}).values())
     if windows:
         response.headers["RateLimit-Policy"] = ", ".join(

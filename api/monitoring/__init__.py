@@ -1,1 +1,1 @@
-"""For whoever watches the service: logs, metrics, health, audit."""
+"""Monitoring: logs, metrics, health, and what the audit log has of refused requests."""

@@ -1,4 +1,4 @@
-"""What the audit keeps of requests that changed nothing: sign-ins that failed, and refusals of access."""
+"""Entries of the audit log for requests that changed nothing: failed sign-ins, and refusals of access."""
 
 from datetime import timedelta
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 
-from api.request_id import request_id
+from api.request_id import request_origin
 from api.requests.text import truncate
 from api.services import current_settings, services
 from models.database.best_effort import write_best_effort
@@ -15,19 +15,19 @@ from models.principal import Principal
 from models.values import now
 from settings import USERNAME_LENGTH
 
-# How long a record may wait for the writer's place, and how seldom the same refusal is told, in seconds.
+# How long an entry may wait for the write lock (SQLite), and how rarely the same refusal is recorded, in seconds.
 WAIT = 0.5
 REFUSALS_EVERY = 60.0
 
 
 def record_failed_sign_in(username: str) -> None:
-    """Tell that somebody failed to sign in with this name; who it was, nobody knows."""
-    stranger = Principal(0, "", "guest", frozenset(), "password", request_id=request_id(), address=request.remote_addr)
-    _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, stranger)
+    """Record a failed sign-in with this user name; the actor is unknown."""
+    unknown = Principal(0, "", "guest", frozenset(), "password", **request_origin())
+    _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, unknown)
 
 
 def record_refusal(principal: Principal, code: str) -> None:
-    """Tell that this principal was refused here; the same refusal once a minute, not once a request."""
+    """Record that this principal was refused access; the same refusal at most once a minute."""
     if services().refusals.allow((principal.user_id, principal.token_id, request.endpoint, request.method)):
         data = {
             "code": code,

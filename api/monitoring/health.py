@@ -1,4 +1,4 @@
-"""Health, for whoever watches the service: `/livez` and `/readyz`, outside the base path, sign-in and limits."""
+"""Health: `/livez` and `/readyz`, outside the base path, without authentication and limits."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,7 @@ from api.services import services
 from api.single_flight import SingleFlight
 from models.database.schema import is_current
 
-# How long the database may take to answer, in seconds: the caller has an answer within two.
+# How long the database may take to answer, in seconds, so that the caller has a response within two.
 TIMEOUT = 1.5
 OK = "ok"
 
@@ -26,7 +26,7 @@ def init_health(app: Flask) -> None:
 
 
 def _ready(database: str, migrations: str) -> Response:
-    """Answer 200 if requests would be answered, and otherwise 503 with what is in the way; each check by its name."""
+    """Answer 200 if the service can answer requests, otherwise 503 with the checks that failed, each by its name."""
     message = services().maintenance.message()
     checks = {"database": database, "migrations": migrations, "maintenance": OK if message is None else message}
     failed = [f"{name}: {result}" for name, result in checks.items() if result != OK]
@@ -52,6 +52,6 @@ def _check(app: Flask) -> tuple[str, str]:
     with app.app_context():
         try:
             return OK, OK if is_current() else "the schema is not that of this version"
-        except SQLAlchemyError as error:  # its own words could show a stranger where the database is
+        except SQLAlchemyError as error:  # its message could reveal the address of the database
             current_app.logger.debug("not ready: %s", error)
             return "can't be read", "unknown"

@@ -1,4 +1,4 @@
-"""Logging: one line an event, as text or as JSON, with the request's id, that nobody outside can forge."""
+"""Logging: one line an event, as text or as JSON, with the ids of request and trace, that nobody outside can forge."""
 
 import logging
 import sys
@@ -11,25 +11,32 @@ from pythonjsonlogger.json import JsonFormatter
 from api.monitoring.access_log import ACCESS, open_access_log
 from api.monitoring.log_lines import escaped, without_tokens
 from api.request_id import request_id
+from api.trace_context import trace_id
 from models.values import rfc3339
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+HEAD = "%(asctime)s %(levelname)s %(name)s [%(request_id)s]"
+FORMAT = f"{HEAD} %(message)s"
+TRACED_FORMAT = f"{HEAD} trace_id=%(trace_id)s %(message)s"
 
 
-class _RequestId(logging.Filter):
-    """Adds the id of the request under way, or `-`, where a line does not bring its own."""
+class _Ids(logging.Filter):
+    """Adds the id of the running request, or `-`, where a line does not bring its own, and the id of its trace."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not hasattr(record, "request_id"):
             record.request_id = request_id() if has_request_context() else "-"
+        if trace := trace_id():
+            record.trace_id = trace
         return True
 
 
 class _OneLine(logging.Formatter):
-    """Escapes control characters and indents what follows a message, so that input can't begin a line of its own."""
+    """Escapes control characters and indents tracebacks, so that no input can begin a line."""
+
+    _traced = logging.PercentStyle(TRACED_FORMAT)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
-        return escaped(super().formatMessage(record))
+        return escaped(self._traced.format(record) if hasattr(record, "trace_id") else super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         message, *traceback = super().format(record).split("\n")
@@ -37,7 +44,7 @@ class _OneLine(logging.Formatter):
 
 
 class _JsonLine(JsonFormatter):
-    """One JSON object a line, in ASCII: whatever a message holds, no reader of lines finds another line in it."""
+    """Writes one JSON object a line, in ASCII: no character of a message is a line break to any reader."""
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         log_data["time"] = rfc3339(datetime.fromtimestamp(record.created, UTC))
@@ -49,21 +56,21 @@ class _JsonLine(JsonFormatter):
 
 
 def line_handler(stream: TextIO, log_format: str = "text") -> logging.Handler:
-    """A handler that writes our lines to `stream`, as `text` or as `json`."""
+    """Return a handler that writes lines to `stream`, as `text` or as `json`."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_JsonLine() if log_format == "json" else _OneLine(FORMAT))
-    handler.addFilter(_RequestId())
+    handler.addFilter(_Ids())
     return handler
 
 
 def init_logs(level: str, log_format: str) -> None:
-    """Send the log of this process to stderr; called once, by the program that serves. Requests are told at INFO."""
-    # What no line of ours tells need not be found out for each: the caller above all (the standard library's
-    # "Logging HOWTO", Optimization).
+    """Write the log of this process to stderr, requests at level INFO; the program that serves calls it once."""
+    # No line names the caller, the thread or the process, so logging need not find them out for each (the standard
+    # library's "Logging HOWTO", Optimization).
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if hasattr(sys.stderr, "reconfigure"):
-        sys.stderr.reconfigure(errors="backslashreplace")  # a cp1252 console can't show everything
+        sys.stderr.reconfigure(errors="backslashreplace")  # a cp1252 console has few characters
     logging.basicConfig(level=level, handlers=[line_handler(sys.stderr, log_format)], force=True)
-    if sys.stderr and logging.getLogger(ACCESS).isEnabledFor(logging.INFO):  # Windows may start us without a console
+    if sys.stderr and logging.getLogger(ACCESS).isEnabledFor(logging.INFO):  # Windows services have no stderr
         open_access_log(sys.stderr, log_format)

@@ -1,6 +1,6 @@
-"""What happens, in numbers for Prometheus: `/metrics`, outside the base path, sign-in and limits.
+"""Metrics for Prometheus: `/metrics`, outside the base path, without authentication and limits.
 
-Every label has few values: a path that no route knows is `unknown`, a method that HTTP does not define `other`.
+Every label has few values: the route of an unknown path is `unknown`, a method that HTTP does not define is `other`.
 """
 
 from collections import Counter as Tally
@@ -25,12 +25,14 @@ from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-REMEMBERED = 1024
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# How many combinations of labels are cached.
+CACHED = 1024
+# The upper bounds of the histogram's buckets, in seconds.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """The numbers of one application, in a registry of its own."""
+    """The metrics of one application, in a registry of their own."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self.registry = registry = prometheus.CollectorRegistry()
@@ -45,7 +47,7 @@ class Metrics:
             "How long requests took, from their arrival at the application to the last byte.",
             ["route"],
             registry=registry,
-            buckets=SECONDS,
+            buckets=BUCKETS,
         )
         self.movements = prometheus.Counter(
             "stockroom_movements_recorded", "Movements recorded by this process.", ["kind"], registry=registry
@@ -61,15 +63,15 @@ class Metrics:
         registry.register(_Connections(app))
         prometheus.ProcessCollector(registry=registry)
         prometheus.PlatformCollector(registry=registry)
-        self._labelled = lru_cache(REMEMBERED)(self._label)
+        self._labelled = lru_cache(CACHED)(self._label)
 
     def _label(self, method: str, route: str | None, status: int) -> tuple[prometheus.Counter, prometheus.Histogram]:
         route = route or "unknown"
         counted = self.requests.labels(method if method in METHODS else "other", route, status)
         return counted, self.seconds.labels(route)
 
-    def observe(self, method: str, route: str | None, status: int, seconds: float, problem: str | None) -> None:
-        """Count one answered request; `problem` is the code of its refusal."""
+    def count_request(self, method: str, route: str | None, status: int, seconds: float, problem: str | None) -> None:
+        """Count one request and its duration; `problem` is the code of its error response, if it has one."""
         counted, timed = self._labelled(method, route, status)
         counted.inc()
         timed.observe(seconds)
@@ -78,7 +80,7 @@ class Metrics:
 
 
 class _Connections(Collector):
-    """The connections to the database, and the reads that failed on some of them, counted when somebody asks."""
+    """The connections to the database, and the reads that SQLite's driver failed, counted at each scrape."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -87,13 +89,16 @@ class _Connections(Collector):
         with self._app.app_context():
             engine = db.engine
         if isinstance(engine.pool, QueuePool):
-            name, words = "stockroom_database_connections", "Connections of the pool"
-            yield GaugeMetricFamily(f"{name}_in_use", f"{words} that are in use.", engine.pool.checkedout())
-            yield GaugeMetricFamily(f"{name}_limit", f"{words} at most.", engine.pool.size())
+            name, help_text = "stockroom_database_connections", "Connections of the pool"
+            yield GaugeMetricFamily(f"{name}_in_use", f"{help_text} that are in use.", engine.pool.checkedout())
+            yield GaugeMetricFamily(f"{name}_limit", f"{help_text} at most.", engine.pool.size())
         readers = reader_pool_of(engine).state()
-        name, words = "stockroom_database_reader_connections", "Connections on which SQLite's driver reads by itself"
-        yield GaugeMetricFamily(f"{name}_in_use", f"{words}, in use.", readers.in_use)
-        yield GaugeMetricFamily(f"{name}_open", f"{words}, in use or idle.", readers.open)
+        name, help_text = (
+            "stockroom_database_reader_connections",
+            "Connections that SQLite's driver reads on by itself",
+        )
+        yield GaugeMetricFamily(f"{name}_in_use", f"{help_text}, in use.", readers.in_use)
+        yield GaugeMetricFamily(f"{name}_open", f"{help_text}, in use or idle.", readers.open)
         yield CounterMetricFamily(
             "stockroom_driver_read_failures",
             "Reads that SQLite's driver failed to make, and SQLAlchemy made instead.",

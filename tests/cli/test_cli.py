@@ -362,10 +362,10 @@ def test_verify_has_json_for_scripts(run, lamp):
 
 def test_maintenance_goes_on_and_off(run, app, nobody):
     on = run("maintenance", "on", "back", "at noon")
-    services_of(app).maintenance._next_look = 0
+    services_of(app).maintenance._next_read = 0
     told = nobody.get("/items").json
     off = run("maintenance", "off")
-    services_of(app).maintenance._next_look = 0
+    services_of(app).maintenance._next_read = 0
 
     assert (on.status, off.status) == (0, 0)
     assert (told["code"], told["detail"]) == ("maintenance", "back at noon")
@@ -373,10 +373,10 @@ def test_maintenance_goes_on_and_off(run, app, nobody):
 
 
 def test_maintenance_says_whether_it_is_on(run, app):
-    services_of(app).maintenance._next_look = 0
+    services_of(app).maintenance._next_read = 0
     off = run("maintenance", "status")
     run("maintenance", "on", "back", "at noon")
-    services_of(app).maintenance._next_look = 0
+    services_of(app).maintenance._next_read = 0
     on = run("maintenance", "status"), run("maintenance", "status", "--json").json
     run("maintenance", "off")
 

@@ -39,7 +39,7 @@ EC = SigningKey(ec.generate_private_key(ec.SECP256R1()), "ES256", "curve")
 
 
 class Provider:
-    """What it shows: `metadata`, `keys`, `tokens`; `asked` are the paths it was asked for."""
+    """What it shows: `metadata`, `keys`, `tokens`; what came: the paths `asked`, their `traceparent` in `traces`."""
 
     def __init__(self, address: str) -> None:
         self.issuer = address
@@ -52,6 +52,7 @@ class Provider:
         }
         self.answers: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.traces: list[str | None] = []
         self.forms: list[dict[str, str]] = []
         self.go = Event()
         self.go.set()
@@ -101,6 +102,7 @@ def provider() -> Iterator[Provider]:
         def _answer(self) -> None:
             path = urlsplit(self.path).path
             shown.asked.append(path)
+            shown.traces.append(self.headers["traceparent"])
             shown.go.wait(20)
             status, body = shown.answer(path)
             try:

@@ -259,14 +259,14 @@ def test_every_wrong_password_costs_one_check_whoever_it_is_for(app, admin, mel,
 def test_when_too_many_passwords_are_checked_a_new_one_waits_and_tokens_do_not(app, member, mel):
     passwords = services_of(app).passwords
     taken = 0
-    while passwords._room.acquire(blocking=False):
+    while passwords._places.acquire(blocking=False):
         taken += 1
     try:
         busy, with_token = with_password(app, "mel", "some new password").get("/users/me"), member.get("/users/me")
         changing = mel.put("/users/me/password", json={"current_password": PASSWORD, "new_password": "twelve chars"})
     finally:
         for _ in range(taken):
-            passwords._room.release()
+            passwords._places.release()
 
     assert (busy.status_code, busy.json["code"], busy.headers["Retry-After"]) == (429, "too_many_requests", "1")
     assert changing.status_code == 429

@@ -142,13 +142,13 @@ def test_a_service_too_busy_to_remake_a_hash_signs_in_all_the_same(app, member, 
     passwords = services_of(app).passwords
     assert with_password(app, "mel").get("/users/me").status_code == 200  # remembered, so that it needs no room
     taken = 0
-    while passwords._room.acquire(blocking=False):
+    while passwords._places.acquire(blocking=False):
         taken += 1
     try:
         signed_in(app, "mel")
     finally:
         for _ in range(taken):
-            passwords._room.release()
+            passwords._places.release()
 
     assert stored_hash(app, "mel") == before
 

@@ -72,7 +72,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def inside(verifier: PasswordVerifier, threads: int) -> int:
     """How many requests the verifier has let in."""
-    return threads - FREE_THREADS - verifier._room._value
+    return threads - FREE_THREADS - verifier._places._value
 
 
 def test_the_right_password_is_right_and_any_other_is_wrong():

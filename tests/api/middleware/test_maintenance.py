@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.middleware.maintenance import LOOK_EVERY, MaintenanceFlag
+from api.middleware.maintenance import READ_EVERY, MaintenanceFlag
 from api.services import services_of
 from app import create_app
 from models.database.base import db
@@ -20,10 +20,10 @@ def closed(app: Flask):
     """The service under maintenance."""
     board = services_of(app).maintenance
     board.enable(WORDS)
-    board._next_look = 0
+    board._next_read = 0
     yield app
     board.disable()
-    board._next_look = 0
+    board._next_read = 0
 
 
 @pytest.mark.parametrize("path", ["/items", "/users/me", "/openapi.json", "/nowhere"])
@@ -38,10 +38,10 @@ def test_while_it_is_on_every_request_is_told_why_and_when_to_come_again(member,
 def test_while_it_is_on_nothing_changes(member, lamp, app):
     board = services_of(app).maintenance
     board.enable("")
-    board._next_look = 0
+    board._next_read = 0
     refused = member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 1, "reason": "order 7"})
     board.disable()
-    board._next_look = 0
+    board._next_read = 0
 
     assert refused.status_code == 503
     assert member.get(lamp).json["quantity"] == 5
@@ -80,13 +80,13 @@ def test_it_takes_effect_within_a_second_in_every_process(tmp_path: Path):
     before = theirs.message()
 
     ours.enable(WORDS)
-    clock.time += LOOK_EVERY
+    clock.time += READ_EVERY
     during = theirs.message()
     ours.disable()
-    clock.time += LOOK_EVERY
+    clock.time += READ_EVERY
 
     assert (before, during, theirs.message()) == (None, WORDS, None)
-    assert LOOK_EVERY <= 1
+    assert READ_EVERY <= 1
 
 
 def test_between_two_looks_a_request_does_not_touch_the_disk(tmp_path: Path, monkeypatch):
@@ -94,7 +94,7 @@ def test_between_two_looks_a_request_does_not_touch_the_disk(tmp_path: Path, mon
     board = MaintenanceFlag(tmp_path / "maintenance", clock)
     board.message()
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it looked"))
-    clock.time += LOOK_EVERY * 0.99
+    clock.time += READ_EVERY * 0.99
 
     assert board.message() is None
 
