@@ -1,1 +1,1 @@
-"""The HTTP server: waitress with deadlines, a strict reading of requests and an orderly stop."""
+"""The HTTP server: waitress with timeouts, strict parsing of requests and a graceful stop."""

@@ -1,8 +1,8 @@
-"""On which CPU the threads that serve run: all on one, because they can't run at the same time anyway.
+"""CPU affinity: the threads that serve all run on one CPU, because they can't run at the same time anyway.
 
-The interpreter lets one thread of a process run Python at a time. Threads on several CPUs hand that right across
-them, which costs half of the speed and, with many connections, nearly all of it. What leaves the interpreter to
-compute, as a password's hash does, goes elsewhere for that while.
+The interpreter runs one thread of a process at a time, under its global lock. Threads on several CPUs pass that lock
+between them, which costs half of the speed and, with many connections, nearly all of it. Computing that releases the
+lock, as the hash of a password does, may run on any CPU meanwhile.
 """
 
 import ctypes
@@ -18,9 +18,9 @@ Cpus = frozenset[int]
 
 
 def cpu_for(settings: Settings, port: int) -> int | None:
-    """The CPU for the threads that serve at this port; None if they may run on any.
+    """Return the CPU for the threads that serve at this port; None if they may run on any.
 
-    Left to itself it goes by the port, so that processes at consecutive ports get one each.
+    With `auto` it depends on the port, so that processes at consecutive ports use different CPUs.
     Raises SettingsError for a CPU that this process may not use.
     """
     cpus = sorted(ALLOWED_CPUS)
@@ -36,14 +36,14 @@ def cpu_for(settings: Settings, port: int) -> int | None:
 
 
 def pin_to(cpu: int | None) -> None:
-    """Let the calling thread run on this CPU alone; None changes nothing."""
+    """Pin the calling thread to this CPU; None changes nothing."""
     if cpu is not None:
         _allow(frozenset((cpu,)))
 
 
 @contextmanager
 def unpinned() -> Iterator[None]:
-    """Let the calling thread run on every CPU for a while."""
+    """Let the calling thread run on every CPU within the `with` block."""
     before = _allow(ALLOWED_CPUS)
     try:
         yield
@@ -62,7 +62,7 @@ def _on_linux() -> tuple[Cpus, Callable[[Cpus], Cpus]]:
 
 
 def _on_windows() -> tuple[Cpus, Callable[[Cpus], Cpus]]:
-    kernel: Any = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined] # there is one on Windows
+    kernel: Any = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined] # only Windows has it
     kernel.GetCurrentProcess.restype = kernel.GetCurrentThread.restype = ctypes.c_void_p
     kernel.SetThreadAffinityMask.argtypes = ctypes.c_void_p, ctypes.c_size_t
     kernel.SetThreadAffinityMask.restype = ctypes.c_size_t
@@ -70,7 +70,7 @@ def _on_windows() -> tuple[Cpus, Callable[[Cpus], Cpus]]:
 
     def allow(cpus: Cpus) -> Cpus:
         before = kernel.SetThreadAffinityMask(kernel.GetCurrentThread(), sum(1 << cpu for cpu in cpus))
-        return cpus_of(before) or cpus  # 0: it was refused, so nothing changed
+        return cpus_of(before) or cpus  # 0: refused, nothing changed
 
     def cpus_of(mask: int) -> Cpus:
         return frozenset(cpu for cpu in range(mask.bit_length()) if mask >> cpu & 1)
@@ -84,7 +84,7 @@ def _elsewhere() -> tuple[Cpus, Callable[[Cpus], Cpus]]:
     return frozenset(), lambda cpus: cpus
 
 
-# The CPUs that this process may use, and what confines the calling thread to some and tells where it was before.
+# The CPUs that this process may use, and what pins the calling thread to some and returns the earlier ones.
 if sys.platform == "win32":
     ALLOWED_CPUS, _allow = _on_windows()
 else:

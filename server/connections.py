@@ -1,4 +1,4 @@
-"""One connection of the server: how its requests are read, answered and let go; waitress made strict."""
+"""One connection of the server: parsing its requests, sending responses, closing; stricter than waitress does."""
 
 import logging
 import re
@@ -15,29 +15,30 @@ from waitress.server import TcpWSGIServer
 log = logging.getLogger("stockroom")
 
 HEADER_BYTES = 32 * 1024
-# What a body must grow by within the patience for "receiving": some 70 kB/s, so slow links may send large files.
+# How much of a body must arrive within the timeout for "receiving": some 70 kB/s, so slow links may send large files.
 PROGRESS_BYTES = 1024 * 1024
+# How much of a refused request is read and thrown away before the connection is closed.
 LINGER_BYTES = 64 * 1024 * 1024
 FRAMING_HEADER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
 
 class ErrorAnswer(NamedTuple):
-    """The answer to a request that the application never saw: its id, and a body with its media type."""
+    """The response to a request that never reached the application: its id, and a body with its media type."""
 
     request_id: str
     content_type: str
     body: bytes
 
 
-# Makes that answer from the status, a sentence for the client and the X-Request-ID that was sent (or an empty text).
+# Makes that response from the status, a sentence for the client and the X-Request-ID that was sent ("" without one).
 MakeErrorAnswer = Callable[[int, str, str], ErrorAnswer]
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """A request in reception; one that can't be read, or can be read in two ways, is answered 400."""
+    """A request being received; one that is malformed or ambiguous is answered 400."""
 
     adj: Any
-    command = path = ""  # waitress's log wants them even if there is no readable request line
+    command = path = ""  # waitress logs them even if the request line is unreadable
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -45,10 +46,10 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
         except ValueError as error:  # an unclosed [ in the URI, or a Content-Length of thousands of digits
             raise ParsingError("The URI or the Content-Length is invalid") from error
         self.adj = self.adj.of_path.get(self.path, self.adj)
-        # waitress takes Transfer-Encoding away, unless the version is too old for it (RFC 9112 section 6.1).
+        # waitress removes Transfer-Encoding, except from a version that does not have it (RFC 9112 section 6.1).
         if len(FRAMING_HEADER.findall(header_plus)) > 1 or "TRANSFER_ENCODING" in self.headers:
-            raise ParsingError("The body's length is told twice, or in a way this HTTP version lacks")
-        if self.adj.trusted_proxy:  # read ahead, since what waitress refuses later has another shape
+            raise ParsingError("The body's length is given twice, or in a way this HTTP version lacks")
+        if self.adj.trusted_proxy:  # parsed here too: waitress refuses it later, in another format
             try:
                 environ = {f"HTTP_{name}": value for name, value in self.headers.items()}
                 parse_proxy_headers(environ, 1, self.adj.trusted_proxy_headers)
@@ -57,7 +58,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
 
 
 class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
-    """The answer of the application."""
+    """The response of the application."""
 
     def build_response_header(self) -> bytes:
         if self.channel.server.stopping and self.channel.on_last_request():
@@ -65,13 +66,13 @@ class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
         return super().build_response_header()  # type: ignore[no-any-return]
 
     def set_close_on_finish(self) -> None:
-        """Close for a good reason; waitress would after each 204 and 304, as they have no Content-Length."""
+        """Close only if need be; waitress would after each 204 and 304, as they have no Content-Length."""
         if self.has_body or self.version == "1.0" or self.request.connection_close:
             super().set_close_on_finish()
 
 
 class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
-    """The answer to a request that the application never saw or failed to answer."""
+    """The response to a request that never reached the application, or that it failed to answer."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -81,7 +82,7 @@ class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
             431: f"The request line and the headers together may have {HEADER_BYTES} bytes at most.",
             500: "Something went wrong here; the log has it under this request_id.",
         }
-        # What waitress says ends where it begins to quote the client, perhaps a secret and at length.
+        # The words of waitress are cut where they begin to quote the client: that may be long, or a secret.
         detail = details.get(error.code) or error.body.partition(' "')[0].rstrip(".") + "."
         sent_id = request.headers.get("X_REQUEST_ID", "")
         request_id, content_type, body = self.request.adj.error_answer(error.code, detail, sent_id)
@@ -107,11 +108,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     close_when_flushed: bool
     lingering = False
     discarded = 0
-    seen: tuple[str, object] = ("new", None)
+    last_state: tuple[str, object] = ("new", None)
     since = 0.0
 
-    def phase(self) -> tuple[str, object]:
-        """What the connection is at, as in PATIENCE, and a token that changes with every headway."""
+    def state(self) -> tuple[str, object]:
+        """Return the stage of the connection, as in TIMEOUTS, and a value that changes with its progress."""
         if self.lingering:
             return "lingering", None
         if self.total_outbufs_len:
@@ -123,12 +124,12 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return "idle", self.last_activity
 
     def on_last_request(self) -> bool:
-        """Whether nothing has arrived after the request that is being answered."""
+        """Return whether nothing has arrived after the request that is being answered."""
         with self.requests_lock:
             return len(self.requests) <= 1 and self.request is None
 
     def send_continue(self) -> None:
-        """Ask for the body, unless there is none or it is refused already; waitress would even then."""
+        """Ask for the body (100 Continue), but not where there is none or it is refused already, as waitress would."""
         if self.request.completed:
             self.request.expect_continue = False
         else:
@@ -143,9 +144,9 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return False
 
     def handle_write(self) -> None:
-        """Send; after the last answer, linger, so that a client that still sends gets to read it.
+        """Send; after the last response go on reading for a while, so that a client that still sends can read it.
 
-        To close with bytes unread is to reset, which may overtake the answer (RFC 9112 section 9.6).
+        Closing with unread bytes resets the connection, and the client may lose the response (RFC 9112 section 9.6).
         """
         if not self.close_when_flushed or self.will_close:
             super().handle_write()
@@ -162,23 +163,23 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     def handle_close(self) -> None:
         super().handle_close()
         if self.request is not None:
-            self.request.close()  # half a body may lie in a temporary file
+            self.request.close()  # a part of a body may be in a temporary file
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
-    """One listening socket and the connections that came through it."""
+    """One listening socket and the connections that it accepted."""
 
     channel_class = Channel
     stopping = False
 
     def set_reuse_addr(self) -> None:
-        """Leave the socket as it was bound: on Windows, the port is to be held exclusively."""
+        """Leave the socket as it was bound: on Windows, no other program may share the port."""
 
     def stop_listening(self) -> None:
-        """Close the door, after letting in those who stand before it: to them, they are connected already."""
+        """Stop listening, after accepting the connections in the backlog: their clients are connected already."""
         self.stopping = True
         connections = -1
         while connections < len(self._map) < self.adj.connection_limit:
             connections = len(self._map)
             self.handle_accept()
-        wasyncore.dispatcher.close(self)  # not the trigger too: the threads still pull it
+        wasyncore.dispatcher.close(self)  # not the trigger too, which the threads still use

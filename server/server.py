@@ -1,4 +1,4 @@
-"""The HTTP server: waitress, with the deadlines, the error shape and the orderly stop that it lacks."""
+"""The HTTP server: waitress, with the timeouts, the error format and the graceful stop that it lacks."""
 
 import copy
 import logging
@@ -22,13 +22,13 @@ from server.sockets import BACKLOG
 
 log = logging.getLogger("stockroom")
 
-# How many seconds a connection may be at each stage; at all but "receiving" and "lingering", without headway.
+# How many seconds a connection may be at each stage; at all but "receiving" and "lingering", progress restarts them.
 TIMEOUTS = {"idle": 30.0, "receiving": 15.0, "working": math.inf, "sending": 30.0, "lingering": 2.0}
 DRAIN_SECONDS = 15.0
-DRAIN_IDLE_SECONDS = 0.5  # a client that has just been answered may have its next request on the way
-# At the connection limit, one that has been at such a stage for so many seconds makes room for a new one.
+DRAIN_IDLE_SECONDS = 0.5  # the next request of a client may be on its way
+# At the connection limit, one that has been at such a stage for so many seconds is closed for a new one.
 CROWDED_TIMEOUTS = {"idle": 1.0, "lingering": 1.0, "receiving": 5.0}
-LOOK_SECONDS = 0.5  # also the time a stop may need to be noticed: on Windows, no signal ends a poll
+CHECK_SECONDS = 0.5  # also how long a stop may take to be noticed: on Windows, no signal ends a poll
 CONNECTION_LIMIT = 500 if hasattr(select, "poll") else 400  # Windows has select() alone, for 512 sockets
 
 FORWARDED = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"]
@@ -39,7 +39,7 @@ def serve(server: "Server") -> None:
 
     That takes 15 seconds at most; a second signal ends it at once.
     """
-    # It warns of every request that has to wait for a thread: thousands of lines a minute under load.
+    # It logs every request that waits for a thread: thousands of lines a minute under load.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with _stopped_by_signals(server):
         server.run()
@@ -61,7 +61,7 @@ def _stopped_by_signals(server: "Server") -> Iterator[None]:
 
 
 class _Dispatcher(task.ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
-    """The threads that answer, all on one CPU."""
+    """The threads that serve, all on one CPU."""
 
     def __init__(self, cpu: int | None) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class _Dispatcher(task.ThreadedTaskDispatcher):  # type: ignore[misc] # waitress
 
 
 class Server:
-    """Serves `app` on sockets that it will close: `run` it in one thread, `stop` it from any.
+    """Serves `app` on `sockets`, which it closes at the end: `run` it in one thread, `stop` it from any.
 
-    A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path;
-    what is longer is refused before it is read, and never spooled. `error_answer` makes the answer to a request that
-    the application never sees. The headers X-Forwarded-For, -Proto and -Host count if they come from the address
-    `trusted_proxy`. `patience` and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is named.
+    A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path; a
+    longer one is refused before it is read or stored. `error_answer` makes the response to a request that never reaches
+    the application. X-Forwarded-For, -Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts` and
+    `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Server:
             backlog=BACKLOG,
             connection_limit=connection_limit,
             max_request_header_size=HEADER_BYTES,
-            max_request_body_size=max_body_bytes + 1,  # waitress refuses what reaches it
+            max_request_body_size=max_body_bytes + 1,  # waitress refuses bodies of this size already
             clear_untrusted_proxy_headers=True,
             ident=None,
             **proxy,
@@ -116,7 +116,7 @@ class Server:
         self._limit = connection_limit
         self._timeouts = timeouts
         self._drain_seconds = drain_seconds
-        self._next_look = 0.0
+        self._next_check = 0.0
         self._stops = 0
         self._lock = threading.RLock()  # a signal handler may interrupt the thread that holds it
         self._map: dict[int, Any] = {}
@@ -136,18 +136,18 @@ class Server:
         ]
 
     def run(self) -> None:
-        """Serve until a stop is asked for, then answer what has begun to arrive and return."""
+        """Serve until a stop is requested, then answer the requests that have begun to arrive, and return."""
         pin_to(self._cpu)
         self._dispatcher.set_thread_count(self._threads)
         try:
             while not self._stops:
-                self._turn(LOOK_SECONDS)
+                self._poll(CHECK_SECONDS)
             self._drain()
         finally:
             self._close()
 
     def stop(self) -> None:
-        """Ask for the stop, a second time for the end at once. Any thread or signal handler may."""
+        """Request a graceful stop, the second time an immediate one; safe in any thread and in signal handlers."""
         with self._lock:
             self._stops += 1
             for listener in self._listeners[:1]:
@@ -158,39 +158,39 @@ class Server:
         self._timeouts = {**self._timeouts, "idle": DRAIN_IDLE_SECONDS}
         for listener in self._listeners:
             listener.stop_listening()
-        wait = 0.0  # the first turn reads what has arrived before the look calls its connection idle
+        wait = 0.0  # the first poll reads what has arrived, before the check finds its connection idle
         while self._connections() or self._busy():
             if self._stops > 1 or time.monotonic() >= deadline:
                 log.warning("stopped with %d connections still open", len(self._connections()))
                 return
-            self._next_look = 0.0
-            self._turn(wait)
+            self._next_check = 0.0
+            self._poll(wait)
             wait = DRAIN_IDLE_SECONDS / 10
 
-    def _turn(self, seconds: float) -> None:
-        """Read and write what can be, waiting at most so long for it; then look after the connections.
+    def _poll(self, seconds: float) -> None:
+        """Read and write what is ready, waiting at most `seconds` for it; then check the connections.
 
-        That comes after the poll, since a poll must not meet a closed socket or a new one of the same number.
+        They are closed after the poll: a poll must not meet a closed socket, nor a new one of the same number.
         """
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
         now = time.monotonic()
-        if now >= self._next_look or len(self._map) >= self._limit:
-            self._next_look = now + LOOK_SECONDS
-            self._look(now)
+        if now >= self._next_check or len(self._map) >= self._limit:
+            self._next_check = now + CHECK_SECONDS
+            self._check(now)
 
-    def _look(self, now: float) -> None:
-        """Close the connections that try the patience and, at the limit, the one to be missed least."""
+    def _check(self, now: float) -> None:
+        """Close the connections that timed out and, at the limit, one more: the longest quiet, an idle one first."""
         quiet = []
         for channel in self._connections():
-            phase = channel.phase()
-            if phase != channel.seen:
-                channel.seen, channel.since = phase, now
-            elif now - channel.since >= self._timeouts[phase[0]]:
+            state = channel.state()
+            if state != channel.last_state:
+                channel.last_state, channel.since = state, now
+            elif now - channel.since >= self._timeouts[state[0]]:
                 channel.handle_close()
-            elif now - channel.since >= CROWDED_TIMEOUTS.get(phase[0], math.inf):
+            elif now - channel.since >= CROWDED_TIMEOUTS.get(state[0], math.inf):
                 quiet.append(channel)
         if quiet and len(self._map) >= self._limit:
-            min(quiet, key=lambda channel: (channel.seen[0] == "receiving", channel.since)).handle_close()
+            min(quiet, key=lambda channel: (channel.last_state[0] == "receiving", channel.since)).handle_close()
 
     def _connections(self) -> list[Channel]:
         return [each for each in list(self._map.values()) if isinstance(each, Channel)]

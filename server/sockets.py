@@ -11,10 +11,10 @@ BACKLOG = 1024
 
 
 def listening_sockets(host: str, port: int) -> list[socket.socket]:
-    """TCP sockets that listen on every address of `host`, IPv4 or IPv6, on one port; port 0 is any free one.
+    """Return TCP sockets that listen on every address of `host`, IPv4 or IPv6, on one port; port 0 is any free one.
 
-    They listen from the start, as POSIX lets two programs bind a port on which neither listens yet.
-    Raises SettingsError, naming HOST or PORT, if the host is not this machine or the port is not to be had.
+    They listen at once, because POSIX lets two programs bind a port on which neither listens yet.
+    Raises SettingsError, naming HOST or PORT, if the host is not this machine or the port can't be opened.
     """
     sockets: list[socket.socket] = []
     try:

@@ -91,7 +91,7 @@ def serving(app: Flask) -> Iterator[Site]:
 @pytest.fixture
 def sites(apps: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
     """Serves applications with settings of their own."""
-    monkeypatch.setattr(server, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.02)
     with ExitStack() as serve:
         yield lambda **environ: serve.enter_context(serving(apps(**environ)))
 

@@ -107,7 +107,7 @@ def running(**options: Any) -> Iterator[Running]:
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -575,7 +575,7 @@ def test_at_the_limit_the_longest_idle_make_room_and_nobody_else(monkeypatch: py
 
 
 def test_a_queue_of_newcomers_is_let_in_at_once_if_others_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.5)
     monkeypatch.setitem(server.CROWDED_TIMEOUTS, "idle", 0.0)
     with running(connection_limit=20) as service, ExitStack() as closes:
         for _ in range(60):
@@ -683,11 +683,11 @@ def test_a_stop_answers_every_request_of_a_pipeline(begun: bytes) -> None:
 
 
 def test_a_stop_answers_what_has_arrived_unread_on_an_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(server, "DRAIN_IDLE_SECONDS", 0.0)
     service = Running()
     with service.connect() as client:
-        service.server._turn(0)
+        service.server._poll(0)
         client.sendall(HELLO)
         service.server.stop()
         service.thread.start()
