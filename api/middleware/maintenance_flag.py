@@ -31,12 +31,14 @@ class MaintenanceFlag:
         return self._message
 
     def enable(self, message: str) -> None:
-        """Turn maintenance on; raises OSError if the folder can't be written."""
+        """Turn maintenance on, in this process at once; raises OSError if the folder can't be written."""
         self._path.write_text(message, encoding="utf-8")
+        self._next_read = float("-inf")
 
     def disable(self) -> None:
-        """Turn maintenance off, if it was on."""
+        """Turn maintenance off, if it was on; in this process at once."""
         self._path.unlink(missing_ok=True)
+        self._next_read = float("-inf")
 
     def _read(self) -> str | None:
         try:
