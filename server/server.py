@@ -77,8 +77,8 @@ class Server:
 
     A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path; a
     longer one is refused before it is read or stored. `error_answer` makes the response to a request that never reaches
-    the application. X-Forwarded-For, -Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts` and
-    `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given.
+    the application. X-Forwarded-For, -Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts`
+    and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given.
     """
 
     def __init__(
