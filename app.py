@@ -12,15 +12,18 @@ from api.auth.authentication import init_auth
 from api.auth.issuer import Issuer
 from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
-from api.idempotency import InFlight
+from api.in_flight import InFlight
 from api.middleware.cors import init_cors
 from api.middleware.headers import init_headers, with_security_headers
-from api.middleware.maintenance import MaintenanceFlag, init_maintenance
-from api.middleware.rate_limits import Limits, init_limits
+from api.middleware.limits import Limits
+from api.middleware.maintenance import init_maintenance
+from api.middleware.maintenance_flag import MaintenanceFlag
+from api.middleware.rate_limits import init_limits
 from api.monitoring.access_log import init_access_log
 from api.monitoring.audit import REFUSALS_EVERY
 from api.monitoring.health import init_health
-from api.monitoring.metrics import Metrics, init_metrics
+from api.monitoring.metrics import Metrics
+from api.monitoring.metrics_page import init_metrics
 from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
 from api.services import NAME, Services
 from api.throttle import Throttle

@@ -6,9 +6,7 @@ that both are stored or neither is; the response to a refused change (409, 422) 
 
 import hashlib
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from flask import request
@@ -20,7 +18,7 @@ from api.problems import PROBLEMS
 from api.services import current_settings, services
 from models.database.base import db
 from models.database.transactions import transactional
-from models.idempotency import IdempotencyKey, in_progress
+from models.idempotency import IdempotencyKey
 from models.refusals import Refusal
 
 Run = Callable[[], Any]
@@ -31,27 +29,6 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 STORED_REFUSALS = (409, 422)
 # 1 to 255 printable characters, bare or as a quoted string (RFC 9651 section 3.3.3).
 KEY = re.compile(r'"(?P<quoted>[ !#-\[\]-~]{1,255})"|(?P<bare>[!#-~][ -~]{0,254})')
-
-
-class InFlight:
-    """The keys of the requests that are running in this process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._keys: set[tuple[int, str]] = set()
-
-    @contextmanager
-    def claimed(self, user_id: int, key: str) -> Iterator[None]:
-        """Hold the key; raise Refusal `idempotency_in_progress` where another request holds it."""
-        with self._lock:
-            if (user_id, key) in self._keys:
-                raise in_progress()
-            self._keys.add((user_id, key))
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._keys.remove((user_id, key))
 
 
 def refuse_key() -> None:

@@ -1,24 +1,22 @@
 """What one application holds besides its routes: the settings, and the state that its requests share.
 
-`create_app` makes it once and puts it into `app.extensions`; whoever needs a part of it asks `services()`.
-The imports serve the type checker alone: when the program runs, this module knows no other of the API.
+`create_app` makes it once and puts it into `app.extensions`; `services()` returns it. Each service is of a class in a
+module that knows nothing of this one.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, current_app
 
+from api.auth.issuer import Issuer
+from api.auth.passwords import PasswordVerifier
+from api.in_flight import InFlight
+from api.middleware.limits import Limits
+from api.middleware.maintenance_flag import MaintenanceFlag
+from api.monitoring.metrics import Metrics
+from api.throttle import Throttle
 from settings import Settings
-
-if TYPE_CHECKING:
-    from api.auth.issuer import Issuer
-    from api.auth.passwords import PasswordVerifier
-    from api.idempotency import InFlight
-    from api.middleware.maintenance import MaintenanceFlag
-    from api.middleware.rate_limits import Limits
-    from api.monitoring.metrics import Metrics
-    from api.throttle import Throttle
 
 NAME = "stockroom"
 
@@ -28,14 +26,14 @@ class Services:
     """The settings and the shared state of one application."""
 
     settings: Settings
-    passwords: "PasswordVerifier"
-    token_uses: "Throttle"  # which tokens had their last use recorded lately
-    issuer: "Issuer | None"  # None where no OpenID provider is set
-    limits: "Limits"
-    maintenance: "MaintenanceFlag"
-    metrics: "Metrics"
-    in_flight: "InFlight"  # the idempotency keys of the requests that are being answered
-    refusals: "Throttle"  # which refusals of access the audit has recorded lately
+    passwords: PasswordVerifier
+    token_uses: Throttle  # which tokens had their last use recorded lately
+    issuer: Issuer | None  # None where no OpenID provider is set
+    limits: Limits
+    maintenance: MaintenanceFlag
+    metrics: Metrics
+    in_flight: InFlight  # the idempotency keys of the requests that are being answered
+    refusals: Throttle  # which refusals of access the audit has recorded lately
     openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, once somebody has asked for them
     openapi_text: bytes | None = None
 

@@ -40,7 +40,7 @@ def application_for_flask(create_app: Factory, settings: Settings) -> Flask:
         return create_app(settings)
     names = _names(context)  # none while `flask` looks for one of our commands, which check that themselves
     if names == ["run"]:
-        raise ConfigurationError("flask run starts the development server, which may lose writes; use: python run.py")
+        raise ConfigurationError("flask run starts the development server, not meant for live data; use: python run.py")
     if names == ["shell"]:
         require_database(settings)
     return application_for_commands(create_app, settings)

@@ -1,4 +1,4 @@
-"""`flask import` and `flask export`: the items as a file, without a request."""
+"""`import` and `export`: the items as a file, without a request."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`flask stats` and `flask verify`: the stock as a whole."""
+"""`stats` and `verify`: the stock as a whole."""
 
 import click
 

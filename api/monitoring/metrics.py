@@ -3,24 +3,18 @@
 Every label has few values: the route of an unknown path is `unknown`, a method that HTTP does not define is `other`.
 """
 
-from collections import Counter as Tally
 from collections.abc import Iterator
 from functools import lru_cache
 
 import prometheus_client as prometheus
-from flask import Flask, Response, request
+from flask import Flask
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from api.services import services
 from models.database.base import db
 from models.database.reader_pool import reader_pool_of
-from models.event import RECORDED
 from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
 
@@ -104,20 +98,3 @@ class _Connections(Collector):
             "Reads that SQLite's driver failed to make, and SQLAlchemy made instead.",
             readers.failures,
         )
-
-
-def init_metrics(app: Flask) -> None:
-    """Add the route `/metrics`."""
-    app.add_url_rule("/metrics", "metrics", _page)
-
-
-def _page() -> Response:
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(services().metrics.registry), content_type=content_type)
-
-
-@event.listens_for(db.session, "after_commit")
-def _count_movements(session: Session) -> None:
-    recorded: Tally[str] = session.info.pop(RECORDED, Tally())
-    for kind, count in recorded.items():
-        services().metrics.movements.labels(kind).inc(count)

@@ -6,8 +6,6 @@ from typing import Any
 
 from api.idempotency import HEADER, KEY
 from api.problems import PROBLEMS
-from api.requests.fields import QueryField
-from api.responses.pagination import PAGE_FIELDS
 from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of
 
 Json = dict[str, Any]
@@ -74,22 +72,7 @@ TAGS: Json = {
     "pattern": rf"^(\*|{TAG}(, ?{TAG})*)$",
     "examples": ['"1aced3bfb818e59d9fd454f2"'],
 }
-
-
-def query_parameter(field: QueryField) -> Json:
-    """Return the parameter of a field of the query string."""
-    parameter: Json = {"name": field.name, "in": "query", "schema": field.schema()}
-    if field.required:
-        parameter["required"] = True
-    if field.help:
-        parameter["description"] = field.help
-    if parameter["schema"].get("type") == "array":
-        parameter |= {"style": "form", "explode": False}
-    return parameter
-
-
 PARAMETERS: Json = {
-    **{field.name.capitalize(): query_parameter(field) for field in PAGE_FIELDS},
     "IdempotencyKey": {
         "name": HEADER,
         "in": "header",
@@ -120,6 +103,11 @@ SECURITY_SCHEMES: Json = {
     },
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API token (`stk_…`)."},
 }
+
+
+def pascal_case(name: str) -> str:
+    """Return the name of a component: `sku_taken` is `SkuTaken`."""
+    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def headers(*names: str, perhaps: Sequence[str] = ()) -> Json:

@@ -4,25 +4,20 @@ Each function makes one part of the document from one of these.
 """
 
 import inspect
+import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask
 
 from api.media_types import JSON, MERGE_PATCH
-from api.openapi.components import (
-    HEADERS,
-    INTRODUCTION,
-    PARAMETERS,
-    SECURITY_SCHEMES,
-    query_parameter,
-)
+from api.openapi.components import HEADERS, INTRODUCTION, PARAMETERS, SECURITY_SCHEMES, pascal_case
 from api.openapi.endpoints import Endpoint, endpoints, path_of
 from api.openapi.responses import responses_of
 from api.requests.converters import schema_of
-from api.responses.pagination import PAGE_FIELDS
 from api.services import services_of
 from settings import VERSION
 
@@ -46,6 +41,9 @@ def _document(found: list[Endpoint]) -> Json:
         path = paths.setdefault(path_of(endpoint.rule), {"summary": inspect.getdoc(endpoint.resource)})
         path[endpoint.method.lower()] = _with_references(_operation(endpoint, components["responses"]), components)
     components["responses"] = _with_references(components["responses"], components)
+    parameters = _share_parameters(
+        [item for path in paths.values() for item in path.values() if isinstance(item, dict)]
+    )
     modules = {endpoint.noun: inspect.getdoc(sys.modules[endpoint.resource.__module__]) for endpoint in found}
     return {
         "openapi": "3.1.0",
@@ -56,7 +54,7 @@ def _document(found: list[Endpoint]) -> Json:
         "components": {
             **{kind: dict(sorted(parts.items())) for kind, parts in components.items()},
             "headers": HEADERS,
-            "parameters": PARAMETERS,
+            "parameters": PARAMETERS | parameters,
             "securitySchemes": SECURITY_SCHEMES,
         },
     }
@@ -93,9 +91,14 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
 
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name, field in endpoint.parser.query.items():
-        yield (
-            {"$ref": f"#/components/parameters/{name.capitalize()}"} if field in PAGE_FIELDS else query_parameter(field)
-        )
+        parameter: Json = {"name": name, "in": "query", "schema": field.schema()}
+        if field.required:
+            parameter["required"] = True
+        if field.help:
+            parameter["description"] = field.help
+        if parameter["schema"].get("type") == "array":
+            parameter |= {"style": "form", "explode": False}
+        yield parameter
 
 
 def _header_parameters(endpoint: Endpoint) -> Iterator[Json]:
@@ -119,6 +122,27 @@ def _body(endpoint: Endpoint) -> Json:
         media["examples"] = {"typical": {"value": parser.example}}
     types = (MERGE_PATCH, JSON) if endpoint.method == "PATCH" else (JSON,)
     return {"required": parser.needs_body(endpoint.method), "content": dict.fromkeys(types, media)}
+
+
+def _share_parameters(operations: list[Json]) -> Json:
+    """Return the parameters that several operations have, by name, and let the operations refer to them.
+
+    Where several have the same name and are different, the one with the most uses is shared.
+    """
+    written = [json.dumps(each) for operation in operations for each in operation["parameters"]]
+    shared: Json = {}
+    for text, uses in Counter(written).most_common():
+        parameter = json.loads(text)
+        if uses > 1 and "$ref" not in parameter:
+            shared.setdefault(pascal_case(parameter["name"]), parameter)
+    for operation in operations:
+        operation["parameters"] = [
+            {"$ref": f"#/components/parameters/{pascal_case(each['name'])}"}
+            if "$ref" not in each and shared.get(pascal_case(each["name"])) == each
+            else each
+            for each in operation["parameters"]
+        ]
+    return dict(sorted(shared.items()))
 
 
 def _with_references(part: Any, components: Json) -> Any:

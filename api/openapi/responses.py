@@ -8,7 +8,7 @@ from typing import Any
 
 from api import media_types
 from api.media_types import JSON
-from api.openapi.components import HEADERS_OF_STATUS, PROBLEM, headers
+from api.openapi.components import HEADERS_OF_STATUS, PROBLEM, headers, pascal_case
 from api.openapi.endpoints import Endpoint
 from api.problems import PROBLEMS
 
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 OF_ANY_REQUEST = (
     *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
     *("address_not_allowed", "not_acceptable", "content_too_large", "unsupported_media_type", "invalid_input"),
-    *("too_many_requests", "internal_error", "unavailable", "maintenance", "issuer_unreachable"),
+    *("too_many_requests", "headers_too_large", "internal_error", "unavailable", "maintenance", "issuer_unreachable"),
 )
 SUCCESSES = {200: "Success.", 201: "Created.", 204: "Success, without a body.", 302: "A redirect to `Location`."}
 NOT_MODIFIED: Json = {"description": "Not modified: If-None-Match has this ETag.", "headers": headers("ETag")}
@@ -107,7 +107,7 @@ def problem_name(codes: Sequence[str]) -> str:
     """
     common = [code for code in codes if code in OF_ANY_REQUEST]
     own = [code for code in codes if code not in OF_ANY_REQUEST]
-    return "Or".join("".join(word.capitalize() for word in code.split("_")) for code in (*common[:1], *own))
+    return "Or".join(map(pascal_case, (*common[:1], *own)))
 
 
 def problem_response(codes: Sequence[str]) -> Json:

@@ -39,7 +39,7 @@ New-Item -ItemType Directory -Force -Path $Folder | Out-Null
 $file = Join-Path -Path $Folder -ChildPath "stockroom-$(Get-Date -Format 'yyyyMMdd-HHmmss').sqlite3"
 Push-Location -LiteralPath $Program
 try {
-    & "$Program\.venv\Scripts\python.exe" -m flask backup $file
+    & "$Program\.venv\Scripts\python.exe" run.py backup $file
     if ($LASTEXITCODE -ne 0) { throw "There is no backup, and no older one was deleted; the status is $LASTEXITCODE." }
 } finally {
     Pop-Location

@@ -14,7 +14,7 @@ Nothing is downloaded but the Python packages of requirements.txt.
 param(
     # WinSW.NET461.exe 2.12.0, as you downloaded it.
     [Parameter(Mandatory = $true)] [string] $WinSW,
-    # The SHA-256 of that file, as its publisher tells it.
+    # The SHA-256 of that file, as docs/windows.md has it.
     [Parameter(Mandatory = $true)] [ValidatePattern('^[0-9A-Fa-f]{64}$')] [string] $Checksum,
     # Python 3.11 to 3.13, installed for all users.
     [string] $Python = "$env:ProgramFiles\Python313\python.exe",
@@ -88,11 +88,11 @@ Invoke-Program 'icacls.exe' @("$data\logs", '/grant:r', "${account}:(OI)(CI)M")
 
 Push-Location -LiteralPath $Program
 try {
-    Invoke-Program $venv @('-m', 'flask', 'db', 'upgrade')
-    $admins = Invoke-Program $venv @('-m', 'flask', 'user', 'list', '--role', 'admin', '--json')
+    Invoke-Program $venv @('run.py', 'upgrade')
+    $admins = Invoke-Program $venv @('run.py', 'user', 'list', '--role', 'admin', '--json')
     if ("$admins".Trim() -eq '[]') {
         Write-Output 'The first admin is called admin. The password must have 12 to 128 characters.'
-        Invoke-Program $venv @('-m', 'flask', 'user', 'create', 'admin', '--role', 'admin', '--prompt')
+        Invoke-Program $venv @('run.py', 'user', 'create', 'admin', '--role', 'admin', '--prompt')
     }
 } finally {
     Pop-Location

@@ -1,4 +1,4 @@
-"""The connections on which SQLite's driver reads by itself, and what becomes known when it fails."""
+"""The pool of connections on which SQLite's driver executes queries without SQLAlchemy, and the count of failures."""
 
 import logging
 import sqlite3
@@ -12,12 +12,12 @@ from sqlalchemy import Engine, event
 
 log = logging.getLogger("stockroom")
 
-# How often a failure is logged at most, in seconds; each is counted.
+# Failures are logged at most once in so many seconds; each of them is counted.
 LOGGED_EVERY = 60.0
 
 
 class ReaderPoolState(NamedTuple):
-    """What a reader pool has: connections that are open, those of them in use, and how many reads have failed."""
+    """The state of a reader pool: how many connections are open and in use, and how many queries have failed."""
 
     open: int
     in_use: int
@@ -25,14 +25,14 @@ class ReaderPoolState(NamedTuple):
 
 
 class ReaderPool:
-    """The connections of an SQLite engine that only ever read one statement at a time: as many as read at once so far.
+    """The connections of an SQLite engine that execute one query at a time: as many as were in use at once so far.
 
-    They come from the engine's pool and never go back to it, as that costs more than the statement.
+    They come from the engine's pool and are never returned to it, because that costs more than the statement.
     """
 
     def __init__(self) -> None:
         self._idle: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()  # for the numbers below, which change seldom
+        self._lock = threading.Lock()  # for the attributes below, which rarely change
         self._open = 0
         self._failures = 0
         self._logged_at = float("-inf")
@@ -52,18 +52,18 @@ class ReaderPool:
         return found
 
     def record_failure(self, error: sqlite3.Error) -> None:
-        """Count a read that failed; log it, but not more than once a minute."""
+        """Count a query that failed; log it, but at most once in `LOGGED_EVERY` seconds."""
         now = time.monotonic()
         with self._lock:
             self._failures += 1
-            is_due = now - self._logged_at >= LOGGED_EVERY
-            if is_due:
+            is_logged = now - self._logged_at >= LOGGED_EVERY
+            if is_logged:
                 self._logged_at = now
-        if is_due:
+        if is_logged:
             log.warning("SQLite's driver failed to read, so SQLAlchemy reads instead: %r", error)
 
     def state(self) -> ReaderPoolState:
-        """Return what the pool has now."""
+        """Return the current state of the pool."""
         with self._lock:
             return ReaderPoolState(self._open, max(0, self._open - len(self._idle)), self._failures)
 
@@ -73,7 +73,7 @@ class ReaderPool:
             self._close(self._idle.pop())
 
     def _connect(self, engine: Engine) -> sqlite3.Connection:
-        event.listen(engine, "engine_disposed", self.close_idle)  # once, however often it is asked for
+        event.listen(engine, "engine_disposed", self.close_idle)  # SQLAlchemy registers a listener only once
         pooled = engine.raw_connection()
         connection = cast(sqlite3.Connection, pooled.dbapi_connection)
         pooled.detach()

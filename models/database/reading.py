@@ -1,9 +1,9 @@
-"""Reading with as little ceremony as there can be: plain rows, their columns as attributes.
+"""Queries that only read: prepared, filtered, in batches; their rows are plain named tuples.
 
-Within a transaction a read belongs to that one. Otherwise, on SQLite, it goes straight to the driver, outside any
-transaction, as one statement needs none: no network hides there what SQLAlchemy costs, which is ten times the
-statement. A read that fails there is logged, counted and run again by SQLAlchemy, which knows what to make of the
-failure.
+Within a transaction of the session a query is part of it. Otherwise, on SQLite, the driver executes it without
+SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times what the statement
+does, and on SQLite no network latency hides that. A query that fails in the driver is logged, counted and executed
+again by SQLAlchemy, which raises the right error.
 """
 
 import sqlite3
@@ -22,14 +22,14 @@ from models.database.reader_pool import reader_pool_of
 AnySelect = Select[*tuple[Any, ...]]
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
-# How many shapes of questions are remembered; clients can make ever new ones.
-REMEMBERED = 500
+# How many queries each cache holds: clients can combine filters and sorts in very many ways.
+CACHED_QUERIES = 500
 # How many rows are read at once of a list that has very many.
 BATCH = 500
 
 
 class PreparedQuery(Generic[RowT]):
-    """A select that is executed again and again; only its parameters differ.
+    """A select that is executed many times; only its parameters differ.
 
     Its rows are named tuples: of `row_class`, whose fields are the columns of the select in their order, or without
     one as untyped rows whose columns are attributes.
@@ -70,9 +70,9 @@ class PreparedQuery(Generic[RowT]):
 
 
 class BoundQuery(NamedTuple):
-    """The rows that a request is about: a select whose values are parameters, and these values.
+    """A select whose values are parameters, together with these values.
 
-    Requests of one shape share the select, so that whatever is made of it is made once.
+    Requests with the same conditions share the select, so that it is compiled only once.
     """
 
     query: AnySelect
@@ -80,15 +80,15 @@ class BoundQuery(NamedTuple):
 
 
 class FilterSet:
-    """Rows that clients ask for by conditions that have names; what each compares with is a parameter of its name."""
+    """A select and the named conditions that clients can filter it by; each compares with a parameter of its name."""
 
     def __init__(self, query: AnySelect, conditions: Mapping[str, ColumnElement[bool]]) -> None:
         self._query = query
         self._conditions = conditions
-        self._of_names = lru_cache(REMEMBERED)(self._select)
+        self._of_names = lru_cache(CACHED_QUERIES)(self._select)
 
     def where(self, **values: Any) -> BoundQuery:
-        """The rows that meet each condition whose value is not None; raises TypeError for a name that has none."""
+        """Return the select with each condition whose value is not None; raises TypeError for an unknown condition."""
         given = {name: value for name, value in values.items() if value is not None}
         return BoundQuery(self._of_names(frozenset(given)), given)
 
@@ -98,22 +98,22 @@ class FilterSet:
         return self._query.where(*(self._conditions[name] for name in self._conditions if name in names))
 
 
-@lru_cache(REMEMBERED)
-def prepared(make: Callable[..., AnySelect], *about: Any) -> PreparedQuery[Any]:
-    """The question that `make` makes about a select, and what else there is to say; remembered."""
-    return PreparedQuery(make(*about))
+@lru_cache(CACHED_QUERIES)
+def prepared(build: Callable[..., AnySelect], *arguments: Any) -> PreparedQuery[Any]:
+    """Return the prepared query of the select that `build` returns for these arguments; cached by all of them."""
+    return PreparedQuery(build(*arguments))
 
 
-def rows_of(selection: BoundQuery, order_by: Any) -> list[Any]:
-    """All rows of a selection that has few, in order."""
-    return prepared(_ordered, selection.query, order_by).rows(**selection.values)
+def rows_of(bound: BoundQuery, order_by: Any) -> list[Any]:
+    """Return all rows of a query in order; for queries with a small number of rows."""
+    return prepared(_ordered, bound.query, order_by).rows(**bound.values)
 
 
-def batches_by_id(selection: BoundQuery, id_column: Any) -> Iterator[list[Any]]:
-    """Yield all rows of a selection by id, 500 at a time; in between, nothing of the database is held."""
-    following = prepared(_following, selection.query, id_column)
+def batches_by_id(bound: BoundQuery, id_column: Any) -> Iterator[list[Any]]:
+    """Yield all rows of a query by id, in lists of up to `BATCH`; no transaction is open in between."""
+    following = prepared(_following, bound.query, id_column)
     last = 0
-    while rows := following.rows(**selection.values, last=last):
+    while rows := following.rows(**bound.values, last=last):
         db.session.rollback()
         yield rows
         last = rows[-1].id
@@ -129,33 +129,35 @@ def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
 
 
 class _DriverQuery:
-    """The text of a select for SQLite's driver, and what its values are made into and made of."""
+    """A select for SQLite's driver: its SQL, and the conversions of parameters and of columns."""
 
     def __init__(self, compiled: SQLCompiler, row_class: type[Any] | None) -> None:
         dialect = compiled.dialect
-        self._text = str(compiled)
-        self._given = compiled.params  # the values that were known when the select was built
-        self._sent = [
+        self._sql = str(compiled)
+        self._constants = compiled.params  # the values in the select itself
+        self._parameters = [
             (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
             for name in compiled.positiontup or ()
         ]
         columns = compiled.statement.selected_columns  # type: ignore[union-attr] # a select is what was compiled
         names = [str(name) for name in columns.keys()]  # noqa: SIM118
         self._row = row_class or namedtuple("Row", names, rename=True)
-        made = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
-        self._made = [(place, make) for place, make in enumerate(made) if make]
+        processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._converted = [(index, convert) for index, convert in enumerate(processors) if convert]
 
     def rows(self, engine: Engine, parameters: Mapping[str, Any]) -> list[Any]:
-        values = {**self._given, **parameters}
-        sent = [make(values[name]) if make else values[name] for name, make in self._sent]
-        found = reader_pool_of(engine).fetch_all(engine, self._text, sent)
+        """Return the rows that the select finds with these parameters; raises sqlite3.Error."""
+        values = {**self._constants, **parameters}
+        converted = [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
+        found = reader_pool_of(engine).fetch_all(engine, self._sql, converted)
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
-        for place, make in self._made if found else ():
-            columns[place] = map(make, columns[place])
+        for index, convert in self._converted if found else ():
+            columns[index] = map(convert, columns[index])
         return list(starmap(self._row, zip(*columns, strict=True)))
 
 
 def _engine_for_driver() -> Engine | None:
+    """Return the engine if its driver may execute a query by itself: SQLite, outside a transaction of the session."""
     engine = db.engine
     if engine.dialect.name != "sqlite" or (db.session.registry.has() and db.session().in_transaction()):
         return None

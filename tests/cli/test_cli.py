@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pytest
 from flask import Flask
 
-from api.services import services_of
 from app import create_app
 from models.event import Event
 from models.people.token import ApiToken
@@ -362,10 +361,8 @@ def test_verify_has_json_for_scripts(run, lamp):
 
 def test_maintenance_goes_on_and_off(run, app, nobody):
     on = run("maintenance", "on", "back", "at noon")
-    services_of(app).maintenance._next_read = 0
     told = nobody.get("/items").json
     off = run("maintenance", "off")
-    services_of(app).maintenance._next_read = 0
 
     assert (on.status, off.status) == (0, 0)
     assert (told["code"], told["detail"]) == ("maintenance", "back at noon")
@@ -373,10 +370,8 @@ def test_maintenance_goes_on_and_off(run, app, nobody):
 
 
 def test_maintenance_says_whether_it_is_on(run, app):
-    services_of(app).maintenance._next_read = 0
     off = run("maintenance", "status")
     run("maintenance", "on", "back", "at noon")
-    services_of(app).maintenance._next_read = 0
     on = run("maintenance", "status"), run("maintenance", "status", "--json").json
     run("maintenance", "off")
 

@@ -1,6 +1,6 @@
 """The two lines of the README, pasted as they stand into a fresh clone, by somebody whose home is empty.
 
-They install from the package index and take minutes, so only `.ci/run` runs them:
+They install from the package index and take minutes, so only `.ci/run` runs these tests, by
 `python -m pytest -m onelines tests/docs`.
 """
 
@@ -66,7 +66,9 @@ def pasted(title: str, clone: Path, **settings: str) -> Iterator[subprocess.Pope
         if shell.poll() is None:
             os.killpg(shell.pid, signal.SIGKILL)
         deadline.cancel()
-        shell.communicate()
+        assert shell.stdout is not None
+        shell.stdout.close()
+        shell.wait()
 
 
 def test_the_first_line_sets_up_and_serves_what_its_curl_line_asks(clone: Path) -> None:

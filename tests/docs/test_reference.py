@@ -16,7 +16,7 @@ BY_NAME = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.n
 # A path of ours, as `api/auth/passwords.py` or `models/stock`; a name with … or <…> in it is an example.
 OURS = re.compile(r"`((?:api|cli|models|resources|server|migrations|tests|deploy|bench|docs)/[\w./@-]+?)(?:::\w+)?`")
 # What an example of a document makes.
-EXAMPLES = {"models/supplier.py", "resources/suppliers.py"}
+EXAMPLES = {"models/stock/supplier.py", "resources/suppliers.py"}
 
 
 def rows(text: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Those who speak HTTP with the service: with a token, a password, a sign-in or nothing."""
+"""HTTP clients of the service: with an API token, a password, a session or no credential."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from tests.support.documented import assert_documented
 
 V1 = "/api/v1"
 PASSWORD = "correct horse battery staple"
-# A cheap hash, of a method that is not today's.
+# A cheap hash, made with a method that the service no longer uses.
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
 
 
 class Client:
-    """Somebody who speaks HTTP with the service; paths are below /api/v1 unless they begin with //.
+    """An HTTP client of the service; paths are below /api/v1 unless they begin with //.
 
-    Whatever is answered must be what the OpenAPI document says of that operation, unless a test makes an
-    operation answer what none would.
+    Every response must be as the OpenAPI document says, unless `documented` is False: for tests that make an operation
+    respond as none does.
     """
 
     documented = True
@@ -42,7 +42,7 @@ class Client:
         )
         if self.documented:
             assert_documented(self.app, response)
-        if method == "HEAD":  # nobody reads its body, so nobody ends a stream
+        if method == "HEAD":  # no body is read, so nothing else closes a stream
             response.close()
         return response
 
@@ -66,7 +66,7 @@ class Client:
 
 
 def person(app: Flask, name: str, role: str, scopes: list[str] | None = None) -> Client:
-    """A user with this role, who speaks with an API token of these scopes (all of the role's, if none are named)."""
+    """Return the client of a user with this role, with an API token of these scopes (by default all of the role)."""
     with app.app_context():
         user = User.by_name(name) or User.create(username=name, password_hash=PASSWORD_HASH, role=role)
         granted = sorted(SCOPES_OF_ROLE[role]) if scopes is None else scopes
@@ -77,12 +77,12 @@ def person(app: Flask, name: str, role: str, scopes: list[str] | None = None) ->
 
 
 def with_password(app: Flask, name: str, password: str = PASSWORD) -> Client:
-    """Somebody who speaks with HTTP Basic."""
+    """Return a client that authenticates with HTTP Basic."""
     return Client(app, {"Authorization": Authorization("basic", {"username": name, "password": password}).to_header()})
 
 
 def signed_in(app: Flask, name: str, password: str = PASSWORD) -> Client:
-    """Somebody who speaks with the access token of a sign-in; `pair` is what the sign-in was answered."""
+    """Return a client with the access token of a new session; `pair` is the response to the sign-in."""
     pair = Client(app).post("/auth/login", json={"username": name, "password": password})
     assert pair.status_code == 200, pair.json
     client = Client(app, {"Authorization": f"Bearer {pair.json['access_token']}"})

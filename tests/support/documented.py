@@ -1,4 +1,4 @@
-"""Holds every answer that a test gets against the OpenAPI document: its status, headers, media type and body.
+"""Compares every response in the tests with the OpenAPI document: status, headers, media type and body.
 
 `python -m tests.support.documented` writes that document to docs/openapi.json.
 """
@@ -24,12 +24,12 @@ from tests.support.databases import settings_for
 
 Json = dict[str, Any]
 WRITTEN = ROOT / "docs" / "openapi.json"
-# Every application has the same document, whatever its settings; it is made once for all tests.
+# The document is the same for all settings, so it is made once for all tests.
 _documents: list[Json] = []
 
 
 def assert_documented(app: Flask, response: TestResponse) -> None:
-    """Fail if the document does not know this answer; a path or method that does not exist is not in it."""
+    """Fail if a response is not as documented; those of unknown paths and methods are not checked."""
     request = response.request
     try:
         rule, _ = app.url_map.bind("localhost").match(request.path, request.method, return_rule=True)
@@ -58,14 +58,14 @@ def assert_documented(app: Flask, response: TestResponse) -> None:
 
 
 def document(app: Flask) -> Json:
-    """The document of the service."""
+    """Return the OpenAPI document of the service."""
     if not _documents:
         _documents.append(openapi(app))
     return _documents[0]
 
 
 def resolved(app: Flask, part: Any) -> Any:
-    """The part of the document, or what it refers to."""
+    """Return a part of the document or, if it is a `$ref`, the component that it refers to."""
     if not part or "$ref" not in part:
         return part
     kind, name = part["$ref"].removeprefix("#/components/").split("/")
@@ -73,19 +73,19 @@ def resolved(app: Flask, part: Any) -> Any:
 
 
 def method_of(method: str) -> str:
-    """The method that the document has: HEAD answers as GET."""
+    """Return the method under which the document has an operation: that of HEAD is GET."""
     return "get" if method == "HEAD" else method.lower()
 
 
 def required_headers(app: Flask, documented: Json) -> list[str]:
-    """The headers that such an answer always has."""
+    """Return the names of the headers that a documented response always has."""
     return [name for name, header in documented["headers"].items() if resolved(app, header).get("required")]
 
 
 def validator(app: Flask, path: str, method: str, response: TestResponse) -> Draft202012Validator:
-    """What checks the body of such an answer."""
-    answers = document(app)["paths"][path][method]["responses"]
-    content = resolved(app, answers[str(response.status_code)])["content"]
+    """Return the validator of the body of a response."""
+    responses = document(app)["paths"][path][method]["responses"]
+    content = resolved(app, responses[str(response.status_code)])["content"]
     return _validator(json.dumps(content[response.mimetype]["schema"]))
 
 
@@ -95,7 +95,7 @@ def _validator(schema: str) -> Draft202012Validator:
 
 
 def write() -> None:
-    """Write the document of this code; its database is never opened."""
+    """Write the document of this code to `WRITTEN`; the database in its settings is never opened."""
     with tempfile.TemporaryDirectory() as folder:
         found = openapi(create_app(settings_for(f"sqlite:///{Path(folder).as_posix()}/none.sqlite3", Path(folder))))
     WRITTEN.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""What the documents are held against: the answers that they show, and how PowerShell is written."""
+"""Reads the documents for their tests: blocks, sections and links, printed output, and tokens of PowerShell."""
 
 import re
 from typing import NamedTuple
@@ -35,10 +35,10 @@ def links(text: str) -> list[str]:
     return re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
 
 
-def looks_like(shown: str, given: str) -> bool:
-    """Return whether `given` is what the document prints: `…` is anything, blanks and line ends are nothing."""
-    parts = ["".join(part.split()) for part in shown.split("…")]
-    return re.fullmatch(".*".join(map(re.escape, parts)), "".join(given.split())) is not None
+def looks_like(printed: str, actual: str) -> bool:
+    """Return whether `actual` is what the document prints: `…` is anything, blanks and line ends are nothing."""
+    parts = ["".join(part.split()) for part in printed.split("…")]
+    return re.fullmatch(".*".join(map(re.escape, parts)), "".join(actual.split())) is not None
 
 
 def powershell_tokens(text: str) -> list[tuple[str, str]]:

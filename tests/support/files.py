@@ -1,4 +1,4 @@
-"""What several tests do with files: send one, and see what was made of it."""
+"""Helpers for imports: send a file and return the outcome."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ NDJSON = "application/x-ndjson"
 
 
 def send(client: Client, file: str | bytes, query: str = "", content_type: str = CSV, **headers: str) -> TestResponse:
-    """The answer to a file, given as text or as bytes."""
+    """Import a file, given as text or bytes, and return the response."""
     data = file.encode() if isinstance(file, str) else file
     return client.post(f"/items/import{query}", data=data, content_type=content_type, headers=headers)
 
 
 def imported(client: Client, file: str | bytes, query: str = "", content_type: str = CSV) -> tuple[int, int, int]:
-    """The counts of a file that is taken: created, updated, unchanged."""
+    """Import a file that is valid; return the numbers of created, updated and unchanged items."""
     answer = send(client, file, query, content_type)
     assert answer.status_code == 200, answer.json
     assert answer.json["errors"] == []
@@ -26,7 +26,7 @@ def imported(client: Client, file: str | bytes, query: str = "", content_type: s
 
 
 def faults(client: Client, file: str | bytes, query: str = "", content_type: str = CSV) -> list[tuple[int, str, str]]:
-    """The faults of a file that is refused: line, column, code."""
+    """Import a file that is refused; return line, column and code of each of its faults."""
     refused = send(client, file, query, content_type)
     assert (refused.status_code, refused.json["code"]) == (422, "invalid_input"), refused.json
     assert (refused.json["created"], refused.json["updated"], refused.json["unchanged"]) == (0, 0, 0)
@@ -34,5 +34,5 @@ def faults(client: Client, file: str | bytes, query: str = "", content_type: str
 
 
 def items(client: Client) -> dict[str, dict[str, Any]]:
-    """Every item by SKU, the archived left out."""
+    """Return every item that is not archived, by SKU."""
     return {item["sku"]: item for item in client.get("/items?limit=200").json["data"]}

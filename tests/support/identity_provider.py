@@ -1,4 +1,4 @@
-"""An OpenID provider of the tests' own, on a real socket, that can be told to be wrong in many ways."""
+"""An OpenID provider for the tests, on a real socket, whose responses a test can change."""
 
 import json
 import time
@@ -18,7 +18,7 @@ DISCOVERY = "/.well-known/openid-configuration"
 
 
 class SigningKey:
-    """A key pair with its id; keys of one kind are made once, because RSA is slow to make."""
+    """A key pair with its id; the pairs are generated once, because that is slow for RSA."""
 
     def __init__(self, private: Any, algorithm: str, kid: str | None) -> None:
         self.private = private
@@ -26,10 +26,10 @@ class SigningKey:
         self.kid = kid
 
     def public(self) -> dict[str, Any]:
-        """As the key set shows it."""
-        told = jwt.get_algorithm_by_name(self.algorithm).to_jwk(self.private.public_key(), as_dict=True)
-        told.pop("key_ops", None)
-        return {**told, "kid": self.kid, "use": "sig", "alg": self.algorithm}
+        """Return the public key as a JWK (RFC 7517)."""
+        jwk = jwt.get_algorithm_by_name(self.algorithm).to_jwk(self.private.public_key(), as_dict=True)
+        jwk.pop("key_ops", None)
+        return {**jwk, "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
 
 _RSA = [rsa.generate_private_key(65537, 2048) for _ in range(2)]
@@ -58,27 +58,27 @@ class Provider:
         self.go.set()
 
     def token(self, key: SigningKey = RSA, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A token of this provider that is good now; a claim that is None is left out, a timedelta counts from now."""
-        moment = int(time.time())
+        """Return a token that is valid now; a claim that is None is omitted, a timedelta counts from now."""
+        now = int(time.time())
         all_claims = {
             "iss": self.issuer,
             "aud": AUDIENCE,
             "sub": "s-1",
-            "iat": moment,
-            "exp": moment + 300,
+            "iat": now,
+            "exp": now + 300,
             "preferred_username": "mia",
             **claims,
         }
-        told = {
-            name: moment + int(value.total_seconds()) if isinstance(value, timedelta) else value
+        sent = {
+            name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
             for name, value in all_claims.items()
             if value is not None
         }
         named = {"kid": key.kid} if key.kid is not None else {}
-        return jwt.encode(told, key.private, key.algorithm, {**named, **(header or {})})
+        return jwt.encode(sent, key.private, key.algorithm, {**named, **(header or {})})
 
     def answer(self, path: str) -> tuple[int, bytes]:
-        """The status and body of one answer; tests put others into `answers`."""
+        """Return status and body of the response to a path; tests replace them in `answers`."""
         standard = {DISCOVERY: self.metadata, "/keys": {"keys": self.keys}, "/elsewhere": {"keys": self.keys}}
         found = self.answers.get(path, standard.get(path, 404))
         if isinstance(found, int):
@@ -88,7 +88,7 @@ class Provider:
 
 @contextmanager
 def provider() -> Iterator[Provider]:
-    """A provider that listens until the end."""
+    """Yield a provider that listens until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -112,7 +112,7 @@ def provider() -> Iterator[Provider]:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-            except OSError:  # who asked has gone
+            except OSError:  # the client has gone
                 self.close_connection = True
 
         def log_message(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What every error answer is held against."""
+"""The check of every error response."""
 
 from werkzeug.test import TestResponse
 
@@ -8,9 +8,9 @@ MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
 
 
 def assert_problem(response: TestResponse, status: int, code: str) -> None:
-    """The answer is a whole problem document (RFC 9457) of this code.
+    """Fail unless a response is a complete problem document (RFC 9457) with this status and code.
 
-    That its `type` leads to an explanation is proven below, once for every code there is.
+    That its `type` leads to an explanation is tested once for every code, in tests/api/test_errors.py.
     """
     assert (response.status_code, response.json and response.json["code"]) == (status, code), response.text
     problem = response.json

@@ -1,4 +1,4 @@
-"""The service as its users start it: `python run.py`, a process of its own with settings of its own."""
+"""The service as its users start it: `python run.py`, in a process with its own settings."""
 
 import base64
 import functools
@@ -26,19 +26,19 @@ RUN = (str(ROOT / "run.py"),)
 FLASK = ("-m", "flask")
 LAST_LINE = "Ctrl+C stops it."
 SOON = 30.0
-# What a stop is: Ctrl+Break on Windows, where SIGTERM can't be caught.
+# The signal that stops the service: Ctrl+Break on Windows, where SIGTERM can't be caught.
 STOP = signal.SIGTERM if sys.platform != "win32" else signal.CTRL_BREAK_EVENT
 
 
 class Reply(NamedTuple):
-    """One answer, its body read as JSON."""
+    """One response, with its body parsed as JSON."""
 
     status: int
     json: Any
 
 
 class Program:
-    """A running service: where it listens, what it said when it started, and how to stop it."""
+    """A running service: its address, the lines that it printed at the start, and how to stop it."""
 
     def __init__(self, folder: Path, cwd: Path, settings: dict[str, str], read_errors: bool) -> None:
         self.process = subprocess.Popen(
@@ -57,7 +57,7 @@ class Program:
 
     @functools.cached_property
     def said(self) -> list[str]:
-        """The lines it began with; it serves once they are there. Nothing, if it ended before."""
+        """The lines printed at the start, after which it serves; fewer if it has ended before."""
         lines: list[str] = []
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -69,20 +69,20 @@ class Program:
 
     @property
     def address(self) -> str:
-        """`http://host:port`, as the first line tells it."""
+        """`http://host:port`, from the first line."""
         found = re.search(r"listens on .*?(http://\S+:[1-9][0-9]*) ", self.said[0]) if self.said else None
         assert found, f"it did not start: {self.said}"
         return found[1]
 
     @property
     def password(self) -> str:
-        """The password that was told, as it is on the first start alone."""
+        """The password of the first admin, printed only at the first start."""
         return self.said[1].rpartition(" ")[2]
 
     def ask(
         self, method: str, path: str, body: Any = None, *, user: str = f"admin:{PASSWORD}", token: str = ""
     ) -> Reply:
-        """One request below /api/v1 with HTTP Basic, or with an API token."""
+        """Send a request below /api/v1 with HTTP Basic, or with an API token; return the response."""
         basic = f"Basic {base64.b64encode(user.encode()).decode()}"
         request = urllib.request.Request(  # noqa: S310 - it is our own service
             f"{self.address}/api/v1{path}",
@@ -101,11 +101,11 @@ class Program:
                 return Reply(error.code, json.loads(error.read()))
 
     def wait(self) -> int:
-        """The exit status, once it has ended by itself or by a stop."""
+        """Wait until the process has ended and return its exit status."""
         return self.process.wait(SOON)
 
     def stop(self) -> int:
-        """Ask it to stop; the exit status."""
+        """Stop the service and return its exit status."""
         self.send(STOP)
         return self.wait()
 
@@ -117,12 +117,12 @@ class Program:
             pytest.skip("there is no console to press Ctrl+Break in")
 
     def errors(self) -> str:
-        """What it wrote to stderr, once it has ended."""
+        """Return what it wrote to stderr; waits until it has ended."""
         assert self.process.stderr is not None
         return self.process.stderr.read()
 
     def close(self) -> None:
-        """Leave nothing behind, whatever the test did."""
+        """Kill the process, whatever the test did, and close its pipes."""
         self._deadline.cancel()
         self.process.kill()
         self.process.communicate()
@@ -132,7 +132,7 @@ class Program:
 def program(
     *, folder: Path = ROOT, cwd: Path | None = None, read_errors: bool = False, **settings: str
 ) -> Iterator[Program]:
-    """`python run.py`, and for its end a kill; `settings` are all of its environment."""
+    """Run `python run.py` and kill it at the end; `settings` are all of its environment."""
     running = Program(folder, cwd or folder, settings, read_errors)
     try:
         yield running
@@ -141,7 +141,7 @@ def program(
 
 
 class Ran(NamedTuple):
-    """How a command ended and what it printed."""
+    """The result of a command: its exit status and what it printed."""
 
     status: int
     out: str
@@ -149,7 +149,7 @@ class Ran(NamedTuple):
 
 
 def python_run(*args: str, cwd: Path = ROOT, program: Sequence[str] = RUN, **settings: str) -> Ran:
-    """Run a command in a process of its own, as people do; `settings` are all of its environment."""
+    """Run a command in a process of its own and return its result; `settings` are all of its environment."""
     ran = subprocess.run(
         [sys.executable, *program, *args],
         cwd=cwd,
@@ -163,13 +163,13 @@ def python_run(*args: str, cwd: Path = ROOT, program: Sequence[str] = RUN, **set
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """An environment in which a program can run, and nothing else but `settings`."""
-    kept = ("PATH", "SYSTEMROOT", "PATHEXT", "TEMP")
-    return {name: os.environ[name] for name in kept if name in os.environ} | settings
+    """Return `settings` and the variables without which no program runs."""
+    inherited = ("PATH", "SYSTEMROOT", "PATHEXT", "TEMP")
+    return {name: os.environ[name] for name in inherited if name in os.environ} | settings
 
 
 def fresh_copy(to: Path) -> Path:
-    """The project as a fresh checkout has it, in the folder `to`."""
+    """Copy the project into the folder `to`, as a fresh checkout has it, and return the folder."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -1,4 +1,4 @@
-"""Small operations that several tests share: put items on the shelf, find them by SKU, act at the same moment."""
+"""Helpers that several tests share: create items, find them by SKU, send requests concurrently."""
 
 import json
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from tests.support.clients import Client
 
 
 def add(client: Client, sku: str, **fields: Any) -> dict[str, Any]:
-    """An item, created; its name is its SKU unless given."""
+    """Create an item and return it; its name is its SKU unless given."""
     created = client.post("/items", **body({"sku": sku, "name": sku, **fields}))
     assert created.status_code == 201, created.json
     return dict(created.json)
 
 
 def body(value: dict[str, Any]) -> dict[str, str]:
-    """How to send a JSON body whose names keep their order; the test client's `json=` sorts them."""
+    """Return the arguments that send a JSON body in the order of its names; the test client's `json=` sorts them."""
     return {"data": json.dumps(value), "content_type": "application/json"}
 
 
 def path_of(sku: str) -> str:
-    """The path of an item by its SKU, percent-encoded as a careful client does."""
+    """Return the path of an item by its SKU, percent-encoded."""
     return f"/items/by-sku/{quote(sku, safe='')}"
 
 
 def together(*operations: Callable[[], TestResponse]) -> list[TestResponse]:
-    """The answers to operations done in as many threads, which start at the same moment."""
+    """Run operations in as many threads, which start at the same time; return their responses."""
     start = Barrier(len(operations))
 
     def run(operation: Callable[[], TestResponse]) -> TestResponse:

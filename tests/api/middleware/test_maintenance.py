@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.middleware.maintenance import READ_EVERY, MaintenanceFlag
+from api.middleware.maintenance_flag import READ_EVERY, MaintenanceFlag
 from api.services import services_of
 from app import create_app
 from models.database.base import db

@@ -120,3 +120,24 @@ def test_an_event_of_before_has_no_trace(app, admin, member):
         migrate()
 
     assert [event["trace_id"] for event in admin.get("/events").json["data"]] == [None]
+
+
+def test_addresses_of_older_versions_compare_in_one_form(app, admin):
+    """`é` as one character and as two is one address; of two users who had both, each keeps one that finds them."""
+    composed, decomposed = "\u00e9@example.com", "e\u0301@example.com"
+    person(app, "mel", "member")
+    person(app, "mia", "member")
+    with app.app_context():
+        with db.engine.begin() as connection:
+            for name, address in (("mel", decomposed), ("mia", "A" + decomposed)):
+                statement = text("UPDATE users SET email = :address, email_key = :key WHERE username = :name")
+                connection.execute(statement, {"address": address, "key": address.casefold(), "name": name})
+        command.downgrade(alembic_config(), "0008")
+        migrate()
+
+    users = {user["username"]: user for user in admin.get("/users").json["data"]}
+    taken = admin.patch(f"/users/{admin.user_id}", json={"email": composed})
+    also_taken = admin.patch(f"/users/{admin.user_id}", json={"email": "a" + composed})
+
+    assert (users["mel"]["email"], users["mia"]["email"]) == (decomposed, "A" + decomposed)
+    assert [(each.status_code, each.json["code"]) for each in (taken, also_taken)] == [(409, "email_taken")] * 2

@@ -1,0 +1,55 @@
+"""Limits: how many requests or failed sign-ins a client has left in a window."""
+
+import math
+from typing import Any, NamedTuple
+
+from api.middleware.counters import MemoryCounter, RedisCounter, redis_of
+from settings import Settings, SettingsError
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+class Window(NamedTuple):
+    """What a client has left of one limit: `remaining` for the next `seconds`; `exceeded` if it went beyond."""
+
+    limit: "Limit"
+    remaining: int
+    seconds: int
+    exceeded: bool
+
+
+class Limit:
+    """A number per window for each client; `rate` is as 600/minute."""
+
+    def __init__(self, policy: str, rate: str, redis: Any) -> None:
+        amount, _, unit = rate.partition("/")
+        self.policy = policy
+        self.rate = rate
+        self.amount = int(amount)
+        self.seconds = SECONDS[unit]
+        memory = MemoryCounter(self.seconds)
+        name = f"stockroom:{policy}:{self.seconds}"
+        self._counter = RedisCounter(redis, name, self.seconds, memory) if redis else memory
+
+    def add(self, client: str, amount: int) -> Window:
+        """Count `amount` for this client, 0 to read only, and return what it has left."""
+        number, seconds = self._counter.add(client, amount)
+        return Window(self, max(0, self.amount - number), max(1, math.ceil(seconds)), number > self.amount)
+
+
+class Limits:
+    """The limits of one process, None for one that is off; raises SettingsError if the URL is not that of a Redis."""
+
+    def __init__(self, settings: Settings) -> None:
+        redis = _redis(settings.rate_limit_storage_url)
+        self.requests = Limit("requests", settings.rate_limit, redis) if settings.rate_limit else None
+        self.sign_ins = Limit("sign-ins", settings.login_rate_limit, redis) if settings.login_rate_limit else None
+
+
+def _redis(url: str) -> Any:
+    if url.startswith("memory:"):
+        return None
+    try:
+        return redis_of(url)
+    except ValueError as error:
+        raise SettingsError(f"RATE_LIMIT_STORAGE_URL names no Redis: {error}.") from error
