@@ -1,14 +1,16 @@
-"""The settings of one service, read once from the environment and frozen."""
+"""The settings of one service, read once from the environment and frozen; nothing else reads the environment."""
 
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, urlencode, urlsplit
+
+from urls import database_url, issuer_url, sqlite_url, storage_url
 
 VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parent
@@ -20,25 +22,14 @@ USERNAME_LENGTH = 64
 USERNAME_CHARACTERS = "A-Za-z0-9._@-"
 USERNAME = re.compile(f"[{USERNAME_CHARACTERS}]{{1,{USERNAME_LENGTH}}}")
 
-DATABASE_DRIVERS = {
-    "sqlite": "sqlite",
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mysql+pymysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "mariadb+pymysql": "mysql+pymysql",
-}
-
 
 class SettingsError(ValueError):
-    """A setting makes no sense; the message is one sentence that begins with its name."""
+    """A setting is not valid; the message is one sentence that begins with its name."""
 
 
 @dataclass(frozen=True)
 class OidcSettings:
-    """The OpenID provider whose users may come in, and as whom this service is known there."""
+    """The OpenID provider whose users may sign in, and how this service is registered there."""
 
     issuer: str
     audience: str
@@ -49,7 +40,7 @@ class OidcSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set from outside; `from_env` reads it, tests build it."""
+    """Everything that can be set from outside; `from_env` reads it."""
 
     app_env: str
     host: str
@@ -81,9 +72,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read the settings; an unset or empty variable takes its default.
+        """Read the settings; an unset or empty variable has its default.
 
-        Raises SettingsError, naming the variable, for the first value that makes no sense.
+        Raises SettingsError, naming the variable, for the first value that is not valid.
         """
         read = _Reader(os.environ if environ is None else environ)
         instance_path = read.folder("INSTANCE_PATH", "instance")
@@ -94,7 +85,8 @@ class Settings:
             threads=read.integer("THREADS", 8, 1, 64),
             cpu_affinity=read.cpu("CPU_AFFINITY"),
             instance_path=instance_path,
-            database_url=read.database_url("DATABASE_URL", instance_path),
+            database_url=read.url("DATABASE_URL", partial(database_url, folder=instance_path))
+            or sqlite_url(instance_path / "stockroom.sqlite3"),
             secret_key=read.secret_key("SECRET_KEY"),
             secret_key_fallbacks=read.secret_keys("SECRET_KEY_FALLBACKS"),
             admin_username=read.username("ADMIN_USERNAME", "admin"),
@@ -105,7 +97,7 @@ class Settings:
             oidc=_oidc(read),
             rate_limit=read.rate("RATE_LIMIT", "6000/minute"),
             login_rate_limit=read.rate("LOGIN_RATE_LIMIT", "10/minute"),
-            rate_limit_storage_url=read.storage_url("RATE_LIMIT_STORAGE_URL"),
+            rate_limit_storage_url=read.url("RATE_LIMIT_STORAGE_URL", storage_url) or "memory://",
             cors_origins=read.origins("CORS_ORIGINS"),
             trusted_proxy=read.address("TRUSTED_PROXY"),
             max_body_bytes=read.integer("MAX_BODY_MB", 2, 1, 1024) * MIB,
@@ -119,18 +111,19 @@ class Settings:
 
 
 class _Reader:
-    """Reads one variable each call, strictly."""
+    """Reads one variable each call, strictly; all but `exact` ignore spaces around the value."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
 
     def optional(self, name: str) -> str | None:
+        """Return the value, None for an unset or empty variable."""
         return self.exact(name).strip() or None
 
     def exact(self, name: str) -> str:
-        """The value with the blanks around it, because a password may have some."""
+        """Return the value with the spaces around it, which may belong to a password."""
         value = self.environ.get(name, "")
-        # Bytes that are not text reach us as surrogates.
+        # Bytes that are not UTF-8 arrive as surrogates.
         if re.search("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", value.rstrip("\r\n")):
             raise SettingsError(f"{name} contains a control character or is not UTF-8; write it anew.")
         return value.rstrip("\r\n")
@@ -140,10 +133,10 @@ class _Reader:
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         value = self.text(name, default)
-        by_folded = {choice.casefold(): choice for choice in choices}
-        if value.casefold() not in by_folded:
+        by_name = {choice.casefold(): choice for choice in choices}
+        if value.casefold() not in by_name:
             raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
-        return by_folded[value.casefold()]
+        return by_name[value.casefold()]
 
     def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
         value = self.text(name, str(default))
@@ -152,7 +145,7 @@ class _Reader:
         return int(value)
 
     def cpu(self, name: str) -> int | Literal["auto"] | None:
-        """The number of a CPU, `auto`, or `off`, which is None."""
+        """Return the number of a CPU, `auto`, or None for `off`."""
         value = self.text(name, "auto").lower()
         if value == "auto":
             return "auto"
@@ -165,12 +158,12 @@ class _Reader:
 
     def folder(self, name: str, default: str) -> Path:
         path = (ROOT / self.text(name, default)).resolve()
-        if "?" in str(path):  # it would begin the options of the SQLite URL
+        if "?" in str(path):  # in the URL of SQLite it would begin the options
             raise SettingsError(f"{name} is {str(path)!r}; it must not contain a question mark.")
         return path
 
     def many(self, name: str) -> tuple[str, ...]:
-        """The values between the commas."""
+        """Return the values between commas, without empty ones."""
         return tuple(value.strip() for value in self.text(name, "").split(",") if value.strip())
 
     def secret_key(self, name: str) -> str | None:
@@ -186,17 +179,19 @@ class _Reader:
         return values
 
     def rate(self, name: str, default: str) -> str:
-        """A number of requests per time; empty, though set, is no limit."""
+        """Return a number of requests per unit of time; a variable that is set but empty is no limit."""
         value = self.text(name, "" if name in self.environ else default)
         if value and not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
             raise SettingsError(f"{name} is {value!r}; it must be as 600/minute (second, minute, hour, day), or empty.")
         return value
 
-    def storage_url(self, name: str) -> str:
-        value = self.text(name, "memory://")
-        if not re.match(r"memory://$|rediss?://[^/\s]", value):
-            raise SettingsError(f"{name} must be memory:// or begin with redis:// and a host.")
-        return value
+    def url(self, name: str, check: Callable[[str], str]) -> str | None:
+        """Return what `check` makes of the value; it raises ValueError with the end of a sentence for a wrong one."""
+        value = self.optional(name)
+        try:
+            return None if value is None else check(value)
+        except ValueError as error:
+            raise SettingsError(f"{name} {error}.") from None
 
     def origins(self, name: str) -> tuple[str, ...]:
         values = self.many(name)
@@ -206,15 +201,6 @@ class _Reader:
                     f"{name} has {value!r}; each must be an origin as https://shop.example.com, without a path."
                 )
         return values
-
-    def issuer(self, name: str) -> str | None:
-        value = self.optional(name)
-        if value and not (len(value) <= ISSUER_LENGTH and is_private_url(value) and not set("?#@") & set(value)):
-            raise SettingsError(
-                f"{name} must be the issuer exactly as the provider writes it, with https (http on this machine "
-                f"only), at most {ISSUER_LENGTH} characters and without user, password, query and fragment."
-            )
-        return value
 
     def address(self, name: str) -> str | None:
         value = self.optional(name)
@@ -240,45 +226,9 @@ class _Reader:
             raise SettingsError(f"{name} must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.")
         return value
 
-    def database_url(self, name: str, instance_path: Path) -> str:
-        """The URL for SQLAlchemy, its driver named; a relative SQLite path is below the instance."""
-        value = self.optional(name)
-        if value is None:
-            return f"sqlite:///{(instance_path / 'stockroom.sqlite3').as_posix()}"
-        scheme, separator, rest = value.partition("://")
-        if not separator or scheme.lower() not in DATABASE_DRIVERS:
-            raise SettingsError(
-                f"{name} must begin with sqlite:///, postgresql:// or mysql://; this one begins with {scheme[:20]!r}."
-            )
-        driver = DATABASE_DRIVERS[scheme.lower()]
-        if driver == "sqlite":
-            return f"sqlite:///{_sqlite_path(name, rest, instance_path)}"
-        parts = _split(name, f"{driver}://{rest}")
-        if not parts.path.strip("/"):
-            raise SettingsError(f"{name} names no database; add its name after the host, as /stockroom.")
-        return _many_hosts(driver, parts) if "," in parts.netloc else f"{driver}://{rest}"
-
-
-def is_private_url(url: str) -> bool:
-    """Whether nobody on the way there can listen: https, or http that stays on this machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        valid = bool(host) and parts.port != 0
-    except ValueError:  # the port is no number, or a bracket is left open
-        return False
-    return valid and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
 
 def _oidc(read: _Reader) -> OidcSettings | None:
-    issuer = read.issuer("OIDC_ISSUER")
+    issuer = read.url("OIDC_ISSUER", partial(issuer_url, max_length=ISSUER_LENGTH))
     others = {
         "OIDC_AUDIENCE": read.optional("OIDC_AUDIENCE"),
         "OIDC_ROLE_CLAIM": read.optional("OIDC_ROLE_CLAIM"),
@@ -295,34 +245,3 @@ def _oidc(read: _Reader) -> OidcSettings | None:
         raise SettingsError("OIDC_ISSUER is set without OIDC_AUDIENCE; set both or neither.")
     client_id = others["OIDC_CLIENT_ID"] or audience
     return OidcSettings(issuer, audience, others["OIDC_ROLE_CLAIM"], client_id, others["OIDC_CLIENT_SECRET"])
-
-
-def _split(name: str, url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        valid = parts.netloc.count("@") < 2 and not parts.netloc.endswith(":")
-        valid = valid and ("," in parts.netloc or parts.port != 0)
-    except ValueError:  # the port is no number, or a bracket is left open
-        valid = False
-    if not valid:
-        raise SettingsError(
-            f"{name} is no URL as postgresql://user:password@host:5432/name; "
-            "in user and password, write %40 for @, %2F for / and %23 for #."
-        )
-    return parts
-
-
-def _sqlite_path(name: str, rest: str, instance_path: Path) -> str:
-    path = rest.removeprefix("/")
-    if not rest.startswith("/") or not path or path == ":memory:" or "?" in path:
-        raise SettingsError(f"{name} must name a file, as sqlite:///stock.sqlite3; it does not.")
-    return (instance_path / path).resolve().as_posix()
-
-
-def _many_hosts(driver: str, parts: SplitResult) -> str:
-    """libpq's `//user@one:5432,two:5432/name` in the form SQLAlchemy reads, `?host=one:5432&host=…`."""
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    query = urlencode([("host", host) for host in hosts.split(",")], safe=":[]")
-    if parts.query:
-        query += f"&{parts.query}"
-    return f"{driver}://{credentials}{at}{parts.path}?{query}"

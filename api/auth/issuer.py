@@ -22,7 +22,8 @@ import jwt
 from api.errors import HttpRefusal
 from api.single_flight import SingleFlight
 from api.trace_context import TraceContext, current_trace, headers_to_send
-from settings import VERSION, OidcSettings, is_private_url
+from settings import VERSION, OidcSettings
+from urls import is_private_url
 
 log = logging.getLogger("stockroom")
 

@@ -1,0 +1,105 @@
+"""The URLs among the settings: which are valid, and that of the database in the form of SQLAlchemy.
+
+Each check raises ValueError with the end of a sentence that begins with the name of the setting.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of an SQLite database in this file."""
+    return f"sqlite:///{path.as_posix()}"
+
+
+def database_url(value: str, folder: Path) -> str:
+    """Return the URL of a database with its driver; a relative path of SQLite is below `folder`. Raises ValueError."""
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme.lower() not in DRIVERS:
+        raise ValueError(f"must begin with sqlite:///, postgresql:// or mysql://; this one begins with {scheme[:20]!r}")
+    driver = DRIVERS[scheme.lower()]
+    if driver == "sqlite":
+        return sqlite_url(_sqlite_path(rest, folder))
+    parts = _split(f"{driver}://{rest}")
+    if not parts.path.strip("/"):
+        raise ValueError("names no database; add its name after the host, as /stockroom")
+    return _with_many_hosts(driver, parts) if "," in parts.netloc else f"{driver}://{rest}"
+
+
+def storage_url(value: str) -> str:
+    """Return the URL of the store of the rate limits as it is; raises ValueError for one that is neither of the two."""
+    if not re.match(r"memory://$|rediss?://[^/\s]", value):
+        raise ValueError("must be memory:// or begin with redis:// and a host")
+    return value
+
+
+def issuer_url(value: str, max_length: int) -> str:
+    """Return the issuer identifier as it is (OpenID Connect Core section 2); raises ValueError."""
+    if len(value) > max_length or not is_private_url(value) or set("?#@") & set(value):
+        raise ValueError(
+            "must be the issuer exactly as the provider writes it, with https (http on this machine only), "
+            f"at most {max_length} characters and without user, password, query and fragment"
+        )
+    return value
+
+
+def is_private_url(url: str) -> bool:
+    """Return whether nobody on the way can listen in: https, or http that stays on this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        valid = bool(host) and parts.port != 0
+    except ValueError:  # the port is not a number, or a bracket is not closed
+        return False
+    return valid and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _sqlite_path(rest: str, folder: Path) -> Path:
+    path = rest.removeprefix("/")
+    if not rest.startswith("/") or not path or path == ":memory:" or "?" in path:
+        raise ValueError("must name a file, as sqlite:///stock.sqlite3; it does not")
+    return (folder / path).resolve()
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        valid = parts.netloc.count("@") < 2 and not parts.netloc.endswith(":")
+        valid = valid and ("," in parts.netloc or parts.port != 0)
+    except ValueError:  # the port is not a number, or a bracket is not closed
+        valid = False
+    if not valid:
+        raise ValueError(
+            "is no URL as postgresql://user:password@host:5432/name; "
+            "in user and password, write %40 for @, %2F for / and %23 for #"
+        )
+    return parts
+
+
+def _with_many_hosts(driver: str, parts: SplitResult) -> str:
+    """Return libpq's `//user@one:5432,two:5432/name` in the form of SQLAlchemy, `?host=one:5432&host=…`."""
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    query = urlencode([("host", host) for host in hosts.split(",")], safe=":[]")
+    if parts.query:
+        query += f"&{parts.query}"
+    return f"{driver}://{credentials}{at}{parts.path}?{query}"
