@@ -1,4 +1,4 @@
-"""The application: settings, database, identity, errors and routes put together."""
+"""The application: `create_app` builds it of the settings, the database, the services, the hooks and the routes."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,27 +39,27 @@ from startup import secret_key
 
 
 class _Service(Flask):
-    """Flask, which would ask of each function on the way of each request whether it is asynchronous: none here is."""
+    """Flask, without its test at every request whether a function is asynchronous: none is."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer, with the security headers."""
+        """Answer a request, with the security headers."""
         return super().wsgi_app(environ, with_security_headers(start_response))
 
 
 class _NoSessions(SessionInterface):
-    """Who is asking is told by each request anew; Flask would read its own cookie every time."""
+    """No session cookie of Flask: each request carries its own credential."""
 
     def open_session(self, app: Flask, request: Request) -> None:
-        """There is none."""
+        """Open none."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The service as one WSGI application; raises SettingsError.
+    """Return the service as one WSGI application; raises SettingsError.
 
-    Without settings it is that of the environment, as `flask …` asks for it.
+    Without settings, as `flask …` calls it, it reads those of the environment.
     """
     if settings is None:
         return app_of_environment(create_app)
@@ -95,7 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _services(app: Flask, settings: Settings) -> Services:
-    """Make the state that the requests of this application share. Raises SettingsError."""
+    """Return the state that the requests of this application share; raises SettingsError."""
     return Services(
         settings=settings,
         passwords=PasswordVerifier(settings.threads),

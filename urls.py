@@ -57,7 +57,7 @@ def issuer_url(value: str, max_length: int) -> str:
 
 
 def is_private_url(url: str) -> bool:
-    """Return whether nobody on the way can listen in: https, or http that stays on this machine."""
+    """Return whether requests to this URL can't be read on their way: https, or http that stays on this machine."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""Authentication: who sends a request, by HTTP Basic, Bearer or X-API-Key, and the 401 for whoever may not."""
+"""Authentication: who sends a request, by HTTP Basic, Bearer or X-API-Key, and the 401 for others."""
 
 from datetime import datetime, timedelta
 from functools import partial

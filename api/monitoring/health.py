@@ -40,7 +40,7 @@ def check_database(
 ) -> tuple[str, str]:
     """Return the states of database and schema, from a check that all who ask at the same time share.
 
-    So a database that does not answer costs one thread, however often somebody asks; each waits `timeout` seconds.
+    So a database that does not answer occupies one thread, however many requests ask; each waits `timeout` seconds.
     """
     try:
         return running.start("database", check).result(timeout)

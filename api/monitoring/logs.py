@@ -1,4 +1,4 @@
-"""Logging: one line an event, as text or as JSON, with the ids of request and trace, that nobody outside can forge."""
+"""Logging: one line an event, as text or as JSON, with the ids of request and trace; no input can forge a line."""
 
 import logging
 import sys
