@@ -22,6 +22,7 @@ from models.people.token import LAST_USE_EVERY
 from tests.support.clients import Client, person
 from tests.support.databases import (
     DATABASES,
+    WORKER,
     delete_rows,
     drop_everything,
     kind,
@@ -30,8 +31,6 @@ from tests.support.databases import (
     settings_for,
 )
 
-# Which process of a run this is; nothing where there is but one.
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 MOST_WORKERS = 4
 
 

@@ -15,6 +15,8 @@ from settings import ROOT, Settings
 
 # The databases of this run, by URL; "postgresql" alone is the one that comes as a pip package.
 DATABASES = os.environ.get("TEST_DATABASE_URL", "").split() or ["sqlite", "postgresql"]
+# Which process of this run this is: "gw0" and so on, or nothing where there is only one.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 # Tests send more requests than people do; the tests of the limits set their own.
 UNLIMITED = {"RATE_LIMIT": "", "LOGIN_RATE_LIMIT": ""}
 # From this size on, in bytes, a table of PostgreSQL is truncated.

@@ -20,9 +20,11 @@ from redis.exceptions import RedisError
 
 from api.middleware.counters import REDIS_REST, REMEMBERED, Count, MemoryCounter, RedisCounter, redis_of
 from tests.support.clients import PASSWORD, Client, person, with_password
-from tests.support.databases import on_one_database
+from tests.support.databases import WORKER, on_one_database
 
-REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
+# A database of Redis has a number; each process of a run has one of its own, as each empties it.
+REDIS, _, FIRST_DATABASE = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/12").rpartition("/")
+REDIS_URL = f"{REDIS}/{int(FIRST_DATABASE) + int(WORKER.removeprefix('gw') or 0)}"
 MINUTE = 60
 AT_MOST = 0.25  # seconds of any request, whatever Redis does
 TRIES = 5  # other work of the machine may delay a request; a wait for Redis would be there each time
