@@ -14,6 +14,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection, QueuePool
 
+from models.database.errors import READ_ONLY
 from models.refusals import LockTimeout
 
 # Execution option of a connection: for how many seconds this write may wait for the write lock.
@@ -34,8 +35,6 @@ KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count":
 # Triggers update the search index. Since 3.44, SQLite declares FTS5 harmless; before, triggers may write to it only if
 # the schema is trusted, which still forbids them whatever SQLite knows to be dangerous.
 TRUSTED_SCHEMA = "ON" if sqlite3.sqlite_version_info < (3, 44) else "OFF"
-# The error codes of a read-only database: PostgreSQL (SQLSTATE), MariaDB (errno) and SQLite (primary code).
-READ_ONLY = {"25006", 1290, 1792, 1836, sqlite3.SQLITE_READONLY}
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the errors of the database drivers mean: a broken constraint, an error code, an unavailable database."""
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -9,7 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 # SQLITE_ERROR (1), in MariaDB and MySQL an ambiguous (1052) or unknown (1054) column, collations that can't be mixed
 # (1267), an unknown function (1305), a missing value (1364), a broken CHECK (3819, 4025).
 STATEMENT_ERRORS = {1, 1052, 1054, 1267, 1305, 1364, 3819, 4025}
-READ_ONLY = "25006"  # PostgreSQL: a standby, or a database set read-only
+# The error codes of a read-only database: PostgreSQL (SQLSTATE), MariaDB (errno) and SQLite (primary code).
+READ_ONLY = {"25006", 1290, 1792, 1836, sqlite3.SQLITE_READONLY}
 
 
 def broken_constraint(error: IntegrityError) -> str:
@@ -35,7 +37,7 @@ def is_unavailable(error: Exception) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
-    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == READ_ONLY:
+    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in READ_ONLY:
         return True
     return isinstance(error, OperationalError) and _number(error.orig) not in STATEMENT_ERRORS
 
