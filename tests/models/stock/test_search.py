@@ -280,7 +280,7 @@ def plan(query, **parameters):
     values = {**compiled.params, **parameters}
     with db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":  # which else may not know yet how many there are
-            connection.exec_driver_sql("ANALYZE items")
+            connection.exec_driver_sql("ANALYZE items, items_search")
         if compiled.positional:
             values = tuple(values[name] for name in compiled.positiontup)
         return "\n".join(str(row) for row in connection.exec_driver_sql(explain + str(compiled), values))
