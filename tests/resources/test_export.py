@@ -221,7 +221,7 @@ item_fields = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("accept", ["text/csv", NDJSON])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(many=st.lists(item_fields, min_size=1, max_size=4))
 def test_any_items_go_out_and_come_back_unchanged_and_rise_again_elsewhere(member, accept, many):
     for item in items(member).values():

@@ -9,6 +9,9 @@ from waitress import buffers
 from settings import MIB
 from tests.security.conftest import SOON, Answer, Site, read
 from tests.support.clients import Client
+from tests.support.databases import on_one_database
+
+pytestmark = on_one_database  # what is said here is the same on each
 
 BLOCK = bytes(64 * 1024)
 JSON = "application/json"

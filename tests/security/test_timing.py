@@ -13,6 +13,9 @@ from api.services import services_of
 from models.database.base import db
 from models.people.user import User
 from tests.support.clients import PASSWORD, Client, person, with_password
+from tests.support.databases import on_one_database
+
+pytestmark = on_one_database  # what is said here is the same on each
 
 # Samples are taken by turns, so that whatever else the machine does falls on all alike; if the medians are not
 # close enough yet, more samples join those that there are.

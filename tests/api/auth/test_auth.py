@@ -15,7 +15,7 @@ from models.people.token import ApiToken
 from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
 from tests.support.clients import PASSWORD, PASSWORD_HASH, V1, Client, person, signed_in, with_password
-from tests.support.databases import settings_for
+from tests.support.databases import on_one_database, settings_for
 
 # What each method of each path needs: a scope or several, or one of these words.
 OPEN, ANYONE, PASSWORD_ONLY, TOKEN_ONLY, SIGN_IN_ONLY = "open", "anyone", "password", "token", "sign_in"
@@ -315,6 +315,7 @@ CASTS = [
 ]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("role", "scopes", "method"), CASTS, ids=[f"{role} {method} {scopes or ''}" for role, scopes, method in CASTS]
 )
@@ -334,6 +335,7 @@ def test_each_route_admits_exactly_those_it_should(app, nobody, role, scopes, me
     assert found == wanted
 
 
+@on_one_database
 def test_head_asks_for_what_get_asks(app, nobody, guest):
     for client in (nobody, guest):
         for path in (path.format("2147483647") for path, methods in routes(app).items() if "GET" in methods):

@@ -11,6 +11,8 @@ from tests.support.clients import Client
 from tests.support.databases import on_one_database, settings_for
 
 SHOP, ADMIN = "https://shop.example.com", "http://localhost:5173"
+pytestmark = on_one_database  # what is said here is the same on each
+
 ALLOWING = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods")
 STRANGERS = [
     "https://evil.example.com",
@@ -107,7 +109,6 @@ def test_a_plain_options_is_no_preflight(opened, nobody):
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-@on_one_database
 def test_a_page_of_another_origin_gets_no_leave(opened, guest, origin):
     page = from_page(guest, opened(SHOP, ADMIN), origin)
     asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}

@@ -661,7 +661,7 @@ def same(field: str, answered: Any, sent: Any) -> bool:
 @given(field=st.sampled_from(["sku", "name", "quantity", "id", "nonsense", *DEFAULTS]), value=any_json)
 @settings(
     derandomize=True,
-    max_examples=200,
+    max_examples=100,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

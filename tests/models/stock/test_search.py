@@ -190,7 +190,7 @@ def test_a_search_finds_whatever_contains_all_its_words_and_nothing_else(member)
         )
     )
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.one_of(WORDS, pieces), min_size=1, max_size=3).map(" ".join))
     @example('"""')
     @example("AND a%b")
