@@ -81,7 +81,16 @@ PROBLEMS = {
         409, "No password", "A user of the OpenID provider has no password in this service and can't be given one."
     ),
     "insufficient_stock": Problem(
-        409, "Insufficient stock", "Stock can't go below zero; `quantity` is the current stock."
+        409,
+        "Insufficient stock",
+        "Stock can't go below zero; `quantity` is the current stock. For a movement in the past, `at` is the first "
+        "time at which too little is left, and `quantity` the stock there.",
+    ),
+    "counted_since": Problem(
+        409,
+        "Counted since",
+        "The item was counted at `at`, by the movement `movement_id` or an earlier line of the same batch, and what "
+        "happened before is in that count already. What it lacks can be recorded without `occurred_at`.",
     ),
     "stock_limit": Problem(409, "Stock limit", "The stock of one item can't exceed 1,000,000,000 units."),
     "quantity_changed": Problem(

@@ -38,7 +38,7 @@ MEMBERS: dict[str, Schema] = {
     "request_id": TEXT,
     "trace_id": nullable({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "item_id": nullable(ID),
-    "data": OBJECT,
+    "data": {**OBJECT, "description": "What was changed, as it became; a movement has the SKU that its item had then."},
 }
 
 

@@ -20,12 +20,14 @@ from api.responses.conditional import answer
 from api.responses.pagination import Paging
 from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
-from models.json_schema import ID, INTEGER, TEXT, TIME, closed, list_of
+from models.json_schema import closed, list_of
 from models.stock import item_query
 from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
+from models.stock.quantity import SCHEMA as QUANTITY
+from models.stock.quantity import quantity_at
 from models.stock.stock_levels import Line
-from models.values import now, rfc3339
+from models.values import now
 
 # Clocks differ a little; a time that is further in the future is a mistake.
 AHEAD = timedelta(minutes=5)
@@ -72,10 +74,13 @@ line_fields = (
     ),
     Field("reason", reason_type, required=True, help="Why the stock changes."),
     Field("reference", reference_type, help="An order or a delivery note, to search by."),
+    Field("expect_quantity", Integer(0, MAX_QUANTITY), help="Refused unless this is the current stock."),
     Field(
-        "expect_quantity", Integer(0, MAX_QUANTITY), help="The movement is refused unless this is the current stock."
+        "occurred_at",
+        Timestamp(),
+        help="When it happened, after the last count of the item; left out, now. In the past, count sets the stock of "
+        "that time, and nothing may make the stock negative then or later.",
     ),
-    Field("occurred_at", Timestamp(), help="When it happened; now if left out."),
 )
 # What `faults_of_line` says of kind and quantity, as JSON Schema. These are conditions on one object rather than
 # alternatives (`oneOf`), of which code generators make a type without fields.
@@ -109,7 +114,8 @@ reversal_parser = RequestParser(
     example={"reason": "booked twice"},
     name="NewReversal",
 )
-MOVED = ("insufficient_stock", "quantity_changed", "stock_limit", "item_archived")
+REVERSED = ("insufficient_stock", "stock_limit", "item_archived")
+MOVED = ("quantity_changed", "counted_since", *REVERSED)
 
 BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
 
@@ -126,7 +132,9 @@ item_ledger_parser = RequestParser(*filters, *paging.fields)
 ledger_parser = RequestParser(
     QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
 )
-quantity_parser = RequestParser(QueryField("at", Timestamp(), help="The time; now if left out."))
+quantity_parser = RequestParser(
+    QueryField("at", Timestamp(), help="The time; if left out, all that is recorded counts.")
+)
 
 
 class ItemMovementListResource(ProtectedResource):
@@ -160,13 +168,10 @@ class ItemQuantityResource(ProtectedResource):
     permissions = {"GET": scope("items:read")}
 
     @takes(quantity_parser)
-    @gives(closed("Quantity", {"item_id": ID, "sku": TEXT, "at": TIME, "quantity": INTEGER}))
+    @gives(QUANTITY)
     def get(self, args: Namespace, item_id: int) -> Any:
         """Read the quantity of an item at a time; it is the sum of the movements that had occurred by then."""
-        item = item_query.read(item_id)
-        at = args["at"] or now()
-        quantity = Movement.quantity_at(item_id, at)
-        return {"item_id": item_id, "sku": item["sku"], "at": rfc3339(at), "quantity": quantity}
+        return quantity_at(item_id, args["at"])
 
 
 class MovementListResource(ProtectedResource):
@@ -210,7 +215,7 @@ class ReversalResource(ProtectedResource):
     permissions = {"POST": scope("stock:write")}
 
     @takes(reversal_parser)
-    @gives_one(Movement.SCHEMA, 201, refuses=("already_reversed", "not_reversible", *MOVED))
+    @gives_one(Movement.SCHEMA, 201, refuses=("already_reversed", "not_reversible", *REVERSED))
     @idempotent
     @transactional
     def post(self, args: Namespace, movement_id: int) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.idempotency import HEADER, KEY
 from api.problems import PROBLEMS
-from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, closed, list_of
+from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, TIME, closed, list_of, nullable
 
 Json = dict[str, Any]
 
@@ -24,7 +24,11 @@ Every error is `application/problem+json` (RFC 9457); its `type` is a path that 
 OF_ROW = {"line": ID, "column": TEXT, "value": TEXT}
 OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT)}
 
-FAULT = closed("Fault", {"field": TEXT, "code": TEXT, "message": TEXT}, {"index": COUNT, "quantity": COUNT, **OF_ROW})
+# Those of a refused movement. In the past of an old ledger `quantity` may be negative; `movement_id` is null for a
+# count of the same batch.
+OF_MOVEMENT = {"quantity": INTEGER, "at": TIME, "movement_id": nullable(ID)}
+
+FAULT = closed("Fault", {"field": TEXT, "code": TEXT, "message": TEXT}, {"index": COUNT, **OF_MOVEMENT, **OF_ROW})
 PROBLEM = closed(
     "Problem",
     {
@@ -35,7 +39,7 @@ PROBLEM = closed(
         "code": {"type": "string", "enum": sorted(PROBLEMS)},
         "request_id": TEXT,
     },
-    {"errors": list_of(FAULT), "quantity": COUNT, "reversed_by": ID, **OF_IMPORT},
+    {"errors": list_of(FAULT), **OF_MOVEMENT, "reversed_by": ID, **OF_IMPORT},
 )
 
 

@@ -5,7 +5,8 @@
 The file is a CSV with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate and UnitPrice;
 others are left alone. A positive quantity is a sale and becomes an `issue`, a negative one is a return and
 becomes a `receive`. Sales tell nothing of the stock they were sold from, so each item first receives what
-the replay will miss. Dates are read as month/day/year and taken for UTC, because the file names no zone.
+the replay will miss, whatever it has today. Dates are read as month/day/year and taken for UTC, because
+the file names no zone. The service refuses what is older than a count of its item.
 
 Every movement carries the reference invoice/line ("536365/3" is the third line of invoice 536365), and what
 the ledger has already is left out: run it again whenever you like, also after it was interrupted.
@@ -73,7 +74,7 @@ class Sale:
 
 
 def read_sales(path: Path) -> list[Sale]:
-    """The lines of the file, in its order; one without a quantity moves nothing and is left out."""
+    """The lines of the file by date; one without a quantity moves nothing and is left out."""
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -92,7 +93,7 @@ def read_sales(path: Path) -> list[Sale]:
                 sales.append(sale)
     except (ValueError, csv.Error) as error:
         raise Failure(f"{path}, line {rows.line_num}: {error}") from None
-    return sales
+    return sorted(sales, key=lambda sale: sale.date)  # the service refuses to sell what comes later
 
 
 def read_sale(row: dict[str, str], line: int, lines_of_invoice: Counter[str]) -> Sale:
@@ -289,7 +290,7 @@ def create_item(stockroom: Stockroom, sku: str, name: str, price: Decimal) -> Js
 def openings_for(sales: list[Sale], items: dict[str, Json]) -> Iterator[Json]:
     """For each item, what it must receive first, so that its stock never falls below zero in these sales."""
     first: dict[int, Sale] = {}
-    stock: Counter[int] = Counter({item["id"]: item["quantity"] for item in items.values()})
+    stock: Counter[int] = Counter()
     lowest: Counter[int] = Counter()
     for sale in sales:
         item_id = items[sale.sku]["id"]

@@ -5,6 +5,7 @@ does.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -47,6 +48,13 @@ def execute_one(
     """Execute a statement with named parameters once; return its result with the values of the driver, unconverted."""
     text, parameters_of = _prepared(statement, connection.dialect)
     return connection.exec_driver_sql(text, parameters_of([values])[0])
+
+
+def as_utc(value: Any) -> datetime | None:
+    """Return a timestamp that a driver returned, unconverted, as an aware datetime."""
+    if isinstance(value, str):  # SQLite's
+        value = datetime.fromisoformat(value)
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -114,9 +122,15 @@ def _converter(
             return [row[name] if name in row else known[name] for name in names]
 
     processors = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
-    # Timestamps and prices come again and again; lists and objects can't be keys of a cache.
+    # Timestamps and prices come again and again, in one column and in others of its type; lists and objects can't be
+    # keys of a cache.
+    caches = {
+        repr(type_): lru_cache(CACHED_VALUES)(convert)
+        for type_, convert in zip(types, processors, strict=True)
+        if convert
+    }
     converted = [
-        (index, convert if isinstance(type_, Json) else lru_cache(CACHED_VALUES)(convert))
+        (index, convert if isinstance(type_, Json) else caches[repr(type_)])
         for index, (type_, convert) in enumerate(zip(types, processors, strict=True))
         if convert
     ]

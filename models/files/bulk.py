@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, text, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 
 from models.database.base import db, table_of
 from models.database.writing import execute_many, insert_many
@@ -19,6 +19,7 @@ from models.stock.item_fields import DEFAULTS, derived
 from models.stock.item_tag import ItemTag
 from models.stock.movement import Movement
 from models.stock.stock_levels import Line
+from models.stock.timeline import next_time
 from models.values import money, now, rfc3339
 
 # An item as it is now, and the values to set.
@@ -27,8 +28,9 @@ Change = tuple[Mapping[str, Any], Mapping[str, Any]]
 BLANK = {**DEFAULTS, "price": money(DEFAULTS["price"]), "tags": [], "quantity": 0}
 _items = table_of(Item)
 _tags = table_of(ItemTag)
-_updated = ("name", *DEFAULTS, "quantity", "version", "updated_at", "name_key", "search_text")
+_updated = ("name", *DEFAULTS, "quantity", "moved_at", "version", "updated_at", "name_key", "search_text")
 _update = update(_items).where(_items.c.id == bindparam("id")).values({name: bindparam(name) for name in _updated})
+_MOVED_AT = select(_items.c.id, _items.c.moved_at).where(_items.c.id.in_(bindparam("ids", expanding=True)))
 _insert_tags = insert(_tags)
 
 
@@ -42,6 +44,8 @@ def create_items(many: Sequence[Mapping[str, Any]], by: Principal, reason: str) 
     at = now()
     generated = {"archived": False, "version": 1, "created_at": rfc3339(at), "updated_at": rfc3339(at)}
     rows = [{**BLANK, **fields, **generated} for fields in many]
+    for row in rows:
+        row["moved_at"] = at if row["quantity"] else None
     ids = insert_many(Item, [{**_to_row(row, at), "created_at": at} for row in rows])
     for row, item_id in zip(rows, ids, strict=True):
         row["id"] = item_id
@@ -51,7 +55,7 @@ def create_items(many: Sequence[Mapping[str, Any]], by: Principal, reason: str) 
 
 
 def change_items(changes: Sequence[Change], by: Principal, reason: str) -> None:
-    """Change items whose rows are locked; a `quantity` becomes a movement of the kind count.
+    """Change items whose rows are locked; a `quantity` becomes a movement of the kind count, the latest of its item.
 
     Raises IntegrityError for a duplicate barcode.
     """
@@ -59,16 +63,20 @@ def change_items(changes: Sequence[Change], by: Principal, reason: str) -> None:
         return
     at = now()
     updated_at = rfc3339(at)
+    ids = [item["id"] for item, _ in changes]
+    moved_at = {row.id: row.moved_at for row in db.session.execute(_MOVED_AT, {"ids": ids})}
     rows = []
     updated = []
     counts = []
     for item, values in changes:
-        row = {**item, **values, "quantity": item["quantity"], "updated_at": updated_at}
+        before = {"quantity": item["quantity"], "moved_at": moved_at[item["id"]]}
+        row = {**item, **values, **before, "updated_at": updated_at}
         if values.keys() - {"quantity"}:
             row["version"] += 1
             updated.append(row)
         if "quantity" in values:
             row = {**row, "version": row["version"] + 1, "quantity": values["quantity"]}
+            row["moved_at"] = next_time(row["moved_at"], at)
             counts.append((row, Line("count", row["quantity"], reason), row["quantity"] - item["quantity"]))
         rows.append(row)
     execute_many(db.session.connection(), _update, [_to_row(row, at) for row in rows])
@@ -108,6 +116,10 @@ def _record_events(type_: str, rows: Sequence[Mapping[str, Any]], by: Principal)
 
 def _record_movements(moved: Sequence[tuple[Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> None:
     """Insert the movements of items, each given with its delta; omit those whose delta is 0."""
-    rows = [line.row(item["id"], delta, item["quantity"], at, by) for item, line, delta in moved if delta]
+    rows = [
+        line.row(item["id"], delta, item["quantity"], time=item["moved_at"], recorded_at=at, by=by)
+        for item, line, delta in moved
+        if delta
+    ]
     if rows:
         Movement.insert(rows, {item["id"]: item["sku"] for item, _, _ in moved}, by)

@@ -42,7 +42,10 @@ LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
 
 
 class Item(Model):
-    """One kind of thing in stock; `quantity`, in units, is always the sum of the deltas of its movements."""
+    """One kind of thing in stock; `quantity`, in units, is always the sum of the deltas of its movements.
+
+    `moved_at` is the latest `occurred_at` among them.
+    """
 
     __tablename__ = "items"
     __table_args__ = (
@@ -68,6 +71,7 @@ class Item(Model):
     unit: Mapped[str] = mapped_column(exact_text(32))
     price: Mapped[Decimal] = mapped_column(Money())
     quantity: Mapped[int]
+    moved_at: Mapped[datetime | None] = mapped_column(UtcTime())
     reorder_level: Mapped[int | None]
     location: Mapped[str] = mapped_column(exact_text(100))
     barcode: Mapped[str | None] = mapped_column(exact_text(BARCODE_LENGTH), unique=True)

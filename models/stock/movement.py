@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
@@ -18,7 +18,7 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item import Item
-from models.stock.stock_levels import Line, RefusedLines, lock_stocks, move_stocks
+from models.stock.stock_levels import Line, RefusedLines, Stock, lock_stocks, move_stocks
 from models.values import normalized, now
 
 # The kinds that a client may record; `opening` and `reversal` come from other operations.
@@ -27,7 +27,10 @@ ALL_KINDS = (*KINDS, "opening", "reversal")
 
 
 class Movement(Model):
-    """One row of the ledger: the stock changed by `delta` units and then was `quantity_after`."""
+    """One row of the ledger: at `occurred_at` the stock changed by `delta` units.
+
+    `quantity_after` is what the item had in all once the row was recorded, also if it is dated earlier than others.
+    """
 
     __tablename__ = "movements"
     __table_args__ = (
@@ -43,7 +46,7 @@ class Movement(Model):
         {
             "id": ID,
             "item_id": ID,
-            "sku": TEXT,
+            "sku": {**TEXT, "description": "That of the item today; the event of the movement keeps the one of then."},
             "kind": one_of(*ALL_KINDS),
             "delta": INTEGER,
             "quantity_after": COUNT,
@@ -64,6 +67,8 @@ class Movement(Model):
     kind: Mapped[str] = mapped_column(String(16))
     delta: Mapped[int]
     quantity_after: Mapped[int]
+    # What a count found at its time; None for other kinds, and for counts of older versions: there, `quantity_after`.
+    counted: Mapped[int | None]
     reason: Mapped[str] = mapped_column(exact_text(500))
     reference: Mapped[str] = mapped_column(exact_text(100), index=True)
     reverses_id: Mapped[int | None] = mapped_column(LongId, ForeignKey("movements.id"), unique=True)
@@ -81,17 +86,24 @@ class Movement(Model):
         stocks = lock_stocks(connection, lines)
         recorded_at = now()
         rows: list[dict[str, Any]] = []
+        dated: list[tuple[int, Line, Stock, datetime]] = []
         refusals: dict[int, Refusal] = {}
         for index, line in enumerate(lines):
             try:
                 stock = stocks.of(line)
-                delta = stock.take(line)
+            except NotFound as refusal:
+                refusals[index] = refusal
+            else:
+                dated.append((index, line, stock, stock.date(line, recorded_at)))
+        for index, line, stock, time in dated:
+            try:
+                delta = stock.take(line, time, connection)
             except Refusal as refusal:
                 refusals[index] = refusal
             else:
-                rows.append(line.row(stock.item_id, delta, stock.quantity, recorded_at, by))
+                rows.append(line.row(stock.item_id, delta, stock.quantity, time=time, recorded_at=recorded_at, by=by))
         if refusals:
-            raise RefusedLines(refusals)
+            raise RefusedLines(dict(sorted(refusals.items())))
         move_stocks(connection, stocks.by_id.values(), recorded_at)
         return cls.insert(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
 
@@ -121,10 +133,12 @@ class Movement(Model):
     @classmethod
     def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
         """Set the stock of a new item, record it as the first row of its ledger and return that movement."""
-        item.quantity = quantity
+        at = item.created_at
+        item.quantity, item.moved_at = quantity, at
         db.session.flush()
         opening = Line("opening", quantity, "opening stock")
-        return cls.insert([opening.row(item.id, quantity, quantity, item.created_at, by)], {item.id: item.sku}, by)[0]
+        row = opening.row(item.id, quantity, quantity, time=at, recorded_at=at, by=by)
+        return cls.insert([row], {item.id: item.sku}, by)[0]
 
     @classmethod
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
@@ -188,12 +202,6 @@ class Movement(Model):
         """Yield all movements that meet the conditions of `ledger`, by id, in batches."""
         for rows in batches_by_id(cls.ledger(**conditions), cls.id):
             yield [cls.to_dict(row) for row in rows]
-
-    @classmethod
-    def quantity_at(cls, item_id: int, at: datetime) -> int:
-        """Return the stock of an item at a time, in units: the sum of the movements that had occurred by then."""
-        total = select(func.coalesce(func.sum(cls.delta), 0))
-        return int(db.session.scalar(total.where(cls.item_id == item_id, cls.occurred_at <= at)) or 0)
 
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:

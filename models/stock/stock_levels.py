@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, case, literal, or_, select, update
 
 from models.database.base import table_of
 from models.database.column_types import UtcTime
 from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
-from models.database.writing import execute_one
+from models.database.writing import as_utc, execute_one
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.item import Item
 from models.stock.item_fields import MAX_QUANTITY
+from models.stock.timeline import Timeline, next_time
 from models.values import normalized
 
 
@@ -38,19 +39,20 @@ class Line:
     reverses_id: int | None = None
 
     def row(
-        self, item_id: int, delta: int, quantity_after: int, recorded_at: datetime, by: Principal
+        self, item_id: int, delta: int, quantity_after: int, *, time: datetime, recorded_at: datetime, by: Principal
     ) -> dict[str, Any]:
-        """Return this line as a row of the ledger."""
+        """Return this line as a row of the ledger; `time` is when it moved the stock."""
         return {
             "item_id": item_id,
             "user_id": by.user_id,
             "kind": self.kind,
             "delta": delta,
             "quantity_after": quantity_after,
+            "counted": self.quantity if self.kind == "count" else None,
             "reason": self.reason,
             "reference": self.reference,
             "reverses_id": self.reverses_id,
-            "occurred_at": self.occurred_at or recorded_at,
+            "occurred_at": time,
             "created_at": recorded_at,
         }
 
@@ -81,18 +83,33 @@ class RefusedLines(Refusal):
 class Stock:
     """The stock of one locked item, in units, while lines are applied to it."""
 
-    def __init__(self, item_id: int, sku: str, barcode: str | None, quantity: int, archived: bool) -> None:
-        self.item_id = item_id
-        self.sku = sku
-        self.barcode = barcode
-        self.quantity = quantity
-        self.archived = archived
+    def __init__(self, row: Any) -> None:
+        """Take what the lock statements return of an item."""
+        self.item_id: int = row.id
+        self.sku: str = row.sku
+        self.barcode: str | None = row.barcode
+        self.quantity: int = row.quantity
+        self.moved_at = as_utc(row.moved_at)
+        self.archived = bool(row.archived)
         self.delta = 0
+        self._times: list[datetime] = []
+        self._backdated = False
+        self._timeline: Timeline | None = None
 
-    def take(self, line: Line) -> int:
-        """Apply a line and return its delta; raises Refusal, the stock then being unchanged.
+    def date(self, line: Line, recorded_at: datetime) -> datetime:
+        """Return the time at which a line moves the stock; all lines are dated before the first is taken."""
+        time = line.occurred_at or next_time(self.moved_at, recorded_at)
+        self._times.append(time)
+        if self.moved_at is None or time > self.moved_at:
+            self.moved_at = time
+        else:
+            self._backdated = True
+        return time
 
-        The codes are `item_archived`, `quantity_changed`, `insufficient_stock` and `stock_limit`.
+    def take(self, line: Line, time: datetime, connection: Connection) -> int:
+        """Apply a line at its time and return its delta; raises Refusal, the stock then being unchanged.
+
+        The codes are `item_archived`, `quantity_changed`, `counted_since`, `insufficient_stock` and `stock_limit`.
         """
         if self.archived:
             raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
@@ -102,27 +119,32 @@ class Stock:
                 f"Item {self.sku!r} has {self.quantity}, not {line.expect_quantity}.",
                 quantity=self.quantity,
             )
-        delta = self._delta(line)
-        if self.quantity + delta < 0:
-            raise Refusal(
-                "insufficient_stock",
-                f"Item {self.sku!r} has {self.quantity}; {-delta} can't go.",
-                quantity=self.quantity,
-            )
+        if self._backdated and self._timeline is None:
+            self._timeline = Timeline(connection, self.item_id, self.sku, quantity=self.quantity, times=self._times)
+        delta = _delta(line, self._timeline.quantity_at(time) if self._timeline else self.quantity)
         if self.quantity + delta > MAX_QUANTITY:
             raise Refusal(
                 "stock_limit",
                 f"Item {self.sku!r} has {self.quantity}; {delta} more exceed {MAX_QUANTITY}.",
                 quantity=self.quantity,
             )
+        if self._timeline:
+            self._timeline.add(time, delta, counts=line.kind == "count")
+        elif self.quantity + delta < 0:
+            raise Refusal(
+                "insufficient_stock",
+                f"Item {self.sku!r} has {self.quantity}; {-delta} can't go.",
+                quantity=self.quantity,
+            )
         self.quantity += delta
         self.delta += delta
         return delta
 
-    def _delta(self, line: Line) -> int:
-        if line.kind == "count":
-            return line.quantity - self.quantity
-        return -line.quantity if line.kind == "issue" else line.quantity
+
+def _delta(line: Line, quantity: int) -> int:
+    if line.kind == "count":
+        return line.quantity - quantity
+    return -line.quantity if line.kind == "issue" else line.quantity
 
 
 class Stocks:
@@ -150,16 +172,17 @@ _items = table_of(Item)
 
 
 def _lock(condition: ColumnElement[bool]) -> AnySelect:
-    columns = [_items.c[name] for name in ("id", "sku", "barcode", "quantity", "archived")]
+    columns = [_items.c[name] for name in ("id", "sku", "barcode", "quantity", "moved_at", "archived")]
     return select(*columns).where(condition).order_by(_items.c.id).with_for_update()
 
 
-def _move(condition: ColumnElement[bool], delta: ColumnElement[int]) -> Update:
+def _move(condition: ColumnElement[bool], delta: ColumnElement[int], moved_at: ColumnElement[datetime]) -> Update:
     return (
         update(_items)
         .where(condition, _items.c.quantity + delta >= 0)
         .values(
             quantity=_items.c.quantity + delta,
+            moved_at=moved_at,
             version=_items.c.version + 1,
             updated_at=bindparam("at", type_=UtcTime()),
         )
@@ -174,7 +197,7 @@ _LOCK_MANY = _lock(_MANY)
 _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
 # Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
-_MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()))
+_MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()), bindparam("moved_at", type_=UtcTime()))
 
 
 def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
@@ -193,7 +216,7 @@ def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
         found = execute_one(connection, _LOCK_ONE, {"item": min(ids)})
     else:
         found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
-    stocks = Stocks(Stock(row.id, row.sku, row.barcode, row.quantity, row.archived) for row in found)
+    stocks = Stocks(map(Stock, found))
     if any(holder.barcode not in stocks.by_barcode for holder in holders):
         raise RetryTransaction
     return stocks
@@ -204,12 +227,22 @@ def move_stocks(connection: Connection, stocks: Iterable[Stock], updated_at: dat
 
     Raises AssertionError if not every locked item was updated.
     """
-    deltas = {stock.item_id: stock.delta for stock in stocks}
-    if len(deltas) == 1:
-        [(item_id, delta)] = deltas.items()
-        moved = execute_one(connection, _MOVE_ONE, {"item": item_id, "delta": delta, "at": updated_at})
+    moved = list(stocks)
+    if len(moved) == 1:
+        [stock] = moved
+        values = {"item": stock.item_id, "delta": stock.delta, "moved_at": stock.moved_at, "at": updated_at}
+        found = execute_one(connection, _MOVE_ONE, values)
     else:
-        many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id))
-        moved = connection.execute(many, {"at": updated_at})
-    if moved.rowcount != len(deltas):
-        raise AssertionError(f"{moved.rowcount} of {len(deltas)} locked items moved")
+        deltas = {stock.item_id: stock.delta for stock in moved}
+        many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id), _moved_at(moved))
+        found = connection.execute(many, {"at": updated_at})
+    if found.rowcount != len(moved):
+        raise AssertionError(f"{found.rowcount} of {len(moved)} locked items moved")
+
+
+def _moved_at(stocks: Sequence[Stock]) -> ColumnElement[Any]:
+    """Return the expression for the latest times of these items; most batches move all of theirs at the same one."""
+    times = {stock.item_id: stock.moved_at for stock in stocks}
+    if len(set(times.values())) == 1:
+        return literal(stocks[0].moved_at, UtcTime())
+    return case({item_id: literal(at, UtcTime()) for item_id, at in times.items()}, value=_items.c.id)

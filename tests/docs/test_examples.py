@@ -174,6 +174,18 @@ def test_a_file_that_has_grown_adds_what_is_new(service: Program, tmp_path: Path
     assert ledger == [4, -4, 5, -5]
 
 
+def test_sales_that_are_out_of_order_and_older_than_the_stock_are_replayed(service: Program, tmp_path: Path) -> None:
+    item = {"sku": "OLD", "name": "There today", "quantity": 7}
+    assert service.ask("POST", "/items", item).status == 201
+    sales = tmp_path / "sales.csv"
+    lines = "5002,OLD,Old,2,12/2/10 8:00,1,,\n5001,OLD,Old,3,12/1/10 8:00,1,,\n"
+    sales.write_text(HEADER + lines, encoding="utf-8")
+
+    assert last_line(replay(service, sales)) == "2 lines: 2 new, 0 in the ledger already."
+
+    assert [row["delta"] for row in rows(service, "/movements") if row["sku"] == "OLD"] == [7, 5, -3, -2]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -685,7 +685,7 @@ def test_an_item_looks_the_same_wherever_it_is_answered(member, price):
 
 def test_a_movement_looks_the_same_wherever_it_is_answered(member, lamp):
     moment = "2026-01-31T08:00:00.000000Z"
-    moved = {"kind": "issue", "quantity": 2, "reason": "order 7", "reference": "O-7", "occurred_at": moment}
+    moved = {"kind": "receive", "quantity": 2, "reason": "order 7", "reference": "O-7", "occurred_at": moment}
     recorded = member.post(f"{lamp}/movements", json=moved)
 
     assert recorded.json["occurred_at"] == moment

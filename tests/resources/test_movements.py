@@ -1,6 +1,11 @@
 """Movements: what a client may count on when stock comes and goes."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+
+from models.values import now, rfc3339
+from tests.support.shelf import add
 
 
 def test_issuing_more_than_there_is_is_refused_and_changes_nothing(member, lamp):
@@ -54,3 +59,35 @@ def test_the_quantity_at_a_moment_is_the_sum_of_what_had_occurred_by_then(member
         "at": "2026-01-02T07:00:00.000000Z",
         "quantity": 7,
     }
+
+
+def test_the_quantity_without_a_time_is_everything_recorded_also_what_lies_ahead(member, lamp):
+    before = rfc3339(now())
+    current = member.get(f"{lamp}/quantity").json
+    ahead = rfc3339(datetime.now(UTC) + timedelta(minutes=4))
+    member.post(f"{lamp}/movements", json={"kind": "receive", "quantity": 2, "reason": "r", "occurred_at": ahead})
+
+    everything = member.get(f"{lamp}/quantity").json
+
+    assert (current["quantity"], before <= current["at"] <= rfc3339(now())) == (5, True)
+    assert (everything["quantity"], everything["at"]) == (member.get(lamp).json["quantity"], ahead) == (7, ahead)
+    assert member.get(f"{lamp}/quantity?at={everything['at']}").json == everything
+    assert member.get(f"{lamp}/quantity?at={rfc3339(now())}").json["quantity"] == 5
+
+
+def test_an_item_that_nothing_moved_has_nothing_at_any_time(member):
+    desk = f"/items/{add(member, 'DESK')['id']}"
+
+    assert member.get(f"{desk}/quantity").json["quantity"] == 0
+    assert member.get(f"{desk}/quantity?at=2026-01-01T00:00:00Z").json["quantity"] == 0
+    assert member.get("/items/77/quantity").status_code == 404
+
+
+def test_after_a_change_of_its_sku_the_ledger_has_the_new_one_and_the_events_the_old_one(member, lamp):
+    assert member.patch(lamp, json={"sku": "LAMP-2"}).status_code == 200
+
+    [row] = member.get("/movements?sku=LAMP-2").json["data"]
+    [event] = member.get("/events?type=movement.created").json["data"]
+    assert (row["sku"], event["data"]["sku"]) == ("LAMP-2", "LAMP-1")
+    assert row == {**event["data"], "sku": "LAMP-2"}
+    assert member.get("/movements?sku=LAMP-1").json["data"] == []

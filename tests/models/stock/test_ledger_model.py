@@ -1,16 +1,24 @@
-"""The ledger against ten lines of plain Python: whatever the sequence of writes and retries, they agree."""
+"""The ledger against some lines of plain Python: whatever the sequence of writes and retries, they agree."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from models.stock.verify import verify
+from models.values import rfc3339
+
 SKUS = ("BOLT", "NUT")
 REASON = {"reason": "the model says so"}
+# When something happened, as a client may say: on a day in the past, or at a time to come by a clock that is ahead.
+DAYS = [datetime(2025, 11, day, tzinfo=UTC) for day in range(1, 5)]
+AHEAD = len(DAYS)
 
 skus = st.sampled_from(SKUS)
+whens = st.one_of(st.none(), st.integers(0, AHEAD))
 # Small enough that stock runs out often, and that a reversal often finds too little.
 lines = st.one_of(
     st.fixed_dictionaries({"kind": st.sampled_from(("receive", "issue")), "quantity": st.integers(1, 9)}),
@@ -21,24 +29,47 @@ lines = st.one_of(
 )
 
 
+class Move(NamedTuple):
+    """One line that was recorded."""
+
+    moment: datetime
+    delta: int
+    counts: bool
+
+
 class Model:
-    """What the service promises: stock that never goes below zero, moved by all the lines or by none."""
+    """What the service promises: stock that was never below zero, moved by all the lines or by none."""
 
     def __init__(self) -> None:
-        self.quantities = dict.fromkeys(SKUS, 0)
+        self.began = datetime.now(UTC)
+        self.moments = [*DAYS, self.began + timedelta(minutes=4)]
+        self.ledgers: dict[str, list[Move]] = {sku: [] for sku in SKUS}
 
-    def move(self, *moves: tuple[str, dict[str, Any]]) -> list[int] | None:
+    def quantity(self, sku: str, moment: datetime | None = None) -> int:
+        """The stock at the end of a moment, or with all that is recorded."""
+        return sum(move.delta for move in self.ledgers[sku] if moment is None or move.moment <= moment)
+
+    def move(self, *moves: tuple[str, dict[str, Any], int | None]) -> list[int] | None:
         """The quantity after each line, or None when one of them is refused."""
-        stock, after = dict(self.quantities), []
-        for sku, line in moves:
-            signs = {"issue": -line["quantity"], "count": line["quantity"] - stock[sku]}
-            expected = line.get("expect_quantity", stock[sku]) == stock[sku]
-            stock[sku] += signs.get(line["kind"], line["quantity"])
-            if not expected or stock[sku] < 0:
+        before, after = {sku: list(ledger) for sku, ledger in self.ledgers.items()}, []
+        for sku, line, when in moves:
+            if not self._move(sku, line, when):
+                self.ledgers = before
                 return None
-            after.append(stock[sku])
-        self.quantities = stock
+            after.append(self.quantity(sku))
         return after
+
+    def _move(self, sku: str, line: dict[str, Any], when: int | None) -> bool:
+        ledger = self.ledgers[sku]
+        if line.get("expect_quantity", self.quantity(sku)) != self.quantity(sku):
+            return False
+        latest = max([self.began, *(move.moment for move in ledger)])
+        moment = latest + timedelta(microseconds=1) if when is None else self.moments[when]
+        if any(move.counts and move.moment >= moment for move in ledger):
+            return False
+        signs = {"issue": -line["quantity"], "count": line["quantity"] - self.quantity(sku, moment)}
+        ledger.append(Move(moment, signs.get(line["kind"], line["quantity"]), line["kind"] == "count"))
+        return all(self.quantity(sku, move.moment) >= 0 for move in ledger)
 
 
 class Ledger(RuleBasedStateMachine):
@@ -74,15 +105,15 @@ class Ledger(RuleBasedStateMachine):
         assert [row["quantity_after"] for row in rows] == after
         self.moved += [(row["sku"].partition("-")[0], row["id"], row["delta"]) for row in rows]
 
-    @rule(sku=skus, line=lines)
-    def move(self, sku: str, line: dict[str, Any]) -> None:
-        answer = self.send(f"{self.paths[sku]}/movements", {**line, **REASON})
+    @rule(sku=skus, line=lines, when=whens)
+    def move(self, sku: str, line: dict[str, Any], when: int | None) -> None:
+        answer = self.send(f"{self.paths[sku]}/movements", self.body(line, when))
 
-        self.agree(answer, self.model.move((sku, line)), lambda movement: [movement])
+        self.agree(answer, self.model.move((sku, line, when)), lambda movement: [movement])
 
-    @rule(moves=st.lists(st.tuples(skus, lines), min_size=1, max_size=5))
-    def move_many(self, moves: list[tuple[str, dict[str, Any]]]) -> None:
-        batch = [{"item_id": self.id_of(sku), **line, **REASON} for sku, line in moves]
+    @rule(moves=st.lists(st.tuples(skus, lines, whens), min_size=1, max_size=5))
+    def move_many(self, moves: list[tuple[str, dict[str, Any], int | None]]) -> None:
+        batch = [{"item_id": self.id_of(sku), **self.body(line, when)} for sku, line, when in moves]
 
         answer = self.send("/movements", {"movements": batch})
 
@@ -98,7 +129,7 @@ class Ledger(RuleBasedStateMachine):
 
         answer = self.send(f"/movements/{movement_id}/reversal", {})
 
-        after = None if done else self.model.move((sku, adjust))
+        after = None if done else self.model.move((sku, adjust, None))
         before = len(self.moved)
         self.agree(answer, after, lambda movement: [movement])
         if after is not None:
@@ -119,17 +150,25 @@ class Ledger(RuleBasedStateMachine):
     @invariant()
     def the_stock_is_what_the_model_says(self) -> None:
         for sku, path in self.paths.items():
-            assert self.member.get(path).json["quantity"] == self.model.quantities[sku]
+            assert self.member.get(path).json["quantity"] == self.model.quantity(sku)
 
     def teardown(self) -> None:
         for sku, path in self.paths.items():
             ledger = self.member.get(f"{path}/movements?limit=200").json["data"]
             assert len(ledger) < 200
-            assert sum(row["delta"] for row in ledger) == self.model.quantities[sku]
+            assert sum(row["delta"] for row in ledger) == self.model.quantity(sku)
             quantity = 0
             for row in ledger:
                 quantity += row["delta"]
                 assert row["quantity_after"] == quantity >= 0
+            for moment in self.model.moments:
+                then = self.member.get(f"{path}/quantity?at={rfc3339(moment)}").json["quantity"]
+                assert then == self.model.quantity(sku, moment) >= 0
+        with self.member.app.app_context():
+            assert list(verify()) == []
+
+    def body(self, line: dict[str, Any], when: int | None) -> dict[str, Any]:
+        return {**line, **REASON, **({} if when is None else {"occurred_at": rfc3339(self.model.moments[when])})}
 
     def id_of(self, sku: str) -> int:
         return int(self.paths[sku].rpartition("/")[2])

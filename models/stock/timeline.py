@@ -1,0 +1,150 @@
+"""The stock of an item in its past: what a backdated line meets there, and what it would leave."""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Integer, Select, String, bindparam, case, column, func, select, table
+
+from models.database.column_types import LongId, UtcTime
+from models.refusals import Refusal
+from models.values import rfc3339
+
+TICK = timedelta(microseconds=1)
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def next_time(moved_at: datetime | None, recorded_at: datetime) -> datetime:
+    """Return the time of a movement that names none: now, but after all that its item has, whatever their clocks."""
+    return recorded_at if moved_at is None or recorded_at > moved_at else moved_at + TICK
+
+
+@dataclass(slots=True)
+class _Span:
+    """The time from a time of a line until before that of the next: the stock as it begins, and the lowest in it."""
+
+    since: datetime
+    until: datetime
+    quantity: int
+    lowest: int
+
+
+class Timeline:
+    """The stock of one locked item at the times of some lines, while these are applied to it in their order.
+
+    The database sums up what is later than each time, so nothing is read that is earlier, and no row of the ledger.
+    """
+
+    def __init__(
+        self, connection: Connection, item_id: int, sku: str, *, quantity: int, times: Iterable[datetime]
+    ) -> None:
+        """Read what the item, which has `quantity` now, had at these times."""
+        self._connection = connection
+        self._whose = {"item": item_id}
+        self._sku = sku
+        self._times = sorted(set(times))
+        self._spans: list[_Span] = []
+        until = LAST
+        for since in reversed(self._times):
+            later = connection.execute(_LATER, {**self._whose, "since": since, "until": until}).one()
+            quantity -= int(later.total)
+            self._spans.append(_Span(since, until, quantity, quantity + min(0, int(later.lowest or 0))))
+            until = since
+        self._spans.reverse()
+        count = connection.execute(_LATEST_COUNT, {**self._whose, "since": self._times[0]}).one_or_none()
+        self._counted_at, self._count_id = (count.occurred_at, count.id) if count else (FIRST, None)
+
+    def quantity_at(self, time: datetime) -> int:
+        """Return the stock at the time of a line, with what has that time."""
+        return self._spans[bisect_left(self._times, time)].quantity
+
+    def add(self, time: datetime, delta: int, *, counts: bool) -> None:
+        """Add a line to its time and to all later ones; raises Refusal `counted_since` or `insufficient_stock`."""
+        if time <= self._counted_at:
+            raise Refusal(
+                "counted_since",
+                f"Item {self._sku!r} was counted at {rfc3339(self._counted_at)}; that count has all that happened "
+                "before. Record what it lacks without occurred_at.",
+                movement_id=self._count_id,
+                at=rfc3339(self._counted_at),
+            )
+        changed = self._spans[bisect_left(self._times, time) :]
+        for span in changed if delta < 0 else ():  # what adds is right, even if an old ledger was below zero
+            if span.lowest + delta < 0:
+                raise self._insufficient(span, delta)
+        for span in changed:
+            span.quantity += delta
+            span.lowest += delta
+        if counts:
+            self._counted_at, self._count_id = time, None  # it is not recorded yet
+
+    def _insufficient(self, span: _Span, delta: int) -> Refusal:
+        at, quantity = span.since, span.quantity
+        if quantity + delta >= 0:  # it is a movement within the span that would find too little
+            within = {**self._whose, "since": span.since, "until": span.until, "least": -quantity - delta}
+            first = self._connection.execute(_FIRST_BELOW, within).one()
+            at, quantity = first.occurred_at, quantity + int(first.running)
+        return Refusal(
+            "insufficient_stock",
+            f"Item {self._sku!r} had {quantity} at {rfc3339(at)}; {-delta} can't go.",
+            quantity=quantity,
+            at=rfc3339(at),
+        )
+
+
+# The columns of `Movement`, which can't be imported: its operations use this module.
+_movements = table(
+    "movements",
+    column("id", LongId),
+    column("item_id", Integer),
+    column("kind", String),
+    column("delta", Integer),
+    column("occurred_at", UtcTime()),
+)
+_occurred_at = _movements.c.occurred_at
+_since, _until = (bindparam(name, type_=UtcTime()) for name in ("since", "until"))
+# Whose timeline it is. The hint is for MariaDB, which would go through all movements of the item by their ids.
+_of_item = _movements.c.item_id == bindparam("item", type_=Integer())
+_HINT = "FORCE INDEX (ix_movements_item_id_occurred_at)"
+
+
+def _within() -> Select[Any]:
+    """Return the select of the movements after `since`, until `until`, each with the sum of those until its time."""
+    running = func.sum(_movements.c.delta).over(order_by=_occurred_at).label("running")
+    return (
+        select(_occurred_at, _movements.c.delta, running)
+        .where(_of_item, _occurred_at > _since, _occurred_at <= _until)
+        .with_hint(_movements, _HINT, "mysql")
+    )
+
+
+def _later() -> Select[Any]:
+    """Return the select of the sum of what is after `since`, until `until`, and of the lowest sum before `until`."""
+    within = _within().subquery()
+    before = case((within.c.occurred_at < _until, within.c.running))
+    return select(func.coalesce(func.sum(within.c.delta), 0).label("total"), func.min(before).label("lowest"))
+
+
+def _first_below() -> Select[Any]:
+    """Return the select of the first time in between at which the sum is less than `least`."""
+    within = _within().subquery()
+    return (
+        select(within.c.occurred_at, within.c.running)
+        .where(within.c.occurred_at < _until, within.c.running < bindparam("least", type_=BigInteger()))
+        .order_by(within.c.occurred_at)
+        .limit(1)
+    )
+
+
+_LATER = _later()
+_FIRST_BELOW = _first_below()
+_LATEST_COUNT = (
+    select(_movements.c.id, _occurred_at)
+    .where(_of_item, _movements.c.kind == "count", _occurred_at >= _since)
+    .with_hint(_movements, _HINT, "mysql")
+    .order_by(_occurred_at.desc(), _movements.c.id.desc())
+    .limit(1)
+)
