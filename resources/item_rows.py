@@ -11,7 +11,7 @@ from api.requests.tables import Record, RecordFault, Records
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
-from models.files.importing import VALUE_LENGTH, RowFault
+from models.files.row_faults import VALUE_LENGTH, RowFault
 from models.files.staging import Row
 from models.refusals import MAX_FAULTS
 from models.stock.item_fields import FILE_COLUMNS
