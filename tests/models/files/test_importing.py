@@ -1,4 +1,4 @@
-"""An import in its three steps, with other writers between them: what is written is what was compared, with its event."""
+"""An import in its three steps, with other writers between them: what is written is compared, and has its event."""
 
 from contextlib import closing
 
