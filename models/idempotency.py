@@ -51,7 +51,7 @@ class IdempotencyKey(Model):
     def claim(cls, user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Self:
         """Return the row of this key: with its outcome if it has one, or new and locked until the transaction ends.
 
-        `fingerprint` is the hash of the request. A key that is older than `lifetime` by the database's clock is new again.
+        `fingerprint` is the hash of the request. A key older than `lifetime`, by the clock of the database, is new.
 
         Raises Refusal `idempotency_key_reused` when the key was used for another request, InProgress while another
         transaction has locked the key, and RetryTransaction when a concurrent transaction has claimed it.
