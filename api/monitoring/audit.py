@@ -15,8 +15,8 @@ from models.event import ACCESS, Event
 from models.principal import Principal
 from settings import USERNAME_LENGTH
 
-# In seconds: how long a write may wait for the write lock (SQLite), how rarely the same refusal is recorded, and how rarely
-# the audit is purged.
+# In seconds: how long a write may wait for the write lock (SQLite), and how rarely the same refusal is recorded and the
+# audit is purged.
 WAIT = 0.5
 REFUSALS_EVERY = 60.0
 PURGE_EVERY = 3600.0
