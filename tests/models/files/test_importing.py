@@ -3,11 +3,14 @@
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
 
+from models.database.base import db
 from models.files.importing import Import
 from models.files.row_faults import RefusedRows
 from models.files.staging import Row
 from models.principal import Principal
+from models.stock.item import Item
 from models.values import normalized
 from tests.support.files import items, send
 from tests.support.shelf import add, together
@@ -123,3 +126,14 @@ def test_imports_and_renamings_at_once_lose_no_barcode(app, member):
         )
         assert {answer.status_code for answer in answers} <= {200, 409, 422, 503}, [a.json for a in answers]
         assert barcodes_told(member) == barcodes(member)
+
+
+def test_new_items_wait_for_no_item_that_somebody_else_has_locked(app, member):
+    for number in range(20):
+        add(member, f"HOT-{number}", quantity=5)
+
+    with app.app_context(), db.engine.connect() as other:
+        other.execute(select(Item.id).with_for_update())
+        answer = send(member, "sku,name,quantity\nA,a,1\nB,b,2\n")
+
+    assert (answer.status_code, answer.json.get("created")) == (200, 2), answer.json
