@@ -14,8 +14,8 @@ from models.stock.item import Item
 
 _items = table_of(Item)
 _FIND = select(*item_query.COLUMNS, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
-# With a plan by another index MariaDB would lock, and keep locked, every row that it goes through and has to wait for: to
-# sort by id it prefers the primary key, and new SKUs it would look for in the whole table.
+# With a plan by another index MariaDB would wait for, and then keep locked, every row that it goes through: of a small
+# table it prefers to read all by the primary key.
 _LOCK = _FIND.with_hint(_items, "FORCE INDEX (uq_items_sku_key)", "mysql").order_by(_items.c.id).with_for_update()
 _FIND_HOLDERS = select(_items.c.barcode, _items.c.sku, _items.c.sku_key).where(
     _items.c.barcode.in_(bindparam("barcodes", expanding=True))
