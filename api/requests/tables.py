@@ -23,6 +23,7 @@ SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 # In characters; the longest cell is that of 50 attributes of 1,000 characters each.
 MAX_CELL = 1024 * 1024
 MAX_LINE = 4 * MAX_CELL
+MAX_COLUMNS = 200
 
 csv.field_size_limit(MAX_CELL)
 
@@ -157,13 +158,19 @@ def _faults_of_header(names: Sequence[str], columns: Sequence[str], required: Se
     if not names:
         yield RecordFault(line, "", "", "required", "The file is empty; its first line must name the columns")
         return
+    if len(names) > MAX_COLUMNS:
+        message = f"The header has {len(names)} columns; a table has at most {MAX_COLUMNS}"
+        yield RecordFault(line, "", "", "wrong_length", message)
+        return
     for name in required:
         if name not in names:
             yield RecordFault(line, name, "", "required", "is missing among the columns")
-    for index, name in enumerate(names):
+    before: set[str] = set()
+    for name in names:
         if name not in columns:
             near = get_close_matches(name[:100].strip().lower(), columns, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(columns)}"
             yield RecordFault(line, truncate(name), name, "unknown_column", f"is not a column of this table; {hint}")
-        elif name in names[:index]:
+        elif name in before:
             yield RecordFault(line, name, name, "repeated", "must be named once")
+        before.add(name)
