@@ -82,9 +82,9 @@ def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> R
     The delimiter is the one that finds most columns in the header; blank records are skipped. After an
     error of the header, or a misplaced quote, nothing more is read.
     """
-    table = _Table(file, columns)
+    table = _Table()
     try:
-        names = table.header()
+        names = table.open(file, columns)
         faults = list(_faults_of_header(names, columns, required, table.line))
         yield from faults
         if not faults:
@@ -99,8 +99,11 @@ def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> R
 class _Table:
     """A CSV file that is being read; `line` is that at which the current record begins."""
 
-    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self.line = 1
+
+    def open(self, file: TextIO, columns: Sequence[str]) -> list[str]:
+        """Begin to read a file; return the names in its header, without the empty ones that spreadsheets add."""
         lines = _lines(file)
         first, separator = "", None
         self.above = -1
@@ -111,9 +114,6 @@ class _Table:
         delimiter = separator[1] if separator else _delimiter_of(first, columns)
         self.above = max(self.above, 0)
         self.reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
-
-    def header(self) -> list[str]:
-        """Return the names of the columns, without the empty ones that spreadsheets add at the end."""
         names = self._next() or []
         while names and not names[-1]:
             names.pop()
