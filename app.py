@@ -20,7 +20,7 @@ from api.middleware.maintenance import init_maintenance
 from api.middleware.maintenance_flag import MaintenanceFlag
 from api.middleware.rate_limits import init_limits
 from api.monitoring.access_log import init_access_log
-from api.monitoring.audit import REFUSALS_EVERY
+from api.monitoring.audit import PURGE_EVERY, REFUSALS_EVERY, init_audit
 from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
@@ -87,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_limits(app)
     init_auth(app)
     init_errors(app)
+    init_audit(app)
     add_routes(Api(app))
     init_cors(app, settings)
     init_cli(app)
@@ -106,4 +107,5 @@ def _services(app: Flask, settings: Settings) -> Services:
         metrics=Metrics(app, settings),
         in_flight=InFlight(),
         refusals=Throttle(REFUSALS_EVERY),
+        audit_purges=Throttle(PURGE_EVERY),
     )

@@ -102,7 +102,7 @@ class Settings:
             trusted_proxy=read.address("TRUSTED_PROXY"),
             max_body_bytes=read.integer("MAX_BODY_MB", 2, 1, 1024) * MIB,
             max_import_bytes=read.integer("MAX_IMPORT_MB", 100, 1, 1024) * MIB,
-            idempotency_lifetime=timedelta(hours=read.integer("IDEMPOTENCY_HOURS", 24, 1, 24 * 365)),
+            idempotency_lifetime=timedelta(hours=read.integer("IDEMPOTENCY_HOURS", 720, 1, 24 * 365)),
             audit_days=read.integer("AUDIT_DAYS", 0, 1, 36_500) if read.optional("AUDIT_DAYS") else None,
             require_if_match=read.boolean("REQUIRE_IF_MATCH", False),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -18,7 +18,7 @@ from api.problems import PROBLEMS
 from api.services import current_settings, services
 from models.database.base import db
 from models.database.transactions import transactional
-from models.idempotency import IdempotencyKey
+from models.idempotency import IdempotencyKey, InProgress
 from models.refusals import Refusal
 
 Run = Callable[[], Any]
@@ -45,9 +45,14 @@ def once(run: Run, body: Body) -> Any:
     key = _sent_key()
     if key is None:
         return run()
-    user_id = current_principal().user_id
-    with services().in_flight.claimed(user_id, key):
-        answer = _run_or_replay(run, body, user_id, key)
+    user_id, fingerprint = current_principal().user_id, _fingerprint(body())
+    try:
+        with services().in_flight.claimed(user_id, key):
+            answer = _run_or_replay(run, user_id, key, fingerprint)
+    except InProgress:
+        answer = _replay_answered(user_id, key, fingerprint)
+        if answer is None:
+            raise
     if isinstance(answer, Refusal):
         raise answer
     return answer
@@ -64,11 +69,10 @@ def _sent_key() -> str | None:
 
 
 @transactional
-def _run_or_replay(run: Run, body: Body, user_id: int, key: str) -> Any:
-    lifetime = current_settings().idempotency_lifetime
-    claimed = IdempotencyKey.claim(user_id, key, _fingerprint(body()), lifetime)
+def _run_or_replay(run: Run, user_id: int, key: str, fingerprint: str) -> Any:
+    claimed = IdempotencyKey.claim(user_id, key, fingerprint, current_settings().idempotency_lifetime)
     if claimed.status is not None:
-        return _replay(claimed.status, claimed.outcome)
+        return _replay(claimed)
     try:
         with db.session.begin_nested():
             answer = run()
@@ -83,7 +87,15 @@ def _run_or_replay(run: Run, body: Body, user_id: int, key: str) -> Any:
     return answer
 
 
-def _replay(status: int, outcome: Any) -> Any:
+def _replay_answered(user_id: int, key: str, fingerprint: str) -> Any:
+    """Return the stored response, or None. Whoever held the key may have been another retry, or the sweep."""
+    db.session.rollback()  # what the transaction reads from here on includes what was committed meanwhile
+    answered = IdempotencyKey.answered(user_id, key, fingerprint, current_settings().idempotency_lifetime)
+    return answered and _replay(answered)
+
+
+def _replay(answered: IdempotencyKey) -> Any:
+    outcome, status = answered.outcome, answered.status
     if status in STORED_REFUSALS:
         return HttpRefusal(outcome["code"], outcome["detail"], REPLAYED, **outcome["extra"])
     return outcome["body"], status, {**outcome["headers"], **REPLAYED}

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.idempotency import in_progress
+from models.idempotency import InProgress
 
 
 class InFlight:
@@ -16,10 +16,10 @@ class InFlight:
 
     @contextmanager
     def claimed(self, user_id: int, key: str) -> Iterator[None]:
-        """Hold the key; raise Refusal `idempotency_in_progress` where another request holds it."""
+        """Hold the key; raise InProgress where another request holds it."""
         with self._lock:
             if (user_id, key) in self._keys:
-                raise in_progress()
+                raise InProgress
             self._keys.add((user_id, key))
         try:
             yield

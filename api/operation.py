@@ -28,6 +28,11 @@ class Operation:
     media_types: tuple[str, ...] = (JSON,)  # of its successes, the default first
     idempotent: bool = False  # whether it honours Idempotency-Key
 
+    def is_conditional(self, method: str) -> bool:
+        """Return whether this operation, of this method of HTTP, honours If-Match and If-None-Match."""
+        declared = self.output.checked if self.output else None
+        return method != "POST" if declared is None else declared
+
 
 UNDECLARED = Operation()
 # The one name under which a function holds its record; `functools.wraps` copies it to a wrapper.

@@ -16,6 +16,7 @@ from api.middleware.rate_limits import count_request
 from api.monitoring.audit import record_refusal
 from api.operation import Operation, operation_of
 from api.requests.parsers import NOTHING, RequestParser
+from api.responses.conditional import check_untagged, refuse_conditions
 from api.responses.negotiation import negotiate
 from models.refusals import Refusal
 
@@ -57,6 +58,10 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
         negotiate(operation.media_types)
         if not operation.idempotent:
             refuse_key()
+        if not operation.is_conditional(method):
+            refuse_conditions()
+        elif method == "GET" and not (operation.output and operation.output.tagged):
+            check_untagged()
         call, arguments = _prepared(operation.parser, getattr(self, method.lower()), args, kwargs)
         return once(call, partial(operation.parser.body_of, request, arguments)) if operation.idempotent else call()
 

@@ -34,6 +34,7 @@ class Services:
     metrics: Metrics
     in_flight: InFlight  # the idempotency keys of the requests that are being answered
     refusals: Throttle  # which refusals of access the audit has recorded lately
+    audit_purges: Throttle  # when the audit was purged
     openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, made at the first request for them
     openapi_text: bytes | None = None
 

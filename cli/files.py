@@ -14,7 +14,8 @@ from api.requests.uploads import Source, store
 from cli.common import StockCommand, command_line, json_option, print_json, progress, user_named
 from cli.errors import CommandError
 from models.database.reading import rows_of
-from models.files.importing import ON_CONFLICT, Import, RefusedRows
+from models.files.importing import ON_CONFLICT, Import
+from models.files.row_faults import RefusedRows
 from models.files.staging import Row
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal

@@ -5,13 +5,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Any
 
 from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
+from models.database.clock import database_now
 from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
@@ -24,7 +25,7 @@ from models.values import as_json, now
 STOCK = "stock"
 ACCESS = "access"
 FEED_LOCK = "feed"
-PURGE_BATCH = 256
+PURGE, PURGE_BATCH = 5000, 500
 _PENDING = "stockroom_events"
 # A key of `db.session.info`: how many movements of each kind the last commit has recorded.
 RECORDED = "stockroom_recorded"
@@ -121,15 +122,17 @@ class Event(Model):
         return _EVENTS.where(**conditions)
 
     @classmethod
-    def purge_access(cls, before: datetime) -> None:
-        """Delete events of the stream `ACCESS` older than `before`, up to `PURGE_BATCH`; none of the change feed.
+    def purge_access(cls, age: timedelta) -> None:
+        """Delete events of the stream `ACCESS` older than `age`, up to `PURGE`; none of the change feed.
 
-        Rows that are locked are skipped.
+        Their age is that by the clock of the database. Rows that are locked are skipped.
         """
-        oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(PURGE_BATCH)
+        before = database_now() - age
+        oldest = select(cls.id, cls.at).where(cls.stream == ACCESS).order_by(cls.id).limit(PURGE)
         ids = [row.id for row in db.session.execute(oldest.with_for_update(skip_locked=True)) if row.at < before]
-        if ids:
-            db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
+        for start in range(0, len(ids), PURGE_BATCH):
+            some = cls.id.in_(ids[start : start + PURGE_BATCH])
+            db.session.execute(delete(cls).where(some).execution_options(synchronize_session=False))
 
     @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:

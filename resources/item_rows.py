@@ -3,15 +3,16 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from api.requests.bodies import InvalidJson, parse_json
-from api.requests.parsers import unknown
+from api.requests.parsers import MAX_UNKNOWN, unknown
 from api.requests.tables import Record, RecordFault, Records
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
 from models.files.bulk import BLANK
-from models.files.importing import VALUE_LENGTH, RowFault
+from models.files.row_faults import VALUE_LENGTH, RowFault
 from models.files.staging import Row
 from models.refusals import MAX_FAULTS
 from models.stock.item_fields import FILE_COLUMNS
@@ -66,8 +67,10 @@ def _fields_of(record: Record, readers: Readers) -> tuple[dict[str, Any], list[R
 
 
 def _one_by_one(record: Record, readers: Readers, faults: list[RowFault]) -> Iterator[tuple[str, Any]]:
-    """Yield the valid fields; the errors of the others are added to `faults`."""
-    for name, value in record.values.items():
+    """Yield the valid fields; the errors of the others are added to `faults`, up to `MAX_UNKNOWN` for unknown names."""
+    known = {name: value for name, value in record.values.items() if name in readers}
+    others = ((name, value) for name, value in record.values.items() if name not in readers)
+    for name, value in (*known.items(), *islice(others, MAX_UNKNOWN)):
         try:
             if name not in readers:
                 fault = unknown(name, COLUMNS, "unknown_column", "column")

@@ -111,7 +111,7 @@ class CurrentPasswordResource(ProtectedResource):
     permissions = {"PUT": password_required}
 
     @takes(password_parser)
-    @gives(None, 204)
+    @gives(None, 204, checked=False)
     def put(self, args: Namespace) -> Any:
         """Change the password of the current user; every sign-in made with the old one ends."""
         user = User.get(current_principal().user_id)

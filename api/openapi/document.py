@@ -104,7 +104,7 @@ def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
 def _header_parameters(endpoint: Endpoint) -> Iterator[Json]:
     if endpoint.operation.idempotent:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
-    if endpoint.checked:
+    if endpoint.checked and (endpoint.method != "GET" or endpoint.output.tagged):
         yield {"$ref": "#/components/parameters/IfMatch"}
     if endpoint.method in ("GET", "PUT") and endpoint.output.tagged:
         yield {"$ref": "#/components/parameters/IfNoneMatch"}

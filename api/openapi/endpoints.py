@@ -52,8 +52,8 @@ class Endpoint(NamedTuple):
 
     @property
     def checked(self) -> bool:
-        """Whether it is a write that honours If-Match."""
-        return self.output.checked or self.method in ("PUT", "PATCH", "DELETE")
+        """Whether it honours If-Match."""
+        return self.operation.is_conditional(self.method)
 
     @property
     def noun(self) -> str:

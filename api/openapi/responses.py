@@ -94,7 +94,7 @@ def _codes(endpoint: Endpoint) -> Iterable[str]:
         yield "invalid_cursor"
     if endpoint.checked:
         yield "precondition_failed"
-    if endpoint.method in ("PUT", "PATCH", "DELETE"):
+    if endpoint.checked and endpoint.method in ("PUT", "PATCH", "DELETE"):
         yield "precondition_required"
     if endpoint.operation.idempotent:
         yield from ("idempotency_in_progress", "idempotency_key_reused")

@@ -23,6 +23,7 @@ from api.requests.fields import Argument, Field, QueryField
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues, kind_of
 from models.json_schema import Schema
+from models.refusals import MAX_FAULTS
 
 Check = Callable[[Namespace], Iterable[InvalidValue]]
 
@@ -134,7 +135,8 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         try:
             return self.read(json_body(request) if self.fields else {}, parameters)
         except InvalidValues as error:
-            raise InvalidInput([fault(found.part, found.code, str(found)) for found in error.faults]) from None
+            listed = error.faults[:MAX_FAULTS]
+            raise InvalidInput([fault(found.part, found.code, str(found)) for found in listed]) from None
 
     def body_of(self, request: Request, arguments: Namespace | None) -> bytes:
         """Return the bytes by which the body of this request is compared with that of a retry.

@@ -23,6 +23,7 @@ SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 # In characters; the longest cell is that of 50 attributes of 1,000 characters each.
 MAX_CELL = 1024 * 1024
 MAX_LINE = 4 * MAX_CELL
+MAX_COLUMNS = 200
 
 csv.field_size_limit(MAX_CELL)
 
@@ -81,9 +82,9 @@ def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> R
     The delimiter is the one that finds most columns in the header; blank records are skipped. After an
     error of the header, or a misplaced quote, nothing more is read.
     """
-    table = _Table(file, columns)
+    table = _Table()
     try:
-        names = table.header()
+        names = table.open(file, columns)
         faults = list(_faults_of_header(names, columns, required, table.line))
         yield from faults
         if not faults:
@@ -98,8 +99,11 @@ def read_csv(file: TextIO, columns: Sequence[str], required: Sequence[str]) -> R
 class _Table:
     """A CSV file that is being read; `line` is that at which the current record begins."""
 
-    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self.line = 1
+
+    def open(self, file: TextIO, columns: Sequence[str]) -> list[str]:
+        """Begin to read a file; return the names in its header, without the empty ones that spreadsheets add."""
         lines = _lines(file)
         first, separator = "", None
         self.above = -1
@@ -110,9 +114,6 @@ class _Table:
         delimiter = separator[1] if separator else _delimiter_of(first, columns)
         self.above = max(self.above, 0)
         self.reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
-
-    def header(self) -> list[str]:
-        """Return the names of the columns, without the empty ones that spreadsheets add at the end."""
         names = self._next() or []
         while names and not names[-1]:
             names.pop()
@@ -157,13 +158,19 @@ def _faults_of_header(names: Sequence[str], columns: Sequence[str], required: Se
     if not names:
         yield RecordFault(line, "", "", "required", "The file is empty; its first line must name the columns")
         return
+    if len(names) > MAX_COLUMNS:
+        message = f"The header has {len(names)} columns; a table has at most {MAX_COLUMNS}"
+        yield RecordFault(line, "", "", "wrong_length", message)
+        return
     for name in required:
         if name not in names:
             yield RecordFault(line, name, "", "required", "is missing among the columns")
-    for index, name in enumerate(names):
+    before: set[str] = set()
+    for name in names:
         if name not in columns:
             near = get_close_matches(name[:100].strip().lower(), columns, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(columns)}"
             yield RecordFault(line, truncate(name), name, "unknown_column", f"is not a column of this table; {hint}")
-        elif name in names[:index]:
+        elif name in before:
             yield RecordFault(line, name, name, "repeated", "must be named once")
+        before.add(name)

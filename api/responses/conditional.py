@@ -15,13 +15,15 @@ from api.services import current_settings
 Body = dict[str, Any]
 
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-TAGS = re.compile(rf"\*|{TAG}(?:[ \t]*,[ \t]*{TAG})*")
+# A list may have empty elements (RFC 9110 section 5.6.1), but here not only those.
+TAGS = re.compile(rf'\*|(?=.*")(?:{TAG}[ \t]*)?(?:,[ \t]*(?:{TAG}[ \t]*)?)*')
 
 
 def answer(representation: Body, status: int = 200, headers: dict[str, str] | None = None) -> Any:
-    """Return one resource with its ETag; 304 without a body where `If-None-Match` has that tag.
+    """Return one resource with its ETag; 304 without a body where `If-None-Match` of a read has that tag.
 
-    Raises Unreadable (400) where that header is malformed.
+    Raises PreconditionFailed (412) where `If-Match` of a read has another tag, and Unreadable (400) where one of these
+    headers is malformed.
     """
     content = json_bytes(representation)
     if request.method in ("GET", "HEAD"):
@@ -33,7 +35,8 @@ def answer_content(content: bytes, content_type: str) -> Response:
     """Return the same for content that is ready to be sent."""
     etag = _etag_of(content)
     headers = {"ETag": quote_etag(etag)}
-    unwanted = _sent("If-None-Match")
+    expected, unwanted = _sent("If-Match"), _sent("If-None-Match")
+    _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
         return Response(status=304, headers=headers)
     return Response(content, content_type=content_type, headers=headers)
@@ -47,8 +50,7 @@ def check_unchanged(representation: Body) -> None:
     """
     etag = _etag_of(json_bytes(representation))
     expected, unwanted = _sent("If-Match"), _sent("If-None-Match")
-    if expected is not None and not expected.contains(etag):
-        raise PreconditionFailed("The resource has changed since you read it; read it again.")
+    _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
         raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")
     if expected is None and current_settings().require_if_match and request.method in ("PUT", "PATCH", "DELETE"):
@@ -63,6 +65,29 @@ def check_absent() -> None:
     _sent("If-None-Match")  # which may be malformed
     if _sent("If-Match") is not None:
         raise PreconditionFailed("The resource does not exist; If-Match expects it.")
+
+
+def check_untagged() -> None:
+    """Refuse to read what has no ETag where `If-Match` expects one.
+
+    Raises PreconditionFailed (412), or Unreadable (400) for a malformed header.
+    """
+    expected = _sent("If-Match")
+    if expected is not None and not expected.star_tag:
+        raise PreconditionFailed("What is read here has no ETag, so If-Match names none that it has; leave it out.")
+
+
+def refuse_conditions() -> None:
+    """Raise Unreadable (400) for a condition where it would be ignored, because the client relies on it."""
+    for header in ("If-Match", "If-None-Match"):
+        if header in request.headers:
+            hint = "To record a movement only if the stock is what you read, send its `expect_quantity`."
+            raise Unreadable("invalid_header", f"{request.method} does not honour {header} here; leave it out. {hint}")
+
+
+def _check_expected(expected: ETags | None, etag: str) -> None:
+    if expected is not None and not expected.contains(etag):
+        raise PreconditionFailed("The resource has changed since you read it; read it again.")
 
 
 def _etag_of(content: bytes) -> str:

@@ -16,7 +16,7 @@ class Output:
     refuses: tuple[str, ...] = ()  # codes of `api.problems.PROBLEMS`
     tagged: bool = False  # carries an ETag; a GET then answers 304 too
     linked: bool = False  # carries the Link header of a page
-    checked: bool = False  # honours If-Match; PUT, PATCH and DELETE always do
+    checked: bool | None = None  # whether it honours If-Match and If-None-Match; if not said, all but POST do
     file: bool = False  # carries the name of a file
     name: str | None = None  # the operationId, where method and endpoint make no good one
 

@@ -1,5 +1,7 @@
 """Column types that store values exactly, and those that read them already serialized for clients."""
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +22,10 @@ Converter = Callable[[Any], Any] | None
 # The highest ids of tables whose ids are Integer, and of those whose ids are LongId.
 MAX_ID = 2**31 - 1
 MAX_LONG_ID = 2**63 - 1
+
+# From how many characters on CompressedJson compresses, and what is written before it: no JSON begins with this letter.
+COMPRESSED_FROM = 1024
+COMPRESSED = "z"
 
 # SQLite assigns ids by itself only to a primary key whose type is spelled INTEGER.
 LongId = BigInteger().with_variant(Integer(), "sqlite")
@@ -160,6 +166,27 @@ class Json(TypeDecorator[Any]):
 
     def compare_values(self, x: Any, y: Any) -> bool:
         return bool(x == y) and as_json(x) == as_json(y)
+
+
+class CompressedJson(Json):
+    """A JSON value that is compressed if it is large; what was stored as plain JSON is read too."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        text = super().process_bind_param(value, dialect)
+        if text is None or len(text) < COMPRESSED_FROM:
+            return text
+        return COMPRESSED + b64encode(zlib.compress(text.encode())).decode("ascii")
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
+        return _from_compressed_json
+
+
+def _from_compressed_json(text: str | None) -> Any:
+    if text is not None and text.startswith(COMPRESSED):
+        return orjson.loads(zlib.decompress(b64decode(text.removeprefix(COMPRESSED))))
+    return _from_json(text)
 
 
 def _from_json(text: str | None) -> Any:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from models.database.base import db
 from models.stock.verify import verify
 
 MAGIC = b"SQLite format 3\x00"
@@ -88,6 +90,8 @@ def check(file: Path, known: Collection[str], newest: Collection[str]) -> Checke
             revision = _revision(connection)
             if revision not in known:
                 raise InvalidBackup(f"has the schema {revision!r}, which this version does not know")
+            if revision in newest:
+                _check_columns(connection, revision)
             errors = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.DatabaseError as error:
@@ -105,16 +109,34 @@ def check(file: Path, known: Collection[str], newest: Collection[str]) -> Checke
 
 def _revision(connection: sqlite3.Connection) -> str:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables >= TABLES:
+    if not tables >= TABLES or _columns(connection, "alembic_version") != {"version_num"}:
         raise InvalidBackup("is no database of Stockroom")
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else ""
 
 
+def _check_columns(connection: sqlite3.Connection, revision: str) -> None:
+    """Raise InvalidBackup if the database lacks a table or a column that the models have."""
+    for table in db.metadata.sorted_tables:
+        there = _columns(connection, table.name)
+        for column in table.columns:
+            if column.name not in there:
+                what = f"the column {column.name} of the table {table.name}" if there else f"the table {table.name}"
+                raise InvalidBackup(f"lacks {what}, which the schema {revision!r} has")
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Return the names of the columns of a table; none, if there is no such table."""
+    return {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
 def _ledger_faults(file: Path) -> Iterator[str]:
     engine = create_engine(f"sqlite:///{file.as_posix()}", poolclass=NullPool)
-    with Session(engine) as session:
-        yield from verify(session=session)
+    try:
+        with Session(engine) as session:
+            yield from verify(session=session)
+    except (SQLAlchemyError, TypeError, ValueError):  # a column has the name that is looked for, and other values
+        yield "its rows can't be read"
 
 
 def _check_header(file: Path) -> None:

@@ -5,9 +5,8 @@ writes, in one transaction that compares every row again; so other writers wait 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -16,78 +15,24 @@ from models.database.base import db, table_of
 from models.database.errors import broken_constraint
 from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import Change, change_items, create_items, discard_plans
+from models.files.existing import Existing, Holder, existing_items
+from models.files.row_faults import VALUE_LENGTH, RefusedRows, RowFault
 from models.files.staging import CHUNK, Row, Staging
 from models.principal import Principal
-from models.refusals import MAX_FAULTS, Refusal
-from models.stock import item_query
+from models.refusals import MAX_FAULTS
 from models.stock.item import Item
 from models.stock.item_fields import same
 
 ON_CONFLICT = ("update", "skip", "fail")
 REASON = "import"
-VALUE_LENGTH = 100
 
 _items = table_of(Item)
-_FIND = select(*item_query.COLUMNS, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
-_LOCK = _FIND.order_by(_items.c.id).with_for_update()
-_FIND_HOLDERS = select(_items.c.barcode, _items.c.sku, _items.c.sku_key).where(
-    _items.c.barcode.in_(bindparam("barcodes", expanding=True))
+_LOCK_BARCODES = (
+    select(_items.c.id, _items.c.sku_key, _items.c.barcode)
+    .where(_items.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_items.c.id)
+    .with_for_update()
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RowFault:
-    """One fault of a row, with the line of the file at which the row begins."""
-
-    line: int
-    column: str
-    value: str
-    code: str
-    message: str
-
-
-class RefusedRows(Refusal):
-    """Some rows can't be imported, so none was."""
-
-    def __init__(self, faults: Iterable[RowFault], *, dry_run: bool) -> None:
-        listed = sorted(faults, key=lambda fault: fault.line)[:MAX_FAULTS]
-        count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
-        count = f"{count} or more" if len(listed) == MAX_FAULTS else count
-        super().__init__(
-            "invalid_input",
-            f"The file has {count}, so nothing was changed. Line {listed[0].line}: {listed[0].message}.",
-            dry_run=dry_run,
-            created=0,
-            updated=0,
-            unchanged=0,
-            errors=[
-                {
-                    "field": fault.column,
-                    "line": fault.line,
-                    "column": fault.column,
-                    "value": fault.value,
-                    "code": fault.code,
-                    "message": fault.message,
-                }
-                for fault in listed
-            ],
-        )
-
-
-class _Holder(NamedTuple):
-    """The item that has a barcode."""
-
-    barcode: str
-    sku: str
-    sku_key: str
-
-
-@dataclass(slots=True)
-class _Existing:
-    """The existing items of some rows: by normalized SKU, and the holders of their barcodes by barcode."""
-
-    items: Mapping[str, Mapping[str, Any]]
-    holders: Mapping[str, _Holder]
 
 
 class Import:
@@ -120,7 +65,7 @@ class Import:
         for rows in self._staging.chunks():
             if len(self.faults) >= MAX_FAULTS:
                 break
-            existing = _existing(rows)
+            existing = existing_items(rows)
             pending: list[tuple[Row, int | None, bool]] = []
             for row in rows:
                 faults = list(self._faults(row, existing))
@@ -137,7 +82,7 @@ class Import:
         self._staging.order_pending()
         db.session.rollback()
 
-    def _faults(self, row: Row, existing: _Existing) -> Iterator[RowFault]:
+    def _faults(self, row: Row, existing: Existing) -> Iterator[RowFault]:
         """Yield the faults that a row has in view of the existing items."""
         item = existing.items.get(row.sku_key)
         if item is None:
@@ -158,7 +103,7 @@ class Import:
             message = f"barcode {barcode!r} belongs to the item {holder.sku!r}"
             yield RowFault(row.line, "barcode", str(barcode), "barcode_taken", message)
 
-    def _frees_barcode(self, holder: _Holder) -> bool:
+    def _frees_barcode(self, holder: Holder) -> bool:
         """Return whether a row of the file replaces the barcode of its holder: no two rows have the same one."""
         return self.on_conflict == "update" and self._staging.sets_barcode(holder.sku_key)
 
@@ -190,10 +135,10 @@ class Import:
     def _write(self, by: Principal) -> Counter[str]:
         """Write the pending rows, each compared again once its item is locked; return the counts of outcomes."""
         counts = Counter({name: self.counts[name] for name in ("unchanged", "skipped")})
-        self._clear_barcodes()
+        freed = self._free_barcodes()
         for rows in self._staging.pending():
             discard_plans()
-            existing = _existing(rows, lock=True)
+            existing = existing_items(rows, lock=True, freed=freed)
             faults = [fault for row in rows for fault in self._faults(row, existing)]
             if faults:
                 raise RefusedRows(faults, dry_run=False)
@@ -216,24 +161,21 @@ class Import:
                 raise
         return counts
 
-    def _clear_barcodes(self) -> None:
-        """Set the barcodes of items that get another one to NULL, so that two items can swap theirs."""
+    def _free_barcodes(self) -> dict[int, str]:
+        """Set barcodes that the file replaces to NULL, so that two items can swap theirs; return them by item id.
+
+        Since the rows were compared, an item may have got another SKU or barcode: it is locked and compared again.
+        """
+        freed: dict[int, str] = {}
         ids = self._staging.items_to_free()
         for start in range(0, len(ids), CHUNK):
-            chunk = _items.c.id.in_(ids[start : start + CHUNK])
-            db.session.execute(select(_items.c.id).where(chunk).order_by(_items.c.id).with_for_update())
-            db.session.execute(update(_items).where(chunk).values(barcode=None))
-
-
-def _existing(rows: Sequence[Row], *, lock: bool = False) -> _Existing:
-    """Return the existing items of some rows; with `lock`, lock them in the order of their ids."""
-    found = db.session.execute(_LOCK if lock else _FIND, {"keys": [row.sku_key for row in rows]})
-    items = {row.sku_key: item_query.to_dict(row) for row in found.all()}
-    barcodes = [
-        barcode
-        for row in rows
-        if (barcode := row.fields.get("barcode")) is not None
-        and (row.sku_key not in items or items[row.sku_key]["barcode"] != barcode)
-    ]
-    holders = db.session.execute(_FIND_HOLDERS, {"barcodes": barcodes}).all() if barcodes else []
-    return _Existing(items, {holder.barcode: _Holder(*holder) for holder in holders})
+            locked = db.session.execute(_LOCK_BARCODES, {"ids": ids[start : start + CHUNK]}).all()
+            replaced = {
+                item.id: item.barcode
+                for item in locked
+                if item.barcode is not None and self._staging.replaces_barcode(item.sku_key, item.barcode)
+            }
+            if replaced:
+                db.session.execute(update(_items).where(_items.c.id.in_(replaced)).values(barcode=None))
+            freed |= replaced
+        return freed

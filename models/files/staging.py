@@ -70,6 +70,11 @@ class Staging:
         query = "SELECT 1 FROM rows WHERE sku_key = ? AND barcode IS NOT NULL"
         return self._rows.execute(query, (key,)).fetchone() is not None
 
+    def replaces_barcode(self, key: str, barcode: str) -> bool:
+        """Return whether a row gives the item with this normalized SKU another barcode than this one, or none."""
+        query = "SELECT 1 FROM rows WHERE sku_key = ? AND barcode <> ?"
+        return self._rows.execute(query, (key, barcode)).fetchone() is not None
+
     def chunks(self) -> Iterator[list[Row]]:
         """Return an iterator over all rows in the order of the file, in lists of up to `CHUNK`."""
         return self._chunks(

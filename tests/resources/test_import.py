@@ -309,6 +309,38 @@ def test_a_barcode_stands_in_one_row_only(member):
     assert faults(member, "sku,name,barcode\nA,a,7\nB,b,\nC,c,7\n") == [(4, "barcode", "repeated")]
 
 
+@pytest.mark.parametrize("file", [b"\xff\xfes", b"\xfe\xff\x00", b"\xff\xfes\x00k\x00u\x00\n\x00A"])
+@on_one_database
+def test_a_text_that_breaks_off_within_a_character_is_a_fault_of_the_file(member, file):
+    for content_type, code in (("text/csv", "bad_encoding"), (NDJSON, "malformed_json")):
+        refused = send(member, file, content_type=content_type)
+
+        assert (refused.status_code, refused.json["errors"][-1]["code"]) == (422, code), refused.json
+    assert items(member) == {}
+
+
+@on_one_database
+def test_a_header_of_very_many_names_is_one_fault(member):
+    refused = send(member, ",".join(f"column{n}" for n in range(60_000)) + "\n")
+
+    [error] = refused.json["errors"]
+    assert (refused.status_code, error["line"], error["code"]) == (422, 1, "wrong_length")
+    assert "60000 columns; a table has at most 200" in error["message"]
+
+
+@on_one_database
+def test_of_very_many_unknown_members_the_first_are_told(member):
+    line = json.dumps({"sku": "A", **{f"m{n}": 0 for n in range(300_000)}, "price": "free"})
+
+    refused = send(member, line + '\n{"sku": "B", "name": 5}\n', content_type=NDJSON)
+
+    assert [error["column"] for error in refused.json["errors"] if error["code"] != "unknown_column"] == [
+        "price",
+        "name",
+    ]
+    assert len(refused.json["errors"]) == 2 + 100
+
+
 def test_a_new_item_needs_a_name(member):
     assert faults(member, "sku,quantity\nA,5\n") == [(2, "name", "required")]
 

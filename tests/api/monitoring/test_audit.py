@@ -1,16 +1,13 @@
 """The audit: who did what, who tried to, from where, and in which request."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
 
-from api.services import services_of
-from app import create_app
 from models.database.base import db
 from models.event import Event
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
-from tests.support.databases import settings_for
 
 
 def told(admin, **filters):
@@ -117,14 +114,32 @@ def test_the_feed_of_the_stock_says_nothing_of_people(app, member, lamp):
     assert {event["type"] for event in member.get("/events").json["data"]} == {"item.created", "movement.created"}
 
 
-def test_old_entries_of_access_go_when_a_limit_is_set_and_those_of_stock_stay(app, admin, member, lamp, tmp_path):
+def test_old_entries_of_access_go_when_a_limit_is_set_and_those_of_stock_stay(app, apps, admin, member, lamp):
+    signed_in(app, "mel")
+    date_back(app, datetime(2020, 1, 1, tzinfo=UTC))
+
+    assert Client(apps(AUDIT_DAYS="30"), member.headers).get("/items").status_code == 200  # nobody is refused
+
+    assert types(admin) == ["item.created", "movement.created"]
+
+
+def test_a_process_whose_clock_is_ahead_keeps_the_entries_of_today(app, apps, admin, member, lamp, monkeypatch):
+    signed_in(app, "mel")
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days=31)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("models.values.datetime", Ahead)
+        with_password(apps(AUDIT_DAYS="30"), "mel", "wrong password").get("/items")
+
+    assert "sign_in.begun" in types(admin)
+
+
+def date_back(app, to):
+    """Give every event this time."""
     with app.app_context():
-        db.session.execute(update(Event).values(at=datetime(2020, 1, 1, tzinfo=UTC)))
+        db.session.execute(update(Event).values(at=to))
         db.session.commit()
-    short = create_app(settings_for(services_of(app).settings.database_url, tmp_path, AUDIT_DAYS="30"))
-
-    with_password(short, "mel", "wrong password").get("/items")
-
-    assert types(admin) == ["item.created", "movement.created", "sign_in.failed"]
-    with short.app_context():
-        db.engine.dispose()

@@ -68,6 +68,59 @@ def test_a_reader_who_has_it_gets_304_without_a_body(member, lamp, method, templ
     assert "Content-Type" not in again.headers
 
 
+@pytest.mark.parametrize("template", ['"a",,{}', ",{}", '{} , , "b",', ' , "a" ,\t{}'])
+def test_empty_elements_of_a_list_of_tags_are_nothing(member, lamp, template):
+    etag = member.get(lamp).headers["ETag"]
+
+    assert member.get(lamp, headers={"If-None-Match": template.format(etag)}).status_code == 304
+    patched = member.patch(lamp, json={"name": "x"}, headers={"If-Match": template.format(etag)})
+    assert patched.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("template", ['"stale"', "W/{}"])
+def test_a_reader_who_expects_another_tag_is_refused(member, lamp, method, template):
+    etag = member.get(lamp).headers["ETag"]
+
+    refused = getattr(member, method)(lamp, headers={"If-Match": template.format(etag)})
+    stale_and_known = member.get(lamp, headers={"If-Match": '"stale"', "If-None-Match": etag})
+
+    assert (refused.status_code, stale_and_known.status_code) == (412, 412)
+    for tags in (etag, "*", f'"a", {etag}'):
+        assert getattr(member, method)(lamp, headers={"If-Match": tags}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/items", "/movements", "/items/export", "/stats", "/events"])
+@on_one_database
+def test_what_has_no_tag_is_not_what_a_reader_expects(member, path):
+    assert member.get(path, headers={"If-Match": '"stale"'}).status_code == 412
+    assert member.get(path, headers={"If-Match": "stale"}).status_code == 400
+    assert member.get(path, headers={"If-Match": "*"}).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize("value", ['"stale"', "*", "malformed"])
+def test_a_condition_where_none_is_honoured_is_refused_with_a_hint_and_nothing_changes(member, lamp, header, value):
+    movement = member.post(f"{lamp}/movements", json={"kind": "receive", "quantity": 1, "reason": "x"}).json
+    line = {"sku": "LAMP-1", "kind": "issue", "quantity": 1, "reason": "x"}
+    before = member.get(lamp).json, member.get("/movements").json
+    posts = {
+        f"{lamp}/movements": {"kind": "issue", "quantity": 1, "reason": "x"},
+        "/movements": {"movements": [line]},
+        f"/movements/{movement['id']}/reversal": {},
+        "/items": {"sku": "A", "name": "a"},
+    }
+    for path, body in posts.items():
+        refused = member.post(path, json=body, headers={header: value})
+
+        assert (refused.status_code, refused.json["code"]) == (400, "invalid_header"), path
+        assert header in refused.json["detail"]
+        assert "expect_quantity" in refused.json["detail"]
+    imported = member.post("/items/import", data="sku,quantity\nLAMP-1,1\n", headers={header: value})
+    assert (imported.status_code, imported.json["code"]) == (400, "invalid_header")
+    assert (member.get(lamp).json, member.get("/movements").json) == before
+
+
 @pytest.mark.parametrize("tags", ['"other"', 'W/"other"', '"other", "another"', '"*"', '""'])
 def test_a_reader_who_has_something_else_gets_it_anew(member, lamp, tags):
     again = member.get(lamp, headers={"If-None-Match": tags})

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import MetaData, Table, insert, select, text
 
 from app import create_app
@@ -166,3 +168,50 @@ def test_items_of_older_versions_know_their_latest_movement(app, member):
         assert list(verify()) == []
     issued = member.post(path, json={"kind": "issue", "quantity": 6, "reason": "order 7"})
     assert issued.json["occurred_at"] > ahead
+
+
+# Downgrades
+
+
+@pytest.fixture
+def stocked(tmp_path):
+    """An application on a database of its own, with an item, three movements and their events."""
+    app = create_app(settings_for("sqlite:///stock.sqlite3", tmp_path))
+    with app.app_context():
+        migrate()
+    member = person(app, "mel", "member")
+    path = f"/items/{add(member, 'LAMP-1', quantity=5, price='12.50', tags=['light'])['id']}"
+    moved = member.post(f"{path}/movements", json={"kind": "issue", "quantity": 2, "reason": "sold"}).json
+    assert member.post(f"/movements/{moved['id']}/reversal", json={}).status_code == 201
+    yield app, member
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_a_downgrade_that_loses_events_is_refused_unless_asked_for_by_name(app, member, lamp):
+    before = member.get("/events").json["data"]
+
+    with app.app_context():
+        with pytest.raises(CommandError, match=r"delete \d+ events"):
+            command.downgrade(alembic_config(), "0001")
+        migrate()
+
+    assert [event["id"] for event in member.get("/events").json["data"]] == [event["id"] for event in before]
+
+
+def test_after_a_downgrade_that_lost_the_events_the_ledger_has_them_again(stocked):
+    app, member = stocked
+    item, movements = member.get("/items/1").json, member.get("/movements").json["data"]
+
+    lost = app.test_cli_runner().invoke(args=["db", "downgrade", "-x", "lose=events", "0001"])
+    with app.app_context():
+        migrate()
+        db.engine.dispose()
+        faults = list(verify())
+
+    assert (lost.exit_code, faults) == (0, []), lost.output
+    events = member.get("/events").json["data"]
+    assert [event["type"] for event in events] == ["item.created", *["movement.created"] * 3]
+    assert events[0]["data"] == {**item, "quantity": 0}
+    assert [event["data"] for event in events[1:]] == [{**movement, "reversed_by": None} for movement in movements]
+    assert {event["actor"] for event in events[1:]} == {"mel"}

@@ -144,6 +144,15 @@ UNFIT = {
     "a price that no check admits": lambda path: spoil(
         path, "PRAGMA ignore_check_constraints=ON; UPDATE items SET price = -1"
     ),
+    "without a table": lambda path: spoil(path, "DROP TABLE idempotency_keys"),
+    "without a column": lambda path: spoil(path, "ALTER TABLE items DROP COLUMN unit"),
+    "another program's with the same tables": lambda path: spoil(
+        path, "DROP TABLE movements; CREATE TABLE movements (id INTEGER, note TEXT)"
+    ),
+    "another program's with a table of revisions": lambda path: spoil(
+        path, "DROP TABLE alembic_version; CREATE TABLE alembic_version (id INTEGER)"
+    ),
+    "other values": lambda path: spoil(path, "UPDATE movements SET delta = 'five'"),
     "a reference to nothing": lambda path: spoil(path, "UPDATE movements SET user_id = 99"),
 }
 
@@ -157,6 +166,7 @@ def test_an_unfit_file_is_refused_in_one_sentence_and_changes_nothing(instance, 
 
     assert (status, told.count("\n")) == (1, 1), told
     assert "nothing was changed" in told
+    assert "SELECT" not in told
     assert instance.skus() == ["LAMP-1", "LATER"]
     assert list(instance.folder.glob("*before-restore*")) == list(instance.folder.glob("*.draft*")) == []
 

@@ -1,0 +1,39 @@
+"""The clock of the database, by which all processes agree on what has expired, whatever their own clocks say."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from models.database.base import db
+from models.database.column_types import UtcTime
+
+
+class DatabaseNow(FunctionElement[datetime]):
+    """The current time in an SQL statement; on SQLite, which is part of this process, to the millisecond."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+
+@compiles(DatabaseNow)
+def _default(*_: Any, **__: Any) -> str:
+    return "UTC_TIMESTAMP(6)"
+
+
+@compiles(DatabaseNow, "postgresql")
+def _postgresql(*_: Any, **__: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(DatabaseNow, "sqlite")
+def _sqlite(*_: Any, **__: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+def database_now() -> datetime:
+    """Return the current time of the database."""
+    at: datetime = db.session.execute(select(DatabaseNow())).scalar_one()
+    return at

@@ -1,0 +1,139 @@
+"""An import in its three steps, with other writers between them: what is written is compared, and has its event."""
+
+from contextlib import closing
+
+import pytest
+from sqlalchemy import select
+
+from models.database.base import db
+from models.files.importing import Import
+from models.files.row_faults import RefusedRows
+from models.files.staging import Row
+from models.principal import Principal
+from models.stock.item import Item
+from models.values import normalized
+from tests.support.files import items, send
+from tests.support.shelf import add, together
+
+
+def row(line, sku, **fields):
+    """A row of a file, as the request's parsers would have read it."""
+    return Row(line, sku, normalized(sku), fields, True)
+
+
+@pytest.fixture
+def by(member):
+    """The principal of the member, to import without a request."""
+    return Principal(member.user_id, "mel", "member", frozenset(), "password", request_id="tests")
+
+
+def import_with(app, by, rows, meanwhile):
+    """Stage and compare rows, do something else, then write them."""
+    with app.app_context(), closing(Import()) as file:
+        file.stage(rows)
+        file.diff()
+        meanwhile()
+        return file.apply(by)
+
+
+def barcodes_told(client):
+    """The barcode of each item by its SKU, as a reader of the change feed knows it."""
+    events = client.get("/events?limit=200").json["data"]
+    known = {event["item_id"]: event["data"] for event in events if event["type"].startswith("item.")}
+    return {item["sku"]: item["barcode"] for item in known.values()}
+
+
+def barcodes(client):
+    """The barcode of each item by its SKU."""
+    return {sku: item["barcode"] for sku, item in items(client).items()}
+
+
+def test_a_barcode_that_is_removed_is_a_change_with_its_event_and_version(member):
+    before = add(member, "A", barcode="111")
+    since = member.get("/events").json["next_cursor"]
+
+    answer = send(member, "sku,barcode\r\nA,\r\n").json
+
+    after = items(member)["A"]
+    assert (answer["updated"], answer["unchanged"]) == (1, 0)
+    assert (after["barcode"], after["version"]) == (None, before["version"] + 1)
+    [event] = member.get(f"/events?since={since}").json["data"]
+    assert (event["type"], event["data"]) == ("item.updated", after)
+
+
+def test_a_barcode_that_is_replaced_is_a_change_with_its_event_and_version(member):
+    before = add(member, "A", barcode="111")
+
+    assert send(member, "sku,barcode\r\nA,222\r\n").json["updated"] == 1
+
+    assert items(member)["A"]["version"] == before["version"] + 1
+    assert barcodes_told(member) == barcodes(member) == {"A": "222"}
+
+
+def test_an_item_that_is_renamed_meanwhile_keeps_its_barcode(app, member, by):
+    renamed = add(member, "A", barcode="111")
+
+    outcome = import_with(
+        app,
+        by,
+        [row(2, "A", name="new", barcode="222")],
+        lambda: member.patch(f"/items/{renamed['id']}", json={"sku": "B"}),
+    )
+
+    assert outcome["created"] == 1
+    assert barcodes_told(member) == barcodes(member) == {"A": "222", "B": "111"}
+
+
+def test_an_item_that_gets_the_barcode_of_its_row_meanwhile_keeps_it(app, member, by):
+    item = add(member, "A", barcode="111")
+
+    outcome = import_with(
+        app, by, [row(2, "A", barcode="222")], lambda: member.patch(f"/items/{item['id']}", json={"barcode": "222"})
+    )
+
+    assert outcome["unchanged"] == 1
+    assert barcodes_told(member) == barcodes(member) == {"A": "222"}
+
+
+def test_the_barcode_of_a_renamed_item_is_taken_for_the_rows_that_counted_on_it(app, member, by):
+    renamed = add(member, "A", name="a", barcode="111")
+    add(member, "B")
+
+    with pytest.raises(RefusedRows) as refused:
+        import_with(
+            app,
+            by,
+            [row(2, "A", name="a", barcode="222"), row(3, "B", barcode="111")],
+            lambda: member.patch(f"/items/{renamed['id']}", json={"sku": "C"}),
+        )
+
+    assert [error["code"] for error in refused.value.extra["errors"]] == ["barcode_taken"]
+    assert barcodes_told(member) == barcodes(member) == {"C": "111", "B": None}
+
+
+def test_imports_and_renamings_at_once_lose_no_barcode(app, member):
+    first, second = add(member, "A", barcode="1"), add(member, "B", barcode="2")
+
+    def swap(one, other):
+        return lambda: send(member, f"sku,name,barcode\nA,a,{one}\nB,b,{other}\n")
+
+    def rename(item, sku):
+        return lambda: member.patch(f"/items/{item['id']}", json={"sku": sku})
+
+    for turn in range(5):
+        answers = together(
+            swap(2, 1), rename(first, "C" if turn % 2 else "A"), swap(1, 2), rename(second, "B" if turn % 2 else "D")
+        )
+        assert {answer.status_code for answer in answers} <= {200, 409, 422, 503}, [a.json for a in answers]
+        assert barcodes_told(member) == barcodes(member)
+
+
+def test_new_items_wait_for_no_item_that_somebody_else_has_locked(app, member):
+    for number in range(20):
+        add(member, f"HOT-{number}", quantity=5)
+
+    with app.app_context(), db.engine.connect() as other:
+        other.execute(select(Item.id).with_for_update())
+        answer = send(member, "sku,name\n" + "".join(f"S{number},new\n" for number in range(500)))
+
+    assert (answer.status_code, answer.json.get("created")) == (200, 500), answer.json
