@@ -6,11 +6,10 @@ import sys
 from contextlib import ExitStack
 
 from cli.requirements import how_to_install, is_ours
-from settings import ROOT, VERSION, Settings, SettingsError
+from settings import VERSION, SettingsError
 
 try:
     import click
-    from dotenv import load_dotenv
     from flask import Flask
     from flask.cli import ScriptInfo
 
@@ -20,11 +19,12 @@ try:
     from app import create_app
     from cli.application import application_for_commands
     from cli.commands import COMMANDS
+    from environment import read_settings
     from models.database.base import db
     from server.affinity import cpu_for
     from server.server import Server, serve
     from server.sockets import listening_sockets
-    from startup import banner, prepare
+    from startup import banner, log_cautions, prepare
 except ModuleNotFoundError as missing:
     if is_ours(str(missing.name)):
         raise
@@ -61,6 +61,7 @@ def main() -> int:
             app = create_app(settings)
             cleanup.callback(disconnect, app)
             first_admin = prepare(app, settings)
+            log_cautions(settings)
         except SettingsError as error:
             print(error, file=sys.stderr)  # noqa: T201 - for the terminal
             return 2
@@ -78,15 +79,6 @@ def main() -> int:
         )
         serve(server)
     return 0
-
-
-def read_settings() -> Settings:
-    """Return the settings of the environment and of `.env`, where the environment wins; raises SettingsError."""
-    try:
-        load_dotenv(ROOT / ".env", encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f".env is not UTF-8: {error}.") from error
-    return Settings.from_env()
 
 
 def disconnect(app: Flask) -> None:

@@ -1,5 +1,6 @@
 """The start: instance folder and secret key, the schema brought up to date, the first admin, the banner."""
 
+import logging
 import os
 import secrets
 import sqlite3
@@ -16,12 +17,15 @@ from sqlalchemy.exc import DBAPIError
 
 from api.auth.passwords import hash_password, weakness
 from api.paths import V1
+from environment import misspelt
 from models.database.base import db
 from models.database.schema import migrate
 from models.people.secrets import random_letters
 from models.people.user import User
 from models.refusals import LockTimeout
 from settings import SECRET_KEY_BYTES, VERSION, Settings, SettingsError
+
+log = logging.getLogger("stockroom")
 
 PASSWORD_LENGTH = 24
 # What the banner says of a HOST that is no address to connect to.
@@ -72,6 +76,22 @@ def make_instance_folder(settings: Settings) -> None:
         settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise _unusable_folder(settings, error) from error
+
+
+def log_cautions(settings: Settings) -> None:
+    """Log what is no fault and yet hardly meant: a misspelt setting, and an instance that others may read."""
+    for sentence in misspelt():
+        log.warning(sentence)
+    kept = (settings.instance_path, secret_key_file(settings), sqlite_file(settings))
+    opened = [path for path in kept if path and path.exists() and _is_open(path) and _is_open(path.parent)]
+    if opened:
+        closing = "; ".join(f"chmod go= '{path}'" for path in opened)
+        log.warning("other users of this machine may enter or read the instance; close it:  %s", closing)
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether others than its owner have rights in it; on Windows, install.ps1 sees to that."""
+    return os.name == "posix" and path.stat().st_mode & 0o077 != 0
 
 
 def _unusable_folder(settings: Settings, error: Exception) -> SettingsError:

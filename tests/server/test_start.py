@@ -53,7 +53,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
                 patch.delenv(name)
             for name, value in {**environment(), **defaults, **settings}.items():
                 patch.setenv(name, value)
-            patch.setattr(run, "load_dotenv", lambda *_, **__: None)
+            patch.setattr("environment.ROOT", tmp_path)  # without a .env
             patch.setattr(run, "init_logs", lambda *_: None)
             patch.setattr(run, "serve", lambda *_, **__: pytest.fail("it serves"))
             status = run.main()
