@@ -13,13 +13,12 @@ from typing import NamedTuple
 from alembic.util import CommandError
 from flask import Flask
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from api.auth.passwords import hash_password, weakness
 from api.paths import V1
 from environment import misspelt
-from models.database.base import db
-from models.database.schema import migrate
+from models.database.schema import encoding, migrate
 from models.people.secrets import random_letters
 from models.people.user import User
 from models.refusals import LockTimeout
@@ -132,8 +131,21 @@ def bring_up_to_date(settings: Settings) -> None:
     if sqlite_file(settings):
         make_instance_folder(settings)
     with _reporting_database(settings):
-        _reach()
+        if (found := encoding()) != "UTF8":
+            raise SettingsError(
+                f"{_named(settings)}, whose encoding is {found}; it must be UTF8: "
+                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+            )
         migrate()
+
+
+@contextmanager
+def reporting_url(settings: Settings) -> Iterator[None]:
+    """Raise SettingsError where an engine can't be made of the URL of the database: an option has a senseless value."""
+    try:
+        yield
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise unusable_database(settings, error) from error
 
 
 @contextmanager
@@ -166,13 +178,6 @@ def database_name(settings: Settings) -> str:
 
 def _named(settings: Settings) -> str:
     return f"DATABASE_URL names {_redacted(settings.database_url)}"
-
-
-def _reach() -> None:
-    try:
-        db.engine.connect().close()
-    except TypeError as error:  # PyMySQL raises it for an option that it does not know
-        raise SettingsError(f"DATABASE_URL has an option that the driver does not know: {error}.") from error
 
 
 def _make_admin(settings: Settings) -> FirstAdmin | None:
@@ -211,7 +216,7 @@ def _host_to_ask(host: str) -> str:
 
 
 def _redacted(database_url: str) -> str:
-    """Return the URL without what may be secret: the password, and every option but the hosts."""
+    """Return the URL without what may be secret: the password, and what every option is but the hosts."""
     url = make_url(database_url)
-    hosts = {name: value for name, value in url.query.items() if name == "host"}
-    return url.set(query=hosts).render_as_string(hide_password=True)
+    options = {name: value if name == "host" else "..." for name, value in url.query.items()}
+    return url.set(query=options).render_as_string(hide_password=True)

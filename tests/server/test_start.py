@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from sqlalchemy import create_engine, inspect
 
 import run
 from models.database.base import db
+from models.database.engine import engine_options
 from tests.support.databases import own_database, settings_for
-from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program
+from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program, python_run
 
 LAMP = {"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}
 
@@ -169,7 +170,17 @@ SENSELESS = {
         "postgresql://u:geheim@h:port/n",
         "mysql://u:geheim@w@h/n",
         "mysql://u:geheim@127.0.0.1:1/n?nonsense=1",
+        "mysql://u:geheim@127.0.0.1:1/n?ssl_ca=/none",
+        "mysql://u:geheim@127.0.0.1:1/n?ssl=true",
+        "mysql://u:geheim@127.0.0.1:1/n?connect_timeout=abc",
+        "mysql://u:geheim@127.0.0.1:1/n?ssl_check_hostname=maybe",
+        "mysql://u:geheim@127.0.0.1:1/n?port=abc",
         "postgresql://u:geheim@127.0.0.1:1/n?nonsense=1",
+        "postgresql://u:geheim@127.0.0.1:1/n?ssl_ca=/none",
+        "postgresql://u:geheim@127.0.0.1:1/n?ssl=true",
+        "postgresql://u:geheim@127.0.0.1:1/n?connect_timeout=abc",
+        "postgresql://u:geheim@127.0.0.1:1/n?port=abc",
+        "sqlite:///stock.sqlite3?connect_timeout=abc",
     ],
     "SECRET_KEY": ["too short"],
     "SECRET_KEY_FALLBACKS": [f"{'k' * 32},too short"],
@@ -273,6 +284,60 @@ def test_a_database_that_its_server_does_not_have_is_named(refused, database_url
 
     assert sentence.startswith("DATABASE_URL ")
     assert sentence.count("no_such_stock") >= 2
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_can_not_hold_every_letter_is_refused(refused, database_url: str, encoding: str) -> None:
+    if not database_url.startswith("postgresql"):
+        pytest.skip("elsewhere the columns have their encoding, not the database")
+    url = urlsplit(database_url)
+    name = f"stock_{encoding.lower()}"
+    server = create_engine(settings_for(database_url, Path()).database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        sentence = refused(DATABASE_URL=url._replace(path=f"/{name}").geturl())
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+    server.dispose()
+
+    assert sentence.startswith("DATABASE_URL ")
+    assert f"whose encoding is {encoding}; it must be UTF8" in sentence
+
+
+def test_the_password_of_the_database_may_have_any_letters(database_url: str, tmp_path: Path) -> None:
+    if not database_url.startswith("mysql"):
+        pytest.skip("only PyMySQL takes a text for Latin-1; no password is asked for elsewhere")
+    url = urlsplit(database_url)
+    server = create_engine(settings_for(database_url, tmp_path).database_url, isolation_level="AUTOCOMMIT")
+    user, password = "stock_any_letter", "geheim é € 東京"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE OR REPLACE USER {user} IDENTIFIED BY '{password}'")
+        connection.exec_driver_sql(f"GRANT ALL ON `{url.path.strip('/')}`.* TO {user}")
+        given = url._replace(netloc=f"{user}:{quote(password)}@{url.hostname}:{url.port or 3306}").geturl()
+        ran = python_run("upgrade", DATABASE_URL=given, INSTANCE_PATH=str(tmp_path / "instance"))
+        connection.exec_driver_sql(f"DROP USER {user}")
+    server.dispose()
+
+    assert ran.status == 0, ran.err
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:geheim@127.0.0.1:1/n?nonsense=1", "mysql://u:geheim@127.0.0.1:1/n?ssl=true"]
+)
+def test_a_command_refuses_an_option_of_the_database_in_one_sentence_too(tmp_path: Path, url: str) -> None:
+    ran = python_run("stats", "--json", DATABASE_URL=url, INSTANCE_PATH=str(tmp_path / "instance"))
+
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert ran.err.startswith("Error: DATABASE_URL ") and "geheim" not in ran.err
+
+
+def test_an_option_of_the_url_wins_over_what_the_service_would_take(tmp_path: Path) -> None:
+    options = "connect_timeout=9&options=-c%20work_mem=8MB&keepalives_idle=7"
+    url = settings_for(f"postgresql://127.0.0.1/n?{options}", tmp_path).database_url
+    given = engine_options(url, threads=1)["connect_args"]
+
+    assert {"connect_timeout", "keepalives_idle"}.isdisjoint(given)
+    assert given["options"].endswith("-c work_mem=8MB") and "lock_timeout" in given["options"]
 
 
 def test_a_sqlite_path_below_a_file_is_refused(refused, tmp_path: Path) -> None:
