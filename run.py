@@ -13,6 +13,7 @@ try:
     from flask import Flask
     from flask.cli import ScriptInfo
 
+    from announcement import announce
     from api.errors import error_answer
     from api.monitoring.logs import init_logs
     from api.paths import V1
@@ -24,7 +25,7 @@ try:
     from server.affinity import cpu_for
     from server.server import Server, serve
     from server.sockets import listening_sockets
-    from startup import banner, log_cautions, prepare
+    from startup import log_cautions, prepare
 except ModuleNotFoundError as missing:
     if is_ours(str(missing.name)):
         raise
@@ -66,7 +67,7 @@ def main() -> int:
             print(error, file=sys.stderr)  # noqa: T201 - for the terminal
             return 2
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
-        print(banner(settings, port, first_admin), flush=True)  # noqa: T201
+        announce(settings, port, first_admin)
         server = Server(
             app,
             sockets,

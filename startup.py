@@ -1,10 +1,8 @@
-"""The start: instance folder and secret key, the schema brought up to date, the first admin, the banner."""
+"""The start: instance folder and secret key, the schema brought up to date, the first admin."""
 
 import logging
 import os
 import secrets
-import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,22 +14,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from api.auth.passwords import hash_password, weakness
-from api.paths import V1
 from environment import misspelt
 from models.database.schema import encoding, migrate
 from models.people.secrets import random_letters
 from models.people.user import User
 from models.refusals import LockTimeout
-from settings import SECRET_KEY_BYTES, VERSION, Settings, SettingsError
+from settings import SECRET_KEY_BYTES, Settings, SettingsError
 
 log = logging.getLogger("stockroom")
 
 PASSWORD_LENGTH = 24
-# What the banner says of a HOST that is no address to connect to.
-WILDCARDS = {
-    "0.0.0.0": "every IPv4 address of this machine",  # noqa: S104 - compared, not bound
-    "::": "every IPv6 address of this machine",
-}
 
 
 class FirstAdmin(NamedTuple):
@@ -187,32 +179,6 @@ def _make_admin(settings: Settings) -> FirstAdmin | None:
     generated = None if password else random_letters(PASSWORD_LENGTH)
     was_made = User.create_first(settings.admin_username, hash_password(password or generated or ""))
     return FirstAdmin(settings.admin_username, generated) if was_made else None
-
-
-def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str:
-    """Return the lines that a start prints: the address and, the first time, the admin and a curl line to paste."""
-    address = f"http://{_host_to_ask(settings.host)}:{port}"
-    url = make_url(settings.database_url)
-    kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
-    where = f"{WILDCARDS[settings.host]}; try it here: {address}" if settings.host in WILDCARDS else address
-    lines = [f"Stockroom {VERSION} listens on {where} ({settings.app_env}; {kind})."]
-    if first_admin:
-        username, password = first_admin
-        if password:
-            lines.append(f"The first admin is {username}; the password, printed this once: {password}")
-        else:
-            lines.append(f"The first admin is {username}, with the password of ADMIN_PASSWORD.")
-        curl = "curl.exe" if sys.platform == "win32" else "curl"
-        credential = f"{username}:{password}" if password else username
-        lines.append(f'Try it:  {curl} -u {credential} "{address}{V1}/items"')
-    lines.append("Ctrl+C stops it.")
-    return "\n".join(lines)
-
-
-def _host_to_ask(host: str) -> str:
-    """Return an address, as it stands in a URL, that reaches a service listening on `host`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{host}]" if ":" in host else host
 
 
 def _redacted(database_url: str) -> str:

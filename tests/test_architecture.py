@@ -31,6 +31,7 @@ FLOORS = (
     "resources",
     "pages",
     "startup",
+    "announcement",
     "cli",
     "app",
     "run",

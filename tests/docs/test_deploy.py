@@ -314,10 +314,44 @@ def test_what_nginx_refuses_itself_has_the_shape_of_all_errors() -> None:
 
 
 def test_gunicorn_listens_where_the_settings_say() -> None:
+    pytest.importorskip("gunicorn", reason="gunicorn is not for Windows")
     code = "import runpy, sys; print(runpy.run_path(sys.argv[1])['bind'])"
     ran = run(sys.executable, "-c", code, str(DEPLOY / "linux" / "gunicorn.conf.py"), HOST="::1", PORT="8123")
 
     assert (ran.stdout.strip(), ran.returncode) == ("[::1]:8123", 0), ran.stderr
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_gunicorn_writes_its_own_words_as_lines_of_the_log(log_format: str, tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn", reason="gunicorn is not for Windows")
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": "0", "LOG_FORMAT": log_format}
+    assert run(sys.executable, "run.py", "upgrade", **settings).returncode == 0
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/linux/gunicorn.conf.py", "app:create_app()"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(WEB_CONCURRENCY="1", **settings), stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline() for _ in range(4)]  # the last is that of the worker
+        process.terminate()
+        lines += process.stderr.readlines()
+
+    words = "\n".join(json.loads(line)["message"] if log_format == "json" else line for line in lines)
+    assert process.returncode == 0
+    assert "Listening at: " in words and "Booting worker" in words and "Shutting down: " in words
+    assert "Traceback" not in words and "Logging error" not in words
+    if log_format == "text":
+        assert {line.split()[3] for line in lines} == {"gunicorn.error"}
+
+
+def test_gunicorn_does_not_start_with_a_setting_that_makes_no_sense(tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn", reason="gunicorn is not for Windows")
+    ran = run(
+        *(sys.executable, "-m", "gunicorn", "-c", "deploy/linux/gunicorn.conf.py", "app:create_app()"),
+        INSTANCE_PATH=str(tmp_path / "instance"),
+        PORT="eighty",
+    )
+
+    assert (ran.returncode, ran.stderr) == (2, "PORT is 'eighty'; it must be a whole number from 0 to 65535.\n")
 
 
 # Containers
@@ -333,7 +367,7 @@ def test_the_files_of_the_image_are_enough_to_start_the_service(tmp_path: Path) 
         else:
             shutil.copyfile(source, target)
 
-    with program(folder=tmp_path / "app", INSTANCE_PATH=str(tmp_path / "data"), PORT="0") as running:
+    with program(folder=tmp_path / "app", INSTANCE_PATH=str(tmp_path / "data"), PORT="0", read_errors=True) as running:
         assert running.ask("GET", "/users/me", user=f"admin:{running.password}").status == 200
     assert ".env" not in wanted and ".git" not in wanted
 

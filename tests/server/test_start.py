@@ -1,5 +1,6 @@
 """The start and the stop: what somebody may count on who types `python run.py`."""
 
+import json
 import os
 import re
 import shutil
@@ -74,7 +75,7 @@ def test_with_nothing_configured_it_serves_and_a_second_start_loses_nothing(chec
         instance = checkout / "instance"
         key = (instance / "secret_key").read_bytes()
         files = sorted(path.name for path in instance.iterdir() if "-" not in path.name)
-        pasted = _paste(first.said[2].removeprefix("Try it:  "))
+        pasted = _paste(first.first_admin[1].removeprefix("Try it:  "))
         created = first.ask("POST", "/items", LAMP, user=admin)
         assert first.stop() == 0
         errors = first.errors()
@@ -89,6 +90,7 @@ def test_with_nothing_configured_it_serves_and_a_second_start_loses_nothing(chec
         assert stat.S_IMODE((instance / "secret_key").stat().st_mode) == 0o600
         assert stat.S_IMODE(instance.stat().st_mode) == 0o700
     assert re.fullmatch(r"[A-Za-z0-9]{24}", first.password)
+    assert first.password not in "".join(first.said)
     assert pasted in ("", "200")
     assert {line.split()[2:4] == ["INFO", "stockroom.access"] for line in errors.splitlines()} == {True}, errors
     assert created.status == 201
@@ -108,6 +110,46 @@ def _paste(line: str) -> str:
         f'{line} -s -o {os.devnull} -w "%{{http_code}}"', shell=True, capture_output=True, text=True, check=True
     )
     return shown.stdout
+
+
+def test_a_log_of_json_has_nothing_else_and_never_a_password(tmp_path: Path) -> None:
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": "0", "LOG_FORMAT": "json"}
+    with program(read_errors=True, **settings) as running:
+        assert running.process.stdout is not None
+        first = json.loads(running.process.stdout.readline())
+        address = re.search(r"http://\S+", first["message"])[0]  # type: ignore[index]
+        with closing(HTTPConnection(urlsplit(address).netloc, timeout=SOON)) as client:
+            client.request("GET", "/livez")
+            assert client.getresponse().status == 200
+        assert running.stop() == 0
+        lines = [json.loads(line) for line in [*running.process.stdout, *running.errors().splitlines()]]
+
+    messages = [line["message"] for line in lines]
+    assert messages[0] == "Ctrl+C stops it."
+    assert any("reset-password admin" in message for message in messages)
+    assert not any(re.search(r"\b[A-Za-z0-9]{24}\b", message) for message in messages)
+    assert {line["level"] for line in lines} == {"INFO", "WARNING"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal here")
+def test_on_a_terminal_the_first_password_is_shown_beside_a_log_of_json(tmp_path: Path) -> None:
+    import pty  # noqa: PLC0415 - not on Windows
+
+    ours, theirs = pty.openpty()
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": "0", "LOG_FORMAT": "json"}
+    start = [sys.executable, str(ROOT / "run.py")]
+    with subprocess.Popen(start, env=environment(**settings), stdout=subprocess.PIPE, stderr=theirs) as process:
+        assert process.stdout is not None
+        public = [json.loads(process.stdout.readline())["message"] for _ in range(2)]
+        shown = os.read(ours, 10_000).decode()
+        process.terminate()
+    os.close(ours)
+    os.close(theirs)
+
+    assert public[1] == "Ctrl+C stops it."
+    assert re.match(
+        r"The first admin is admin; the password, printed this once: [A-Za-z0-9]{24}\r\nTry it:  curl ", shown
+    )
 
 
 def test_the_environment_wins_over_dotenv_which_may_have_crlf(tmp_path: Path) -> None:
@@ -413,10 +455,9 @@ def test_a_stop_answers_the_request_under_way_and_exits_with_0(tmp_path: Path, h
 def test_starts_at_the_same_moment_share_one_instance(tmp_path: Path, empty_database: str) -> None:
     settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "DATABASE_URL": empty_database, "PORT": "0"}
     with ExitStack() as closes:
-        running = [closes.enter_context(program(**settings)) for _ in range(3)]
-        told = [each for each in running if len(each.said) > 2]
-        assert len(told) == 1
-        user = f"admin:{told[0].password}"
+        running = [closes.enter_context(program(ADMIN_PASSWORD=PASSWORD, **settings)) for _ in range(3)]
+        assert sorted(len(each.said) for each in running) == [2, 2, 4]  # one of them made the first admin
+        user = f"admin:{PASSWORD}"
         created = running[0].ask("POST", "/items", LAMP, user=user)
 
         assert created.status == 201
