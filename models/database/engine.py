@@ -90,9 +90,7 @@ def _connect(dialect: Dialect, _: object, args: Any, options: Any) -> Any:
     dbapi: Any = dialect.loaded_dbapi
     try:
         return dialect.connect(*args, **options)
-    except (dbapi.OperationalError, dbapi.InterfaceError):
-        raise
-    except Exception as error:
+    except (AttributeError, LookupError, OSError, TypeError, ValueError, dbapi.ProgrammingError) as error:
         raise dbapi.InterfaceError(f"its driver does not understand the options: {error}") from error
 
 
