@@ -35,7 +35,7 @@ from models.database.transactions import end_session
 from models.people.token import LAST_USE_EVERY
 from resources.routes import add_routes
 from settings import Settings
-from startup import secret_key
+from startup import reporting_url, secret_key
 
 
 class _Service(Flask):
@@ -74,7 +74,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.session_interface = _NoSessions()
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter}
-    db.init_app(app)
+    with reporting_url(settings):
+        db.init_app(app)
     app.teardown_appcontext(end_session)
     with app.app_context():
         prepare_engine(db.engine)

@@ -6,25 +6,26 @@ import sys
 from contextlib import ExitStack
 
 from cli.requirements import how_to_install, is_ours
-from settings import ROOT, VERSION, Settings, SettingsError
+from settings import VERSION, SettingsError
 
 try:
     import click
-    from dotenv import load_dotenv
     from flask import Flask
     from flask.cli import ScriptInfo
 
+    from announcement import announce
     from api.errors import error_answer
     from api.monitoring.logs import init_logs
     from api.paths import V1
     from app import create_app
     from cli.application import application_for_commands
     from cli.commands import COMMANDS
+    from environment import read_settings
     from models.database.base import db
     from server.affinity import cpu_for
     from server.server import Server, serve
     from server.sockets import listening_sockets
-    from startup import banner, prepare
+    from startup import log_cautions, prepare
 except ModuleNotFoundError as missing:
     if is_ours(str(missing.name)):
         raise
@@ -61,11 +62,12 @@ def main() -> int:
             app = create_app(settings)
             cleanup.callback(disconnect, app)
             first_admin = prepare(app, settings)
+            log_cautions(settings)
         except SettingsError as error:
             print(error, file=sys.stderr)  # noqa: T201 - for the terminal
             return 2
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
-        print(banner(settings, port, first_admin), flush=True)  # noqa: T201
+        announce(settings, port, first_admin)
         server = Server(
             app,
             sockets,
@@ -78,15 +80,6 @@ def main() -> int:
         )
         serve(server)
     return 0
-
-
-def read_settings() -> Settings:
-    """Return the settings of the environment and of `.env`, where the environment wins; raises SettingsError."""
-    try:
-        load_dotenv(ROOT / ".env", encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f".env is not UTF-8: {error}.") from error
-    return Settings.from_env()
 
 
 def disconnect(app: Flask) -> None:

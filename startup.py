@@ -1,9 +1,8 @@
-"""The start: instance folder and secret key, the schema brought up to date, the first admin, the banner."""
+"""The start: instance folder and secret key, the schema brought up to date, the first admin."""
 
+import logging
 import os
 import secrets
-import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,23 +11,19 @@ from typing import NamedTuple
 from alembic.util import CommandError
 from flask import Flask
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from api.auth.passwords import hash_password, weakness
-from api.paths import V1
-from models.database.base import db
-from models.database.schema import migrate
+from environment import misspelt
+from models.database.schema import encoding, migrate
 from models.people.secrets import random_letters
 from models.people.user import User
 from models.refusals import LockTimeout
-from settings import SECRET_KEY_BYTES, VERSION, Settings, SettingsError
+from settings import SECRET_KEY_BYTES, Settings, SettingsError
+
+log = logging.getLogger("stockroom")
 
 PASSWORD_LENGTH = 24
-# What the banner says of a HOST that is no address to connect to.
-WILDCARDS = {
-    "0.0.0.0": "every IPv4 address of this machine",  # noqa: S104 - compared, not bound
-    "::": "every IPv6 address of this machine",
-}
 
 
 class FirstAdmin(NamedTuple):
@@ -74,6 +69,22 @@ def make_instance_folder(settings: Settings) -> None:
         raise _unusable_folder(settings, error) from error
 
 
+def log_cautions(settings: Settings) -> None:
+    """Log what is no fault and yet hardly meant: a misspelt setting, and an instance that others may read."""
+    for sentence in misspelt():
+        log.warning(sentence)
+    kept = (settings.instance_path, secret_key_file(settings), sqlite_file(settings))
+    opened = [path for path in kept if path and path.exists() and _is_open(path) and _is_open(path.parent)]
+    if opened:
+        closing = "; ".join(f"chmod go= '{path}'" for path in opened)
+        log.warning("other users of this machine may enter or read the instance; close it:  %s", closing)
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether others than its owner have rights in it; on Windows, install.ps1 sees to that."""
+    return os.name == "posix" and path.stat().st_mode & 0o077 != 0
+
+
 def _unusable_folder(settings: Settings, error: Exception) -> SettingsError:
     return SettingsError(f"INSTANCE_PATH is {str(settings.instance_path)!r}, which can't be used: {error}.")
 
@@ -112,8 +123,21 @@ def bring_up_to_date(settings: Settings) -> None:
     if sqlite_file(settings):
         make_instance_folder(settings)
     with _reporting_database(settings):
-        _reach()
+        if (found := encoding()) != "UTF8":
+            raise SettingsError(
+                f"{_named(settings)}, whose encoding is {found}; it must be UTF8: "
+                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+            )
         migrate()
+
+
+@contextmanager
+def reporting_url(settings: Settings) -> Iterator[None]:
+    """Raise SettingsError where an engine can't be made of the URL of the database: an option has a senseless value."""
+    try:
+        yield
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise unusable_database(settings, error) from error
 
 
 @contextmanager
@@ -148,13 +172,6 @@ def _named(settings: Settings) -> str:
     return f"DATABASE_URL names {_redacted(settings.database_url)}"
 
 
-def _reach() -> None:
-    try:
-        db.engine.connect().close()
-    except TypeError as error:  # PyMySQL raises it for an option that it does not know
-        raise SettingsError(f"DATABASE_URL has an option that the driver does not know: {error}.") from error
-
-
 def _make_admin(settings: Settings) -> FirstAdmin | None:
     password = settings.admin_password
     if password and (words := weakness(password, settings.admin_username)):
@@ -164,34 +181,8 @@ def _make_admin(settings: Settings) -> FirstAdmin | None:
     return FirstAdmin(settings.admin_username, generated) if was_made else None
 
 
-def banner(settings: Settings, port: int, first_admin: FirstAdmin | None) -> str:
-    """Return the lines that a start prints: the address and, the first time, the admin and a curl line to paste."""
-    address = f"http://{_host_to_ask(settings.host)}:{port}"
-    url = make_url(settings.database_url)
-    kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
-    where = f"{WILDCARDS[settings.host]}; try it here: {address}" if settings.host in WILDCARDS else address
-    lines = [f"Stockroom {VERSION} listens on {where} ({settings.app_env}; {kind})."]
-    if first_admin:
-        username, password = first_admin
-        if password:
-            lines.append(f"The first admin is {username}; the password, printed this once: {password}")
-        else:
-            lines.append(f"The first admin is {username}, with the password of ADMIN_PASSWORD.")
-        curl = "curl.exe" if sys.platform == "win32" else "curl"
-        credential = f"{username}:{password}" if password else username
-        lines.append(f'Try it:  {curl} -u {credential} "{address}{V1}/items"')
-    lines.append("Ctrl+C stops it.")
-    return "\n".join(lines)
-
-
-def _host_to_ask(host: str) -> str:
-    """Return an address, as it stands in a URL, that reaches a service listening on `host`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{host}]" if ":" in host else host
-
-
 def _redacted(database_url: str) -> str:
-    """Return the URL without what may be secret: the password, and every option but the hosts."""
+    """Return the URL without what may be secret: the password, and what every option is but the hosts."""
     url = make_url(database_url)
-    hosts = {name: value for name, value in url.query.items() if name == "host"}
-    return url.set(query=hosts).render_as_string(hide_password=True)
+    options = {name: value if name == "host" else "..." for name, value in url.query.items()}
+    return url.set(query=options).render_as_string(hide_password=True)

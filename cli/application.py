@@ -13,6 +13,7 @@ import click
 from flask import Flask
 
 from cli.errors import ConfigurationError
+from environment import misspelt
 from settings import SECRET_KEY_BYTES, Settings
 from startup import secret_key_file, sqlite_file
 
@@ -23,21 +24,20 @@ def application_for_commands(create_app: Factory, settings: Settings) -> Flask:
     """Create the application without writing anything; raises SettingsError.
 
     Where the instance has no secret key yet, the application gets one that is valid in this process only: no command
-    signs anything with it.
+    signs anything with it. What seems to be a misspelt setting is named on stderr.
     """
+    for sentence in misspelt():
+        click.echo(sentence, err=True)
     if not settings.secret_key and not _exists(secret_key_file(settings)):
         settings = replace(settings, secret_key=secrets.token_hex(SECRET_KEY_BYTES))
     return create_app(settings)
 
 
-def application_for_flask(create_app: Factory, settings: Settings) -> Flask:
-    """Create the application for `flask …`, or for a server such as gunicorn, which is no command of click.
+def application_for_flask(create_app: Factory, settings: Settings, context: click.Context) -> Flask:
+    """Create the application for a command of `flask`.
 
     Raises SettingsError, or ConfigurationError where the command has nothing to work on.
     """
-    context = click.get_current_context(silent=True)
-    if context is None:
-        return create_app(settings)
     names = _names(context)  # none while `flask` looks for one of our commands, which check that themselves
     if names == ["run"]:
         raise ConfigurationError("flask run starts the development server, not meant for live data; use: python run.py")

@@ -15,13 +15,14 @@ from cli.migrations import migrations_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
 from cli.users import user_group
+from environment import read_settings
 from models.database.base import db
 from models.event import Event
 from models.people.token import ApiToken
 from models.people.user import User
 from models.stock.item import Item
 from models.stock.movement import Movement
-from settings import Settings, SettingsError
+from settings import SettingsError
 
 # What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
 COMMANDS: tuple[click.Command, ...] = (
@@ -31,12 +32,15 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 def app_of_environment(create_app: Factory) -> Flask:
-    """Return the application of the settings in the environment; raises an exception of click, which `flask` prints.
+    """Return the application of the settings in the environment, for `flask …` or for a server such as gunicorn.
 
-    Where `flask` lists its commands, it prints the traceback of anything but a NoAppException.
+    Raises an exception of click, which `flask` prints. Where `flask` lists its commands, it prints the traceback of
+    anything but a NoAppException.
     """
+    context = click.get_current_context(silent=True)  # a server is no command of click
     try:
-        return application_for_flask(create_app, Settings.from_env())
+        settings = read_settings(after_flask=context is not None)
+        return application_for_flask(create_app, settings, context) if context else create_app(settings)
     except SettingsError as error:
         lists = "--help" in sys.argv or len(sys.argv) == 1
         raise (NoAppException if lists else ConfigurationError)(str(error)) from error

@@ -21,7 +21,21 @@ from settings import ROOT, Settings
 from tests.support.databases import settings_for
 
 # From the lowest up; a floor is a file beside this list's own, or a folder with all that is in it.
-FLOORS = ("urls", "settings", "server", "models", "api", "resources", "pages", "startup", "cli", "app", "run")
+FLOORS = (
+    "urls",
+    "settings",
+    "environment",
+    "server",
+    "models",
+    "api",
+    "resources",
+    "pages",
+    "startup",
+    "announcement",
+    "cli",
+    "app",
+    "run",
+)
 # What is in the checkout and no part of the service.
 NO_FLOORS = ("bench", "docs", "migrations", "tests")
 
@@ -109,6 +123,7 @@ def on(floor: str) -> list[str]:
 def test_settings_know_the_standard_library_only():
     assert packages("urls") == set()
     assert packages("settings") == {"urls"}
+    assert packages("environment") == {"settings", "dotenv"}
 
 
 @pytest.mark.parametrize("module", on("server"))
@@ -218,7 +233,7 @@ def test_queries_are_selects(module):
     assert legacy == []
 
 
-@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"settings"}))
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"settings", "environment"}))
 def test_only_the_settings_read_the_environment(module):
     read = [ast.unparse(node) for node in nodes(module, ast.Attribute) if node.attr in ("environ", "getenv")]
 

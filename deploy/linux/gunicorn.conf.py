@@ -6,15 +6,37 @@ docs/linux.md says what differs.
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+from gunicorn import glogging
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # not yet there when gunicorn reads this file
 
 from api.monitoring.logs import init_logs
-from run import read_settings
+from environment import read_settings
+from settings import SettingsError
+from startup import log_cautions
 
-_settings = read_settings()
+try:
+    _settings = read_settings()
+except SettingsError as error:
+    print(error, file=sys.stderr)  # noqa: T201 - for the terminal
+    sys.exit(2)
 init_logs(_settings.log_level, _settings.log_format)
+log_cautions(_settings)
 
+
+class _Log(glogging.Logger):  # type: ignore[misc]
+    """What gunicorn itself says, as lines of the service's log."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.propagate = True
+
+
+logger_class = _Log
+errorlog = None
+loglevel = _settings.log_level
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))

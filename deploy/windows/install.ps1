@@ -6,7 +6,7 @@ Installs Stockroom as a Windows service, or upgrades it. Run it from the folder 
 .DESCRIPTION
 The program goes to -Program, which only administrators may change; the data to %ProgramData%\Stockroom, which only
 administrators and the service may read. The settings are in .env beside run.py; an upgrade leaves them alone.
-Nothing is downloaded but the Python packages of requirements.txt.
+Nothing is downloaded but the Python packages of requirements.lock, each with its SHA-256.
 .EXAMPLE
 .\install.ps1 -WinSW C:\Downloads\WinSW.NET461.exe -Checksum <its SHA-256>
 #>
@@ -58,7 +58,7 @@ Copy-Item -LiteralPath $WinSW -Destination "$Program\stockroom.exe" -Force
 Copy-Item -LiteralPath "$source\deploy\windows\stockroom.xml" -Destination "$Program\stockroom.xml" -Force
 $venv = "$Program\.venv\Scripts\python.exe"
 if (-not (Test-Path -LiteralPath $venv)) { Invoke-Program $Python @('-m', 'venv', "$Program\.venv") }
-Invoke-Program $venv @('-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary=:all:', '-r', "$Program\requirements.txt")
+Invoke-Program $venv @('-m', 'pip', 'install', '--disable-pip-version-check', '--require-hashes', '--only-binary=:all:', '-r', "$Program\requirements.lock")
 
 # The service and its account
 

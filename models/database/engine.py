@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection, QueuePool
 
 from models.database.errors import READ_ONLY
@@ -49,26 +49,30 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         options["connect_args"] = {"check_same_thread": False}
         return options
     options |= {"pool_pre_ping": True, "pool_recycle": 1800}
+    parts = make_url(url)
+    defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if url.startswith("postgresql"):
-        options["connect_args"] = {
-            "connect_timeout": CONNECT_SECONDS,
-            "options": f"-c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
-            **KEEPALIVE,
-        }
+        defaults |= KEEPALIVE
+        # Else the driver speaks as the database does, and reads bytes where that has no encoding (SQL_ASCII).
+        defaults["client_encoding"] = "utf8"
+        required = {"options": f"-c lock_timeout={LOCK_SECONDS}s -c timezone=UTC {parts.query.get('options', '')}"}
     else:
         options["isolation_level"] = "READ COMMITTED"
-        options["connect_args"] = {
-            "connect_timeout": CONNECT_SECONDS,
+        if parts.password:
+            defaults["password"] = parts.password.encode()  # a text would be Latin-1 to PyMySQL
+        required = {
             "charset": "utf8mb4",
             "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_SECONDS}, time_zone='+00:00', "
             "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
         }
+    options["connect_args"] = {name: defaults[name] for name in defaults.keys() - parts.query.keys()} | required
     return options
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Register the event listeners of the engine: that for a read-only database, and those for SQLite."""
+    """Register the event listeners of the engine: those for every database, and those for SQLite."""
     event.listen(engine, "handle_error", _invalidate_read_only)
+    event.listen(engine, "do_connect", _connect)
     if engine.dialect.name != "sqlite":
         return
     event.listen(engine, "connect", _open_sqlite)
@@ -76,6 +80,18 @@ def prepare_engine(engine: Engine) -> None:
     queue = _WriterQueue(max_waiting=max(0, threads // 2 - 1))
     event.listen(engine, "begin", queue.begin)
     event.listen(engine, "checkin", queue.release)
+
+
+def _connect(dialect: Dialect, _: object, args: Any, options: Any) -> Any:
+    """Connect; an option that the driver does not understand is an InterfaceError, whatever the driver makes of it.
+
+    PyMySQL raises a TypeError, an AttributeError or an OSError, psycopg a ProgrammingError.
+    """
+    dbapi: Any = dialect.loaded_dbapi
+    try:
+        return dialect.connect(*args, **options)
+    except (AttributeError, LookupError, OSError, TypeError, ValueError, dbapi.ProgrammingError) as error:
+        raise dbapi.InterfaceError(f"its driver does not understand the options: {error}") from error
 
 
 def _invalidate_read_only(context: ExceptionContext) -> None:

@@ -28,6 +28,17 @@ def is_current() -> bool:
         return revisions(connection) == newest()
 
 
+def encoding() -> str:
+    """Return the encoding of the database as PostgreSQL names it; elsewhere the columns have theirs.
+
+    Raises DBAPIError when the database can't be reached.
+    """
+    with db.engine.connect() as connection:
+        if connection.dialect.name != "postgresql":
+            return "UTF8"
+        return str(connection.exec_driver_sql("SHOW server_encoding").scalar_one())
+
+
 def revisions(connection: Connection) -> frozenset[str]:
     """Return the revisions that a database says it is at; none, if it was never migrated."""
     return frozenset(MigrationContext.configure(connection).get_current_heads())

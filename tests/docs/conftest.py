@@ -18,7 +18,7 @@ END_OF_BLOCK = "\x1e"
 @pytest.fixture
 def first_start(tmp_path) -> Iterator[Program]:
     """The service at its first start, as the README begins with it, but for the port."""
-    with program(INSTANCE_PATH=str(tmp_path / "instance"), PORT="0") as running:
+    with program(INSTANCE_PATH=str(tmp_path / "instance"), PORT="0", read_errors=True) as running:
         yield running
 
 

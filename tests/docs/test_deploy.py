@@ -215,9 +215,22 @@ def test_iis_tells_the_process_its_port_and_the_service_where_the_client_is() ->
     given = {each.get("name"): each.get("value") for each in process.iter("environmentVariable")}
     assert given["PORT"] == "%HTTP_PLATFORM_PORT%"
     assert (given["HOST"], given["TRUSTED_PROXY"]) == ("127.0.0.1", "127.0.0.1")
-    action = proxy.find(".//action")
+    action = proxy.find(".//rule[@name='stockroom']/action")
     assert action is not None
     assert action.get("url") == f"http://{DEFAULTS.host}:{DEFAULTS.port}{{UNENCODED_URL}}"
+
+
+def test_iis_keeps_the_metrics_from_everybody_else() -> None:
+    process = ET.parse(WINDOWS / "iis-process" / "web.config").getroot()  # noqa: S314 - our own file
+    proxy = ET.parse(WINDOWS / "iis-proxy" / "web.config").getroot()  # noqa: S314 - our own file
+
+    verbs = process.find("location[@path='metrics']//requestFiltering/verbs")
+    assert verbs is not None and (verbs.get("allowUnlisted"), len(verbs)) == ("false", 0)
+    first = next(proxy.iter("rule"))
+    address = first.find(".//add[@input='{REMOTE_ADDR}']")
+    assert address is not None and address.get("negate") == "true"
+    assert re.match(address.get("pattern", ""), "127.0.0.1") and not re.match(address.get("pattern", ""), "127.0.0.10")
+    assert (first.find("match").get("url"), first.find("action").get("statusCode")) == ("^metrics$", "403")  # type: ignore[union-attr]
 
 
 def test_caddy_reads_its_file(tmp_path: Path) -> None:
@@ -248,6 +261,7 @@ def test_the_unit_lets_requests_end_and_may_do_little() -> None:
     assert given["Restart"] == "on-failure"
     assert (given["User"], given["StateDirectory"], given["ProtectSystem"]) == ("stockroom", "stockroom", "strict")
     assert given["CapabilityBoundingSet"] == ""
+    assert {"MemoryMax", "CPUQuota", "TasksMax"} <= given.keys()
     assert [given[each] for each in ("NoNewPrivileges", "MemoryDenyWriteExecute", "PrivateTmp")] == ["yes"] * 3
 
 
@@ -300,10 +314,44 @@ def test_what_nginx_refuses_itself_has_the_shape_of_all_errors() -> None:
 
 
 def test_gunicorn_listens_where_the_settings_say() -> None:
+    pytest.importorskip("gunicorn", reason="gunicorn is not for Windows")
     code = "import runpy, sys; print(runpy.run_path(sys.argv[1])['bind'])"
     ran = run(sys.executable, "-c", code, str(DEPLOY / "linux" / "gunicorn.conf.py"), HOST="::1", PORT="8123")
 
     assert (ran.stdout.strip(), ran.returncode) == ("[::1]:8123", 0), ran.stderr
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_gunicorn_writes_its_own_words_as_lines_of_the_log(log_format: str, tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn", reason="gunicorn is not for Windows")
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": "0", "LOG_FORMAT": log_format}
+    assert run(sys.executable, "run.py", "upgrade", **settings).returncode == 0
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/linux/gunicorn.conf.py", "app:create_app()"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(WEB_CONCURRENCY="1", **settings), stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline() for _ in range(4)]  # the last is that of the worker
+        process.terminate()
+        lines += process.stderr.readlines()
+
+    words = "\n".join(json.loads(line)["message"] if log_format == "json" else line for line in lines)
+    assert process.returncode == 0
+    assert "Listening at: " in words and "Booting worker" in words and "Shutting down: " in words
+    assert "Traceback" not in words and "Logging error" not in words
+    if log_format == "text":
+        assert {line.split()[3] for line in lines} == {"gunicorn.error"}
+
+
+def test_gunicorn_does_not_start_with_a_setting_that_makes_no_sense(tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn", reason="gunicorn is not for Windows")
+    ran = run(
+        *(sys.executable, "-m", "gunicorn", "-c", "deploy/linux/gunicorn.conf.py", "app:create_app()"),
+        INSTANCE_PATH=str(tmp_path / "instance"),
+        PORT="eighty",
+    )
+
+    assert (ran.returncode, ran.stderr) == (2, "PORT is 'eighty'; it must be a whole number from 0 to 65535.\n")
 
 
 # Containers
@@ -319,7 +367,7 @@ def test_the_files_of_the_image_are_enough_to_start_the_service(tmp_path: Path) 
         else:
             shutil.copyfile(source, target)
 
-    with program(folder=tmp_path / "app", INSTANCE_PATH=str(tmp_path / "data"), PORT="0") as running:
+    with program(folder=tmp_path / "app", INSTANCE_PATH=str(tmp_path / "data"), PORT="0", read_errors=True) as running:
         assert running.ask("GET", "/users/me", user=f"admin:{running.password}").status == 200
     assert ".env" not in wanted and ".git" not in wanted
 
@@ -366,12 +414,33 @@ def test_the_containers_let_requests_end_and_are_watched() -> None:
 
     for name in ("one", "two"):
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > DRAIN_SECONDS
-        assert services[name]["cap_drop"] == ["ALL"] and services[name]["read_only"] is True
         assert set(services[name]["depends_on"]) == {"database", "redis"}
     for name in ("nginx", "database", "redis"):
         assert "healthcheck" in services[name]
         assert services[name]["restart"] == "unless-stopped"
     assert [name for name in services if "ports" in services[name]] == ["nginx"]
+
+
+def test_no_container_may_more_than_it_must() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert {"mem_limit", "cpus", "pids_limit"} <= service.keys(), name
+        assert set(service.get("cap_add", [])).isdisjoint({"ALL", "SYS_ADMIN", "NET_RAW", "SETPCAP"}), name
+
+
+def test_every_image_can_be_named_by_its_digest() -> None:
+    images = {name: service["image"] for name, service in COMPOSE["services"].items() if "build" not in service}
+    file = (CONTAINER / "Dockerfile").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "linux.md").read_text(encoding="utf-8")
+    pulled = dict(re.findall(r"\b([A-Z]+)=([a-z]+:[\w.-]+)", re.findall("for image in (.*);", guide)[0]))
+
+    named = dict(re.fullmatch(r"\$\{([A-Z]+)_IMAGE:-(.*)\}", image).groups() for image in images.values())  # type: ignore[union-attr]
+    named |= dict(re.findall(r"^ARG ([A-Z]+)_IMAGE=(.*)$", file, re.MULTILINE))
+    assert named == pulled
+    assert re.findall("^FROM (\\S+)", file, re.MULTILINE) == ["${PYTHON_IMAGE}"] * 2
+    assert COMPOSE["services"]["one"]["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{named['PYTHON']}}}"}
 
 
 def test_the_containers_meet_at_the_addresses_that_they_are_told() -> None:

@@ -19,7 +19,11 @@ def test_the_first_start_prints_what_the_readme_prints(first_start: Program) -> 
     if sys.platform == "win32":
         shown = shown.replace("curl -u", "curl.exe -u")
 
-    given = "\n".join(first_start.said).replace(first_start.address, ADDRESS).replace("\\", "/")
+    given = (
+        "\n".join([first_start.said[0], *first_start.first_admin, first_start.said[-1]])
+        .replace(first_start.address, ADDRESS)
+        .replace("\\", "/")
+    )
 
     assert looks_like(shown, given)
 

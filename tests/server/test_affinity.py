@@ -100,7 +100,7 @@ def test_an_error_brings_the_thread_home_too():
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells where the threads of another process may run")
 @pytest.mark.parametrize("setting", ["auto", "off"])
 def test_the_threads_that_serve_are_on_one_cpu_unless_told_otherwise(tmp_path, setting):
-    with program(INSTANCE_PATH=str(tmp_path), PORT="0", CPU_AFFINITY=setting, THREADS="4") as service:
+    with program(INSTANCE_PATH=str(tmp_path), PORT="0", CPU_AFFINITY=setting, THREADS="4", read_errors=True) as service:
         assert service.ask("GET", "/items", user=f"admin:{service.password}").status == 200
 
         tasks = Path(f"/proc/{service.process.pid}/task").iterdir()

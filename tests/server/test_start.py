@@ -1,5 +1,6 @@
 """The start and the stop: what somebody may count on who types `python run.py`."""
 
+import json
 import os
 import re
 import shutil
@@ -13,15 +14,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from sqlalchemy import create_engine, inspect
 
 import run
 from models.database.base import db
+from models.database.engine import engine_options
 from tests.support.databases import own_database, settings_for
-from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program
+from tests.support.program import PASSWORD, ROOT, SOON, STOP, environment, fresh_copy, program, python_run
 
 LAMP = {"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}
 
@@ -53,7 +55,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
                 patch.delenv(name)
             for name, value in {**environment(), **defaults, **settings}.items():
                 patch.setenv(name, value)
-            patch.setattr(run, "load_dotenv", lambda *_, **__: None)
+            patch.setattr("environment.ROOT", tmp_path)  # without a .env
             patch.setattr(run, "init_logs", lambda *_: None)
             patch.setattr(run, "serve", lambda *_, **__: pytest.fail("it serves"))
             status = run.main()
@@ -73,7 +75,7 @@ def test_with_nothing_configured_it_serves_and_a_second_start_loses_nothing(chec
         instance = checkout / "instance"
         key = (instance / "secret_key").read_bytes()
         files = sorted(path.name for path in instance.iterdir() if "-" not in path.name)
-        pasted = _paste(first.said[2].removeprefix("Try it:  "))
+        pasted = _paste(first.first_admin[1].removeprefix("Try it:  "))
         created = first.ask("POST", "/items", LAMP, user=admin)
         assert first.stop() == 0
         errors = first.errors()
@@ -88,6 +90,7 @@ def test_with_nothing_configured_it_serves_and_a_second_start_loses_nothing(chec
         assert stat.S_IMODE((instance / "secret_key").stat().st_mode) == 0o600
         assert stat.S_IMODE(instance.stat().st_mode) == 0o700
     assert re.fullmatch(r"[A-Za-z0-9]{24}", first.password)
+    assert first.password not in "".join(first.said)
     assert pasted in ("", "200")
     assert {line.split()[2:4] == ["INFO", "stockroom.access"] for line in errors.splitlines()} == {True}, errors
     assert created.status == 201
@@ -107,6 +110,46 @@ def _paste(line: str) -> str:
         f'{line} -s -o {os.devnull} -w "%{{http_code}}"', shell=True, capture_output=True, text=True, check=True
     )
     return shown.stdout
+
+
+def test_a_log_of_json_has_nothing_else_and_never_a_password(tmp_path: Path) -> None:
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": "0", "LOG_FORMAT": "json"}
+    with program(read_errors=True, **settings) as running:
+        assert running.process.stdout is not None
+        first = json.loads(running.process.stdout.readline())
+        address = re.search(r"http://\S+", first["message"])[0]  # type: ignore[index]
+        with closing(HTTPConnection(urlsplit(address).netloc, timeout=SOON)) as client:
+            client.request("GET", "/livez")
+            assert client.getresponse().status == 200
+        assert running.stop() == 0
+        lines = [json.loads(line) for line in [*running.process.stdout, *running.errors().splitlines()]]
+
+    messages = [line["message"] for line in lines]
+    assert messages[0] == "Ctrl+C stops it."
+    assert any("reset-password admin" in message for message in messages)
+    assert not any(re.search(r"\b[A-Za-z0-9]{24}\b", message) for message in messages)
+    assert {line["level"] for line in lines} == {"INFO", "WARNING"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal here")
+def test_on_a_terminal_the_first_password_is_shown_beside_a_log_of_json(tmp_path: Path) -> None:
+    import pty  # noqa: PLC0415 - not on Windows
+
+    ours, theirs = pty.openpty()
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": "0", "LOG_FORMAT": "json"}
+    start = [sys.executable, str(ROOT / "run.py")]
+    with subprocess.Popen(start, env=environment(**settings), stdout=subprocess.PIPE, stderr=theirs) as process:
+        assert process.stdout is not None
+        public = [json.loads(process.stdout.readline())["message"] for _ in range(2)]
+        shown = os.read(ours, 10_000).decode()
+        process.terminate()
+    os.close(ours)
+    os.close(theirs)
+
+    assert public[1] == "Ctrl+C stops it."
+    assert re.match(
+        r"The first admin is admin; the password, printed this once: [A-Za-z0-9]{24}\r\nTry it:  curl ", shown
+    )
 
 
 def test_the_environment_wins_over_dotenv_which_may_have_crlf(tmp_path: Path) -> None:
@@ -169,7 +212,17 @@ SENSELESS = {
         "postgresql://u:geheim@h:port/n",
         "mysql://u:geheim@w@h/n",
         "mysql://u:geheim@127.0.0.1:1/n?nonsense=1",
+        "mysql://u:geheim@127.0.0.1:1/n?ssl_ca=/none",
+        "mysql://u:geheim@127.0.0.1:1/n?ssl=true",
+        "mysql://u:geheim@127.0.0.1:1/n?connect_timeout=abc",
+        "mysql://u:geheim@127.0.0.1:1/n?ssl_check_hostname=maybe",
+        "mysql://u:geheim@127.0.0.1:1/n?port=abc",
         "postgresql://u:geheim@127.0.0.1:1/n?nonsense=1",
+        "postgresql://u:geheim@127.0.0.1:1/n?ssl_ca=/none",
+        "postgresql://u:geheim@127.0.0.1:1/n?ssl=true",
+        "postgresql://u:geheim@127.0.0.1:1/n?connect_timeout=abc",
+        "postgresql://u:geheim@127.0.0.1:1/n?port=abc",
+        "sqlite:///stock.sqlite3?connect_timeout=abc",
     ],
     "SECRET_KEY": ["too short"],
     "SECRET_KEY_FALLBACKS": [f"{'k' * 32},too short"],
@@ -275,6 +328,60 @@ def test_a_database_that_its_server_does_not_have_is_named(refused, database_url
     assert sentence.count("no_such_stock") >= 2
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_can_not_hold_every_letter_is_refused(refused, database_url: str, encoding: str) -> None:
+    if not database_url.startswith("postgresql"):
+        pytest.skip("elsewhere the columns have their encoding, not the database")
+    url = urlsplit(database_url)
+    name = f"stock_{encoding.lower()}"
+    server = create_engine(settings_for(database_url, Path()).database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        sentence = refused(DATABASE_URL=url._replace(path=f"/{name}").geturl())
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+    server.dispose()
+
+    assert sentence.startswith("DATABASE_URL ")
+    assert f"whose encoding is {encoding}; it must be UTF8" in sentence
+
+
+def test_the_password_of_the_database_may_have_any_letters(database_url: str, tmp_path: Path) -> None:
+    if not database_url.startswith("mysql"):
+        pytest.skip("only PyMySQL takes a text for Latin-1; no password is asked for elsewhere")
+    url = urlsplit(database_url)
+    server = create_engine(settings_for(database_url, tmp_path).database_url, isolation_level="AUTOCOMMIT")
+    user, password = "stock_any_letter", "geheim é € 東京"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE OR REPLACE USER {user} IDENTIFIED BY '{password}'")
+        connection.exec_driver_sql(f"GRANT ALL ON `{url.path.strip('/')}`.* TO {user}")
+        given = url._replace(netloc=f"{user}:{quote(password)}@{url.hostname}:{url.port or 3306}").geturl()
+        ran = python_run("upgrade", DATABASE_URL=given, INSTANCE_PATH=str(tmp_path / "instance"))
+        connection.exec_driver_sql(f"DROP USER {user}")
+    server.dispose()
+
+    assert ran.status == 0, ran.err
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:geheim@127.0.0.1:1/n?nonsense=1", "mysql://u:geheim@127.0.0.1:1/n?ssl=true"]
+)
+def test_a_command_refuses_an_option_of_the_database_in_one_sentence_too(tmp_path: Path, url: str) -> None:
+    ran = python_run("stats", "--json", DATABASE_URL=url, INSTANCE_PATH=str(tmp_path / "instance"))
+
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert ran.err.startswith("Error: DATABASE_URL ") and "geheim" not in ran.err
+
+
+def test_an_option_of_the_url_wins_over_what_the_service_would_take(tmp_path: Path) -> None:
+    options = "connect_timeout=9&options=-c%20work_mem=8MB&keepalives_idle=7"
+    url = settings_for(f"postgresql://127.0.0.1/n?{options}", tmp_path).database_url
+    given = engine_options(url, threads=1)["connect_args"]
+
+    assert {"connect_timeout", "keepalives_idle"}.isdisjoint(given)
+    assert given["options"].endswith("-c work_mem=8MB") and "lock_timeout" in given["options"]
+
+
 def test_a_sqlite_path_below_a_file_is_refused(refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
@@ -348,10 +455,9 @@ def test_a_stop_answers_the_request_under_way_and_exits_with_0(tmp_path: Path, h
 def test_starts_at_the_same_moment_share_one_instance(tmp_path: Path, empty_database: str) -> None:
     settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "DATABASE_URL": empty_database, "PORT": "0"}
     with ExitStack() as closes:
-        running = [closes.enter_context(program(**settings)) for _ in range(3)]
-        told = [each for each in running if len(each.said) > 2]
-        assert len(told) == 1
-        user = f"admin:{told[0].password}"
+        running = [closes.enter_context(program(ADMIN_PASSWORD=PASSWORD, **settings)) for _ in range(3)]
+        assert sorted(len(each.said) for each in running) == [2, 2, 4]  # one of them made the first admin
+        user = f"admin:{PASSWORD}"
         created = running[0].ask("POST", "/items", LAMP, user=user)
 
         assert created.status == 201

@@ -77,7 +77,13 @@ class Program:
     @property
     def password(self) -> str:
         """The password of the first admin, printed only at the first start."""
-        return self.said[1].rpartition(" ")[2]
+        return self.first_admin[0].rpartition(" ")[2]
+
+    @functools.cached_property
+    def first_admin(self) -> list[str]:
+        """The two lines about the first admin that a first start prints on stderr (`read_errors`)."""
+        assert self.process.stderr is not None and self.said
+        return [self.process.stderr.readline().rstrip("\n") for _ in range(2)]
 
     def ask(
         self, method: str, path: str, body: Any = None, *, user: str = f"admin:{PASSWORD}", token: str = ""
