@@ -9,12 +9,14 @@ import math
 import sqlite3
 import threading
 import time
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection, QueuePool
 
 from models.database.errors import READ_ONLY
+from models.database.file_lock import FileLock, lock_of
 from models.refusals import LockTimeout
 
 # Execution option of a connection: for how many seconds this write may wait for the write lock.
@@ -71,6 +73,10 @@ def prepare_engine(engine: Engine) -> None:
     event.listen(engine, "handle_error", _invalidate_read_only)
     if engine.dialect.name != "sqlite":
         return
+    if engine.url.database and engine.url.database != ":memory:":
+        in_use = _InUse(Path(engine.url.database))
+        event.listen(engine, "do_connect", in_use.hold)
+        event.listen(engine, "engine_disposed", in_use.release)
     event.listen(engine, "connect", _open_sqlite)
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
     queue = _WriterQueue(max_waiting=max(0, threads // 2 - 1))
@@ -88,6 +94,33 @@ def _invalidate_read_only(context: ExceptionContext) -> None:
     codes = {getattr(error, "sqlstate", None), getattr(error, "sqlite_errorcode", 0) & 0xFF, *error.args[:1]}
     if not READ_ONLY.isdisjoint(codes):
         context.is_disconnect = True
+
+
+class _InUse:
+    """The share that an engine has in the lock of its SQLite file, from its first connection until it is disposed.
+
+    A restore, which puts another file in the place of this one, holds that lock alone.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._lock = FileLock(lock_of(database))
+        self._mutex = threading.Lock()
+
+    def hold(self, *_: object) -> None:
+        """Acquire the share, if it is not held; raises sqlite3.OperationalError during a restore."""
+        if self._lock.is_held:
+            return
+        with self._mutex:
+            try:
+                acquired = self._lock.is_held or self._lock.acquire(exclusive=False, wait=WRITE_WAIT)
+            except OSError as error:
+                raise sqlite3.OperationalError(f"unable to open {error.filename}: {error.strerror}") from error
+        if not acquired:
+            raise sqlite3.OperationalError("it is being restored; try again when that has ended")
+
+    def release(self, _: Engine) -> None:
+        """Give the share back."""
+        self._lock.release()
 
 
 def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
