@@ -1,6 +1,7 @@
 """The application: `create_app` builds it of the settings, the database, the services, the hooks and the routes."""
 
 from collections.abc import Callable, Iterable
+from threading import BoundedSemaphore
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -107,6 +108,7 @@ def _services(app: Flask, settings: Settings) -> Services:
         maintenance=MaintenanceFlag(settings.instance_path / "maintenance"),
         metrics=Metrics(app, settings),
         in_flight=InFlight(),
+        exports=BoundedSemaphore(max(1, settings.threads // 2)),
         refusals=Throttle(REFUSALS_EVERY),
         audit_purges=Throttle(PURGE_EVERY),
     )

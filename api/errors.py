@@ -21,7 +21,7 @@ from server.connections import ErrorAnswer
 log = logging.getLogger("stockroom")
 
 RETRY_SECONDS = "2"
-RETRIED_LATER = ("unavailable", "idempotency_in_progress")
+RETRIED_LATER = ("unavailable", "server_busy", "idempotency_in_progress")
 
 
 class HttpRefusal(Refusal):

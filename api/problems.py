@@ -138,6 +138,12 @@ PROBLEMS = {
         "The database can't serve the request now. Nothing was changed, unless `detail` says that this is unknown; "
         "retry after `Retry-After`, with the same Idempotency-Key.",
     ),
+    "server_busy": Problem(
+        503,
+        "Server busy",
+        "As much of this kind is under way as the server takes on at once; nothing was changed. "
+        "Retry after `Retry-After`.",
+    ),
     "maintenance": Problem(
         503, "Maintenance", "The service is under maintenance; nothing was changed. Retry after `Retry-After`."
     ),

@@ -5,6 +5,7 @@ module that knows nothing of this one.
 """
 
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Any
 
 from flask import Flask, current_app
@@ -33,6 +34,7 @@ class Services:
     maintenance: MaintenanceFlag
     metrics: Metrics
     in_flight: InFlight  # the idempotency keys of the requests that are being answered
+    exports: BoundedSemaphore  # of exports at once
     refusals: Throttle  # which refusals of access the audit has recorded lately
     audit_purges: Throttle  # when the audit was purged
     openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, made at the first request for them

@@ -26,6 +26,8 @@ def backup_command(file: Path) -> None:
         checked = back_up(database, file, newest())
     except FileExistsError as error:
         raise CommandError(f"{file} is there already; name a new file.") from error
+    except DatabaseInUse as error:
+        raise CommandError(f"{database} is being restored; there is no backup.") from error
     except InvalidBackup as error:
         raise CommandError(f"The copy of {database} {error}; there is no backup.") from error
     except sqlite3.Error as error:

@@ -16,7 +16,9 @@ from api.requests.types import Boolean
 from api.resource import ProtectedResource
 from api.responses.negotiation import representation
 from api.responses.tables import cells, csv_text
+from api.services import services
 from models.json_schema import TEXT
+from models.refusals import Refusal
 from models.stock import item_query
 from models.stock.movement import Movement
 from models.values import as_json, now
@@ -66,12 +68,24 @@ class MovementExportResource(ProtectedResource):
 def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Response:
     """Return a streamed file; an error midway breaks the connection, so that no client takes a part for the whole."""
     is_csv = representation() == CSV
-    text = csv_chunks(columns, rows, bom) if is_csv else json_chunks(columns, rows)
-    text = chain([next(text, "")], text)  # an unreadable database is a 503 then, before the response begins
+    text = _one_of_few(csv_chunks(columns, rows, bom) if is_csv else json_chunks(columns, rows))
+    # The first chunk is made here, so that one export too many, or an unreadable database, is a 503.
+    text = chain([next(text, "")], text)
     response = Response(stream_with_context(text), content_type=f"{CSV}; charset=utf-8" if is_csv else NDJSON)
     extension = "csv" if is_csv else "ndjson"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{now():%Y-%m-%d}.{extension}"'
     return response
+
+
+def _one_of_few(text: Iterator[str]) -> Iterator[str]:
+    """Yield the chunks of one export; raises Refusal if half of the threads are at exports already."""
+    exports = services().exports
+    if not exports.acquire(blocking=False):
+        raise Refusal("server_busy", "Enough exports are under way. Retry.")
+    try:
+        yield from text
+    finally:
+        exports.release()
 
 
 def csv_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Iterator[str]:

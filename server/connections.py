@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from waitress import task, wasyncore
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
 from waitress.server import TcpWSGIServer
@@ -19,6 +19,10 @@ HEADER_BYTES = 32 * 1024
 PROGRESS_BYTES = 1024 * 1024
 # How much of a refused request is read and thrown away before the connection is closed.
 LINGER_BYTES = 64 * 1024 * 1024
+# How much of its responses a connection may have unsent, in temporary files, before the thread that makes them waits.
+# It is less for each connection when all of them together have very much unsent.
+UNSENT_BYTES, UNSENT_BYTES_CROWDED, UNSENT_BYTES_IN_ALL = 64 * 1024 * 1024, 1024 * 1024, 1024 * 1024 * 1024
+WAIT_SECONDS = 0.5  # how often a thread that waits looks again
 FRAMING_HEADER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
 
@@ -134,6 +138,35 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
             self.request.expect_continue = False
         else:
             super().send_continue()
+
+    def write_soon(self, data: bytes) -> int:
+        """Take a part of a response to be sent; wait before that if the client is far behind.
+
+        Only so many threads wait: for one more, the response ends here, and the connection with it.
+        """
+        if self._is_behind():
+            if not self.adj.waiting.acquire(blocking=False):
+                log.warning("cut off %s: too many clients read slowly", self.addr[0])
+                raise ClientDisconnected
+            try:
+                with self.outbuf_lock:
+                    while self.connected and self._is_behind():
+                        self.server.pull_trigger()
+                        self.outbuf_lock.wait(WAIT_SECONDS)
+            finally:
+                self.adj.waiting.release()
+        return super().write_soon(data)  # type: ignore[no-any-return]
+
+    def _is_behind(self) -> bool:
+        """Return whether too much of the responses is unsent."""
+        unsent = self.total_outbufs_len
+        if unsent <= UNSENT_BYTES_CROWDED:
+            return False
+        others = list(self.server.active_channels.values())
+        return unsent > UNSENT_BYTES or sum(each.total_outbufs_len for each in others) > UNSENT_BYTES_IN_ALL
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Do not wait, as waitress would for less, and between the requests of a pipeline: `write_soon` does."""
 
     def received(self, data: bytes) -> bool:
         if not self.lingering:

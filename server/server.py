@@ -78,7 +78,8 @@ class Server:
     A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path; a
     longer one is refused before it is read or stored. `error_answer` makes the response to a request that never reaches
     the application. X-Forwarded-For, -Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts`
-    and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given.
+    and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given; at most half of them wait for
+    clients that read slowly.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Server:
             **proxy,
         )
         adjustments.error_answer = error_answer
+        adjustments.waiting = threading.BoundedSemaphore(max(1, threads // 2))  # of threads, for slow readers
         adjustments.of_path = {}
         for path, limit in (larger_bodies or {}).items():
             adjustments.of_path[path] = copy.copy(adjustments)

@@ -18,7 +18,8 @@ Json = dict[str, Any]
 OF_ANY_REQUEST = (
     *("bad_request", "invalid_header", "malformed_json", "not_an_object", "invalid_credentials"),
     *("address_not_allowed", "not_acceptable", "content_too_large", "unsupported_media_type", "invalid_input"),
-    *("too_many_requests", "headers_too_large", "internal_error", "unavailable", "maintenance", "issuer_unreachable"),
+    *("too_many_requests", "headers_too_large", "internal_error", "unavailable", "server_busy", "maintenance"),
+    "issuer_unreachable",
 )
 SUCCESSES = {200: "Success.", 201: "Created.", 204: "Success, without a body.", 302: "A redirect to `Location`."}
 NOT_MODIFIED: Json = {"description": "Not modified: If-None-Match has this ETag.", "headers": headers("ETag")}

@@ -1,34 +1,25 @@
 """Options and event listeners of the engine, so that no write is lost and none waits for ever.
 
-A write transaction is marked with the execution option `WRITE`. On SQLite, which has one writer at a time, it then
-waits for the write lock of this process and begins IMMEDIATE: a deferred transaction that reads first and writes later
-fails at once when another one has written in between.
+On SQLite a write transaction begins IMMEDIATE: a deferred one that reads first and writes later fails at once when
+another one has written in between.
 """
 
-import math
 import sqlite3
 import threading
 import time
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event, make_url
-from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection, QueuePool
+from sqlalchemy import Dialect, Engine, ExceptionContext, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from models.database.errors import READ_ONLY
-from models.refusals import LockTimeout
+from models.database.file_lock import FileLock, lock_of
+from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
+from models.database.writer_queue import WRITE_WAIT, ServerWriterQueue, SqliteWriterQueue
 
-# Execution option of a connection: for how many seconds this write may wait for the write lock.
-WRITE = "stockroom_write"
-# In seconds, once for the writers of this process and once for those of another: less than five in all.
-WRITE_WAIT = 2.0
-# After so many seconds the queue of writers is stalled: another program has locked the file (its BEGIN lasts too long),
-# or one of our writes is a long one. Then only some threads go on waiting and the other writers get a LockTimeout at
-# once, so that threads are left for readers.
-STALLED_BEGIN = 0.1
-STALLED_WRITE = 1.0
 SPARE_CONNECTIONS = 2
 CONNECT_SECONDS = 3
-LOCK_SECONDS = 4
 # Options of libpq, in seconds, the last in milliseconds: a connection to a PostgreSQL host that no longer answers
 # breaks after some 10 seconds. The defaults of Linux are 15 minutes for data sent, two hours for an idle connection.
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
@@ -70,16 +61,20 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Register the event listeners of the engine: those for every database, and those for SQLite."""
+    """Register the event listeners of the engine: for errors, connections and writers, and those for SQLite."""
     event.listen(engine, "handle_error", _invalidate_read_only)
-    event.listen(engine, "do_connect", _connect)
-    if engine.dialect.name != "sqlite":
-        return
-    event.listen(engine, "connect", _open_sqlite)
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
-    queue = _WriterQueue(max_waiting=max(0, threads // 2 - 1))
-    event.listen(engine, "begin", queue.begin)
-    event.listen(engine, "checkin", queue.release)
+    if engine.dialect.name == "sqlite":
+        SqliteWriterQueue(max_waiting=max(0, threads // 2 - 1)).listen_to(engine)
+        if engine.url.database and engine.url.database != ":memory:":
+            in_use = _InUse(Path(engine.url.database))
+            event.listen(engine, "do_connect", in_use.hold)
+            event.listen(engine, "engine_disposed", in_use.release)
+        event.listen(engine, "connect", _open_sqlite)
+    else:
+        ServerWriterQueue((threads + 1) // 2).listen_to(engine)
+        bound_lock_waits(engine)
+    event.listen(engine, "do_connect", _connect)
 
 
 def _connect(dialect: Dialect, _: object, args: Any, options: Any) -> Any:
@@ -104,6 +99,33 @@ def _invalidate_read_only(context: ExceptionContext) -> None:
     codes = {getattr(error, "sqlstate", None), getattr(error, "sqlite_errorcode", 0) & 0xFF, *error.args[:1]}
     if not READ_ONLY.isdisjoint(codes):
         context.is_disconnect = True
+
+
+class _InUse:
+    """The share that an engine has in the lock of its SQLite file, from its first connection until it is disposed.
+
+    A restore, which puts another file in the place of this one, holds that lock alone.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._lock = FileLock(lock_of(database))
+        self._mutex = threading.Lock()
+
+    def hold(self, *_: object) -> None:
+        """Acquire the share, if it is not held; raises sqlite3.OperationalError during a restore."""
+        if self._lock.is_held:
+            return
+        with self._mutex:
+            try:
+                acquired = self._lock.is_held or self._lock.acquire(exclusive=False, wait=WRITE_WAIT)
+            except OSError as error:
+                raise sqlite3.OperationalError(f"unable to open {error.filename}: {error.strerror}") from error
+        if not acquired:
+            raise sqlite3.OperationalError("it is being restored; try again when that has ended")
+
+    def release(self, _: Engine) -> None:
+        """Give the share back."""
+        self._lock.release()
 
 
 def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
@@ -135,57 +157,3 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
         time.sleep(0.01)
-
-
-class _WriterQueue:
-    """The queue of the writers of one process: a lock, on which waiting is fair and cheap.
-
-    SQLite's own busy wait sleeps ever longer and lets newcomers pass.
-    """
-
-    def __init__(self, max_waiting: int) -> None:
-        self.lock = threading.Lock()
-        self.slots = threading.Semaphore(max_waiting)  # of threads that wait while the queue is stalled
-        self.stalled_from = math.inf  # by time.monotonic()
-
-    def begin(self, connection: Connection) -> None:
-        """Begin a transaction, a write with the lock acquired; raises LockTimeout."""
-        wait = connection.get_execution_options().get(WRITE)
-        if wait is None:
-            connection.exec_driver_sql("BEGIN DEFERRED")
-            return
-        if not self._acquire(wait):
-            raise LockTimeout
-        _connection_state(connection.connection)["writing"] = True
-        self.stalled_from = time.monotonic() + STALLED_BEGIN
-        if connection.info.get("busy_timeout", WRITE_WAIT) != wait:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(wait * 1000)}")
-            connection.info["busy_timeout"] = wait
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        self.stalled_from = time.monotonic() + STALLED_WRITE
-
-    def _acquire(self, wait: float) -> bool:
-        """Acquire the lock within `wait` seconds; return whether it was acquired."""
-        deadline = time.monotonic() + wait
-        while (now := time.monotonic()) < self.stalled_from or not self.lock.locked():
-            if self.lock.acquire(timeout=max(0.0, min(deadline - now, STALLED_BEGIN))):
-                return True
-            if deadline - now <= STALLED_BEGIN:
-                return False
-        if not self.slots.acquire(blocking=False):
-            return False
-        try:
-            return self.lock.acquire(timeout=max(0.0, deadline - now))
-        finally:
-            self.slots.release()
-
-    def release(self, _: object, record: ConnectionPoolEntry) -> None:
-        """Release the lock when its connection is back in the pool: its transaction has ended."""
-        if _connection_state(record).pop("writing", False):
-            self.stalled_from = math.inf
-            self.lock.release()
-
-
-def _connection_state(connection: ManagesConnection) -> dict[str, Any]:
-    """Return our data about a pooled connection; unlike `info`, it outlives an invalidation."""
-    return cast(dict[str, Any], connection.record_info)

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from models.database.base import db
-from models.database.engine import WRITE
+from models.database.writer_queue import WRITE
 from models.refusals import LockTimeout
 from settings import ROOT
 

@@ -10,8 +10,9 @@ from typing import ParamSpec, TypeVar
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models.database.base import db
-from models.database.engine import WRITE, WRITE_WAIT
 from models.database.errors import broken_constraint, error_codes
+from models.database.lock_waits import LOCK_WAITS, LockWaits
+from models.database.writer_queue import WRITE, WRITE_WAIT
 from models.refusals import LockTimeout, Refusal
 
 P = ParamSpec("P")
@@ -39,21 +40,24 @@ class RetryTransaction(Exception):
     """A concurrent transaction made a conflicting change; the operation must run again on the result."""
 
 
-def begin_write(wait: float = WRITE_WAIT) -> None:
+def begin_write(wait: float = WRITE_WAIT, lock_waits: LockWaits | None = None) -> None:
     """Begin the write transaction of the session, after rolling back what was only read before, as in authentication.
 
-    Raises LockTimeout when the write lock can't be acquired within `wait` seconds (SQLite).
+    Raises LockTimeout when it is not its turn within `wait` seconds; on SQLite that includes the write lock.
     """
     session = db.session()
     session.rollback()
-    session.connection(execution_options={WRITE: wait})
+    lock_waits = lock_waits or LockWaits()
+    lock_waits.begin_attempt()
+    session.connection(execution_options={WRITE: wait, LOCK_WAITS: lock_waits})
 
 
 def transactional(operation: Callable[P, R]) -> Callable[P, R]:
     """Make `operation` run in one write transaction: commit when it returns, roll back when it raises.
 
     After a deadlock, a serialization failure or RetryTransaction the whole transaction is rolled back and tried again,
-    up to five times in all, after a short random pause; then the error is raised, for RetryTransaction a LockTimeout.
+    up to five times in all, after a short random pause, unless it has waited for locks too long; then the error is
+    raised, for RetryTransaction a LockTimeout.
     Inside the transaction of another operation it joins that one.
     """
 
@@ -69,15 +73,17 @@ def transactional(operation: Callable[P, R]) -> Callable[P, R]:
             del info[_WRITING]
 
     def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
+        lock_waits = LockWaits()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                begin_write()
+                begin_write(lock_waits=lock_waits)
                 result = operation(*args, **kwargs)
                 _commit()
                 return result
             except DBAPIError as error:
                 db.session.rollback()
-                if attempt == ATTEMPTS or RETRIED.isdisjoint(error_codes(error)):
+                lock_waits.end_statement()
+                if attempt == ATTEMPTS or lock_waits.are_used_up or RETRIED.isdisjoint(error_codes(error)):
                     raise
             except RetryTransaction:
                 db.session.rollback()

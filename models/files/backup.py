@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from models.database.base import db
+from models.database.file_lock import lock_of, locked
 from models.stock.verify import verify
 
 MAGIC = b"SQLite format 3\x00"
@@ -31,7 +32,7 @@ class InvalidBackup(Exception):
 
 
 class DatabaseInUse(Exception):
-    """Another process has the database open."""
+    """Another process has the database open, or is restoring it."""
 
 
 class Checked(NamedTuple):
@@ -48,7 +49,7 @@ def back_up(database: Path, to: Path, newest: Collection[str]) -> Checked:
     """
     if to.exists():
         raise FileExistsError(f"{to} is there already")
-    with _draft(to) as draft:
+    with _in_use(database, alone=False), _draft(to) as draft:
         copy(database, draft)
         checked = check(draft, newest, newest)
         _link(draft, to)
@@ -58,10 +59,11 @@ def back_up(database: Path, to: Path, newest: Collection[str]) -> Checked:
 def restore(file: Path, database: Path, known: Collection[str], newest: Collection[str]) -> tuple[Checked, Path | None]:
     """Replace the database by a checked copy of `file`; return the check, and the path at which the old one remains.
 
+    Nobody can open the database from before the check until the new one has its name.
     Raises InvalidBackup, DatabaseInUse, OSError or sqlite3.Error; then the database has not changed.
     """
     _check_header(file)
-    with _draft(database) as draft:
+    with _in_use(database, alone=True), _draft(database) as draft:
         copy(file, draft)
         checked = check(draft, known, newest)
         previous = _preserve(database) if database.exists() else None
@@ -143,6 +145,15 @@ def _check_header(file: Path) -> None:
     with file.open("rb") as opened:
         if opened.read(len(MAGIC)) != MAGIC:
             raise InvalidBackup("is no SQLite database")
+
+
+@contextmanager
+def _in_use(database: Path, alone: bool) -> Iterator[None]:
+    """Hold the lock of the database, shared or alone; raises DatabaseInUse if another process has it."""
+    with locked(lock_of(database), exclusive=alone, wait=WAIT) as acquired:
+        if not acquired:
+            raise DatabaseInUse
+        yield
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from api.problems import CODE_OF_STATUS, PROBLEMS
 from app import create_app
 from models.database import transactions
 from models.database.base import db
-from models.database.engine import WRITE, WRITE_WAIT
 from models.database.schema import migrate
+from models.database.writer_queue import WRITE, WRITE_WAIT
 from models.people.token import new_secret
 from resources.users import CurrentUserResource
 from tests.support.clients import V1, Client, person, with_password

@@ -83,7 +83,8 @@ def test_commands_work_from_any_folder_and_say_on_stderr_on_which_database(tmp_p
     assert (made.status, made.out, counted.status) == (0, "", 0)
     assert made.err.startswith(f"SQLite {database} is up to date")
     assert counted.err == f"Database: SQLite {database}\n"
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["instance", "stockroom.sqlite3"]
+    left = sorted(path.name for path in tmp_path.rglob("*"))
+    assert left == ["instance", "stockroom.sqlite3", "stockroom.sqlite3-lock"]
 
 
 @pytest.mark.parametrize(

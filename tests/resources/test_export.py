@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
+from api.services import services_of
 from models.stock import item_query
 from tests.support.clients import person
 from tests.support.files import HEADER, NDJSON, imported, items
@@ -281,3 +284,29 @@ def test_json_stays_the_first_choice_of_a_page(member, lamp):
         assert member.get("/items", headers={"Accept": accept}).is_json
     assert member.get(lamp, headers={"Accept": "text/csv"}).status_code == 406
     assert member.get("/items", headers={"Accept": "application/x-ndjson"}).status_code == 406
+
+
+def test_half_of_the_threads_at_most_are_at_exports_and_one_more_is_told_to_come_again(member, app):
+    imported(member, "sku,name\r\n" + "".join(f"A{number},lamp\r\n" for number in range(600)))  # several chunks
+    half = services_of(app).settings.threads // 2
+    all_have_begun, may_end = threading.Barrier(half + 1), threading.Event()
+
+    def export():
+        response = member.get("/items/export", buffered=False)
+        all_have_begun.wait()
+        may_end.wait()
+        return response.text.count("\r\n")
+
+    with ThreadPoolExecutor(half) as threads:
+        exports = [threads.submit(export) for _ in range(half)]
+        all_have_begun.wait()
+        refused = member.get("/items/export"), member.get("/movements/export")
+        may_end.set()
+        lines = [each.result() for each in exports]
+    later = [member.get("/items/export").status_code for _ in range(half + 1)]
+
+    for each in refused:
+        assert (each.status_code, each.json["code"]) == (503, "server_busy")
+        assert each.headers["Retry-After"]
+    assert lines == [601] * half
+    assert later == [200] * (half + 1)

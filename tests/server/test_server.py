@@ -52,6 +52,9 @@ class App:
                 body = str(len(environ["wsgi.input"].read())).encode()
             case "/address":
                 body = f"{environ['REMOTE_ADDR']} {environ.get('HTTP_X_FORWARDED_FOR')}".encode()
+            case "/large":
+                start_response(status, [])
+                return [bytes(LIMIT)] * 32
             case "/huge":
                 body = bytes(64 * LIMIT)
             case "/nothing":
@@ -554,6 +557,27 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
                 if time.monotonic() < began + 1.6:
                     time.sleep(0.02)
     assert received > 64 * LIMIT
+
+
+def test_a_large_response_waits_on_disk_for_a_slow_client_and_no_thread_does() -> None:
+    with running(threads=1) as service, service.connect(b"GET /large HTTP/1.1\r\n\r\n") as slow:
+        with closing(service.http()) as other:
+            other.request("GET", "/hello")
+            assert other.getresponse().read() == b"hello"
+        assert len(answer(slow)[1]) == 32 * LIMIT
+
+
+@pytest.mark.parametrize("path", ["/large", "/huge"])
+def test_half_of_the_threads_at_most_wait_for_clients_that_do_not_read(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(connections, "UNSENT_BYTES_IN_ALL", 8 * LIMIT)
+    with running(threads=2) as service, ExitStack() as closes, closing(service.http()) as other:
+        for _ in range(6):
+            closes.enter_context(service.connect(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode() * 3))
+        for _ in range(3):
+            other.request("GET", "/hello")
+            assert other.getresponse().read() == b"hello"
 
 
 def test_at_the_limit_the_longest_idle_make_room_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -449,7 +449,8 @@ def test_a_stop_answers_the_request_under_way_and_exits_with_0(tmp_path: Path, h
             assert client.getresponse().status == 201
         assert running.wait() == 0
         assert "Traceback" not in running.errors()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret_key", "stockroom.sqlite3"]  # all closed
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["secret_key", "stockroom.sqlite3", "stockroom.sqlite3-lock"]  # all closed
 
 
 def test_starts_at_the_same_moment_share_one_instance(tmp_path: Path, empty_database: str) -> None:

@@ -277,3 +277,57 @@ def test_other_databases_are_left_to_their_own_tools(tmp_path, scheme, tool):
     assert status == 1
     assert tool in told
     assert not (tmp_path / "backup").exists()
+
+
+SLOW_RESTORE = """
+import os, sys
+
+link = os.link
+
+def slowly(*names):
+    link(*names)
+    print("linked", flush=True)
+    sys.stdin.readline()
+
+os.link = slowly  # the last step but the rename
+sys.argv[0] = "run.py"
+from run import program
+program()
+"""
+
+
+def test_whatever_opens_the_database_before_a_restore_has_ended_is_refused_and_damages_nothing(tmp_path):
+    file = tmp_path / "backup.sqlite3"
+    with program(INSTANCE_PATH=str(tmp_path), PORT="0", ADMIN_PASSWORD=PASSWORD) as running:
+        running.ask("POST", "/items", {"sku": "LAMP-1", "name": "Desk lamp"})
+        assert flask(tmp_path, "backup", str(file)).returncode == 0
+        running.ask("POST", "/items", {"sku": "LATER", "name": "Desk lamp"})
+        assert running.stop() == 0
+
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_RESTORE, "restore", str(file)],
+        cwd=ROOT,
+        env=environment(INSTANCE_PATH=str(tmp_path)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as restoring:
+        assert restoring.stdout is not None
+        assert restoring.stdout.readline() == "linked\n"
+        with program(INSTANCE_PATH=str(tmp_path), PORT="0", read_errors=True) as refused:
+            status, told = refused.wait(), refused.errors()
+        commands = [
+            flask(tmp_path, *command)
+            for command in (["user", "list"], ["upgrade"], ["backup", "other"], ["restore", str(file)])
+        ]
+        restoring.communicate("go on\n")
+        assert restoring.returncode == 0
+
+    assert (status, told.count("\n")) == (2, 1), told
+    assert "is being restored" in told
+    assert [each.returncode != 0 for each in commands] == [True] * 4, [each.stderr for each in commands]
+    assert not [each.stderr for each in commands if "Traceback" in each.stderr]
+    with program(INSTANCE_PATH=str(tmp_path), PORT="0") as running:
+        assert [item["sku"] for item in running.ask("GET", "/items").json["data"]] == ["LAMP-1"]
+    assert flask(tmp_path, "verify").returncode == 0

@@ -1,0 +1,116 @@
+"""A lock that processes share: a file that many hold together, or one alone; it ends with the process that holds it."""
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# How often it is tried again while somebody else holds it, in seconds.
+TRY_EVERY = 0.02
+
+
+class FileLock:
+    """One holder of the lock that the file at `path` is; the file is made on first use and stays."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this holder has the lock."""
+        return self._descriptor is not None
+
+    def acquire(self, *, exclusive: bool, wait: float) -> bool:
+        """Acquire the lock within `wait` seconds, to share it or alone; return whether it was acquired.
+
+        Raises OSError if the file can't be opened.
+        """
+        descriptor = _open(self._path)
+        deadline = time.monotonic() + wait
+        while not _try_lock(descriptor, exclusive):
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                return False
+            time.sleep(TRY_EVERY)
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Release the lock, if it is held."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            _unlock(descriptor)
+            os.close(descriptor)
+
+
+def lock_of(database: Path) -> Path:
+    """Return the file that is the lock of an SQLite database: who has it open shares it, who replaces it is alone."""
+    return database.with_name(f"{database.name}-lock")
+
+
+@contextmanager
+def locked(path: Path, *, exclusive: bool, wait: float) -> Iterator[bool]:
+    """Hold the lock within the `with` block; yields False, and holds nothing, if somebody else has it for too long."""
+    lock = FileLock(path)
+    acquired = lock.acquire(exclusive=exclusive, wait=wait)
+    try:
+        yield acquired
+    finally:
+        lock.release()
+
+
+def _open(path: Path) -> int:
+    """Open the file, which need not be there; one that root makes belongs to the owner of the folder."""
+    try:
+        return os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if sys.platform != "win32" and os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(descriptor, folder.st_uid, folder.st_gid)
+    return descriptor
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    class _Overlapped(ctypes.Structure):
+        """Where the locked bytes begin: at 0."""
+
+        _fields_ = (
+            ("internal", ctypes.c_void_p),
+            ("internal_high", ctypes.c_void_p),
+            ("offset", ctypes.c_ulong),
+            ("offset_high", ctypes.c_ulong),
+            ("event", ctypes.c_void_p),
+        )
+
+    _kernel: Any = ctypes.WinDLL("kernel32")
+    _FAIL_AT_ONCE, _EXCLUSIVE = 1, 2
+
+    def _try_lock(descriptor: int, exclusive: bool) -> bool:
+        flags = _FAIL_AT_ONCE | (_EXCLUSIVE if exclusive else 0)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        return bool(_kernel.LockFileEx(handle, flags, 0, 1, 0, ctypes.byref(_Overlapped())))
+
+    def _unlock(descriptor: int) -> None:
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        _kernel.UnlockFileEx(handle, 0, 1, 0, ctypes.byref(_Overlapped()))
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int, exclusive: bool) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH))
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
