@@ -14,7 +14,9 @@ from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
 from api.in_flight import InFlight
 from api.middleware.cors import init_cors
+from api.middleware.cross_site import init_cross_site
 from api.middleware.headers import init_headers, with_security_headers
+from api.middleware.hosts import init_hosts
 from api.middleware.limits import Limits
 from api.middleware.maintenance import init_maintenance
 from api.middleware.maintenance_flag import MaintenanceFlag
@@ -82,6 +84,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[NAME] = _services(app, settings)
     init_metrics(app)
     init_access_log(app)
+    init_hosts(app, settings)
+    init_cross_site(app, settings)
     init_maintenance(app)
     init_health(app)
     init_limits(app)

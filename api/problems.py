@@ -46,6 +46,9 @@ PROBLEMS = {
     "sign_in_refused": Problem(
         401, "Sign-in refused", "The OpenID provider refused the sign-in; `detail` has its reason."
     ),
+    "cross_site": Problem(
+        403, "Cross-site request", "A page of another site may change nothing; `CORS_ORIGINS` names the sites that may."
+    ),
     "forbidden": Problem(403, "Forbidden", "Your role does not allow this; `detail` names the roles that do."),
     "insufficient_scope": Problem(
         403, "Insufficient scope", "The token lacks the scope that `detail` names; create one that has it."

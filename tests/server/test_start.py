@@ -193,6 +193,13 @@ SENSELESS = {
     "LOGIN_RATE_LIMIT": ["ten/minute"],
     "RATE_LIMIT_STORAGE_URL": ["memcached://127.0.0.1", "redis://"],
     "CORS_ORIGINS": ["shop.example.com", "https://shop.example.com/", "*", "null"],
+    "PUBLIC_URL": [
+        "stock.example.com",
+        "ftp://stock.example.com",
+        "https://stock.example.com/stock",
+        "https://a https://b",
+    ],
+    "HOSTS": ["https://stock.example.com", "stock.example.com:8000", "*", "::1", "stock/", "a b"],
     "TRUSTED_PROXY": ["*", "10.0.0.0/8", "proxy.example.com", "10.0.0.1,10.0.0.2"],
     "ADMIN_USERNAME": ["a b", "x" * 65, "Jörg"],
     "ADMIN_PASSWORD": ["short", "x" * 129, "two\nlines are one too many", "x" * 12, "admin1234567"],
