@@ -56,6 +56,8 @@ class Settings:
     access_token_lifetime: timedelta
     refresh_token_lifetime: timedelta
     oidc: OidcSettings | None
+    oidc_session_lifetime: timedelta
+    oidc_token_days: int
     rate_limit: str
     login_rate_limit: str
     rate_limit_storage_url: str
@@ -96,6 +98,8 @@ class Settings:
             access_token_lifetime=timedelta(minutes=read.integer("ACCESS_TOKEN_MINUTES", 15, 1, 24 * 60)),
             refresh_token_lifetime=timedelta(days=read.integer("REFRESH_TOKEN_DAYS", 30, 1, 365)),
             oidc=_oidc(read),
+            oidc_session_lifetime=timedelta(hours=read.integer("OIDC_SESSION_HOURS", 12, 1, 24 * 365)),
+            oidc_token_days=read.integer("OIDC_TOKEN_DAYS", 30, 1, 3650),
             rate_limit=read.rate("RATE_LIMIT", "6000/minute"),
             login_rate_limit=read.rate("LOGIN_RATE_LIMIT", "10/minute"),
             rate_limit_storage_url=read.url("RATE_LIMIT_STORAGE_URL", storage_url) or "memory://",

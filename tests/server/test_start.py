@@ -189,6 +189,8 @@ SENSELESS = {
     "OIDC_ROLE_CLAIM": ["roles"],
     "OIDC_CLIENT_ID": ["stockroom"],
     "OIDC_CLIENT_SECRET": ["geheim"],
+    "OIDC_SESSION_HOURS": ["0", "a day"],
+    "OIDC_TOKEN_DAYS": ["0", "4000"],
     "RATE_LIMIT": ["6000", "many/minute", "1/fortnight", "0/minute"],
     "LOGIN_RATE_LIMIT": ["ten/minute"],
     "RATE_LIMIT_STORAGE_URL": ["memcached://127.0.0.1", "redis://"],
