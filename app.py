@@ -22,7 +22,8 @@ from api.middleware.maintenance import init_maintenance
 from api.middleware.maintenance_flag import MaintenanceFlag
 from api.middleware.rate_limits import init_limits
 from api.monitoring.access_log import init_access_log
-from api.monitoring.audit import REFUSALS_EVERY
+from api.monitoring.audit import REFUSALS_EVERY, init_audit
+from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_maintenance(app)
     init_health(app)
     init_limits(app)
+    init_audit(app)
     init_auth(app)
     init_errors(app)
     add_routes(Api(app))
@@ -109,5 +111,6 @@ def _services(app: Flask, settings: Settings) -> Services:
         maintenance=MaintenanceFlag(settings.instance_path / "maintenance"),
         metrics=Metrics(app, settings),
         in_flight=InFlight(),
+        failed_sign_ins=FailedSignIns(),
         refusals=Throttle(REFUSALS_EVERY),
     )

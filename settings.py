@@ -68,7 +68,7 @@ class Settings:
     max_body_bytes: int
     max_import_bytes: int
     idempotency_lifetime: timedelta
-    audit_days: int | None
+    audit_days: int
     require_if_match: bool
     log_level: str
     log_format: str
@@ -110,7 +110,7 @@ class Settings:
             max_body_bytes=read.integer("MAX_BODY_MB", 2, 1, 1024) * MIB,
             max_import_bytes=read.integer("MAX_IMPORT_MB", 100, 1, 1024) * MIB,
             idempotency_lifetime=timedelta(hours=read.integer("IDEMPOTENCY_HOURS", 24, 1, 24 * 365)),
-            audit_days=read.integer("AUDIT_DAYS", 0, 1, 36_500) if read.optional("AUDIT_DAYS") else None,
+            audit_days=read.integer("AUDIT_DAYS", 400, 1, 36_500),
             require_if_match=read.boolean("REQUIRE_IF_MATCH", False),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),

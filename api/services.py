@@ -14,6 +14,7 @@ from api.auth.passwords import PasswordVerifier
 from api.in_flight import InFlight
 from api.middleware.limits import Limits
 from api.middleware.maintenance_flag import MaintenanceFlag
+from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.metrics import Metrics
 from api.throttle import Throttle
 from settings import Settings
@@ -33,6 +34,7 @@ class Services:
     maintenance: MaintenanceFlag
     metrics: Metrics
     in_flight: InFlight  # the idempotency keys of the requests that are being answered
+    failed_sign_ins: FailedSignIns  # which of them the audit has an entry for
     refusals: Throttle  # which refusals of access the audit has recorded lately
     openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, made at the first request for them
     openapi_text: bytes | None = None

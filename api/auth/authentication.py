@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from api.auth import access_tokens, oidc
 from api.middleware.addresses import comes_from
-from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
+from api.middleware.rate_limits import check_sign_in, client_network, count_failed_sign_in
 from api.monitoring.audit import record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
 from api.request_id import request_origin
@@ -130,12 +130,16 @@ def verify_password(username: str | None, password: str) -> Principal | None:
     """
     if username is None:  # the header holds no user name and password in Base64
         return None
-    check_sign_in(username)
+    try:
+        check_sign_in(username)
+    except TooManyRequests:
+        record_failed_sign_in(None)
+        raise
     user = credentials.find_by_name(username)
-    right = services().passwords.verify(username, user and user.password_hash, password)
+    right = services().passwords.verify(username, user and user.password_hash, password, client_network())
     if not right or user is None or not user.active:
+        record_failed_sign_in(user and user.username)
         count_failed_sign_in(username)
-        record_failed_sign_in(username)
         return None
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from flask import request
+from flask import Flask, request
 
+from api.middleware.rate_limits import client_network
 from api.request_id import request_origin
 from api.requests.text import truncate
 from api.services import current_settings, services
@@ -13,17 +14,32 @@ from models.database.best_effort import write_best_effort
 from models.event import ACCESS, Event
 from models.principal import Principal
 from models.values import now
-from settings import USERNAME_LENGTH
 
 # How long an entry may wait for the write lock (SQLite), and how rarely the same refusal is recorded, in seconds.
 WAIT = 0.5
 REFUSALS_EVERY = 60.0
 
 
-def record_failed_sign_in(username: str) -> None:
-    """Record a failed sign-in with this user name; the actor is unknown."""
-    unknown = Principal(0, "", "guest", frozenset(), "password", **request_origin())
-    _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, unknown)
+UNKNOWN = Principal(0, "", "guest", frozenset(), "password")
+
+
+def init_audit(app: Flask) -> None:
+    """Record, with the next request, the failed sign-ins that have only been counted."""
+    app.before_request(_record_counted)
+
+
+def record_failed_sign_in(username: str | None) -> None:
+    """Record a failed sign-in as this user, None for a name that nobody has: it may be a password, typed there.
+
+    Of a network, those after the first ones in a minute are counted, and recorded as one.
+    """
+    if services().failed_sign_ins.add(client_network()):
+        _record("sign_in.failed", {"username": username}, UNKNOWN._replace(**request_origin()))
+
+
+def _record_counted() -> None:
+    for network, attempts in services().failed_sign_ins.counted():
+        _record("sign_in.failed", {"username": None, "attempts": attempts}, UNKNOWN._replace(address=network[:45]))
 
 
 def record_refusal(principal: Principal, code: str) -> None:
@@ -43,7 +59,5 @@ def _record(type_: str, data: dict[str, Any], by: Principal) -> None:
 
 
 def _write(type_: str, data: dict[str, Any], by: Principal) -> None:
-    audit_days = current_settings().audit_days
     Event.record(type_, data, by, stream=ACCESS)
-    if audit_days:
-        Event.purge_access(before=now() - timedelta(days=audit_days))
+    Event.purge_access(before=now() - timedelta(days=current_settings().audit_days))
