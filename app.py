@@ -15,13 +15,16 @@ from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
 from api.in_flight import InFlight
 from api.middleware.cors import init_cors
+from api.middleware.cross_site import init_cross_site
 from api.middleware.headers import init_headers, with_security_headers
+from api.middleware.hosts import init_hosts
 from api.middleware.limits import Limits
 from api.middleware.maintenance import init_maintenance
 from api.middleware.maintenance_flag import MaintenanceFlag
 from api.middleware.rate_limits import init_limits
 from api.monitoring.access_log import init_access_log
 from api.monitoring.audit import PURGE_EVERY, REFUSALS_EVERY, init_audit
+from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
@@ -84,12 +87,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[NAME] = _services(app, settings)
     init_metrics(app)
     init_access_log(app)
+    init_hosts(app, settings)
+    init_cross_site(app, settings)
     init_maintenance(app)
     init_health(app)
     init_limits(app)
+    init_audit(app)
     init_auth(app)
     init_errors(app)
-    init_audit(app)
     add_routes(Api(app))
     init_cors(app, settings)
     init_cli(app)
@@ -109,6 +114,7 @@ def _services(app: Flask, settings: Settings) -> Services:
         metrics=Metrics(app, settings),
         in_flight=InFlight(),
         exports=BoundedSemaphore(max(1, settings.threads // 2)),
+        failed_sign_ins=FailedSignIns(),
         refusals=Throttle(REFUSALS_EVERY),
         audit_purges=Throttle(PURGE_EVERY),
     )

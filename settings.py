@@ -1,6 +1,5 @@
 """The settings of one service, read once from the environment and frozen; nothing else reads the environment."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from urls import database_url, issuer_url, sqlite_url, storage_url
+from urls import database_url, host_name, ip_address, issuer_url, origin, sqlite_url, storage_url
 
 VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parent
@@ -57,15 +56,19 @@ class Settings:
     access_token_lifetime: timedelta
     refresh_token_lifetime: timedelta
     oidc: OidcSettings | None
+    oidc_session_lifetime: timedelta
+    oidc_token_days: int
     rate_limit: str
     login_rate_limit: str
     rate_limit_storage_url: str
     cors_origins: tuple[str, ...]
+    public_url: str | None
+    hosts: frozenset[str]
     trusted_proxy: str | None
     max_body_bytes: int
     max_import_bytes: int
     idempotency_lifetime: timedelta
-    audit_days: int | None
+    audit_days: int
     require_if_match: bool
     log_level: str
     log_format: str
@@ -95,15 +98,19 @@ class Settings:
             access_token_lifetime=timedelta(minutes=read.integer("ACCESS_TOKEN_MINUTES", 15, 1, 24 * 60)),
             refresh_token_lifetime=timedelta(days=read.integer("REFRESH_TOKEN_DAYS", 30, 1, 365)),
             oidc=_oidc(read),
+            oidc_session_lifetime=timedelta(hours=read.integer("OIDC_SESSION_HOURS", 12, 1, 24 * 365)),
+            oidc_token_days=read.integer("OIDC_TOKEN_DAYS", 30, 1, 3650),
             rate_limit=read.rate("RATE_LIMIT", "6000/minute"),
             login_rate_limit=read.rate("LOGIN_RATE_LIMIT", "10/minute"),
             rate_limit_storage_url=read.url("RATE_LIMIT_STORAGE_URL", storage_url) or "memory://",
-            cors_origins=read.origins("CORS_ORIGINS"),
-            trusted_proxy=read.address("TRUSTED_PROXY"),
+            cors_origins=read.urls("CORS_ORIGINS", origin),
+            public_url=read.url("PUBLIC_URL", origin),
+            hosts=frozenset(read.urls("HOSTS", host_name)),
+            trusted_proxy=read.url("TRUSTED_PROXY", ip_address),
             max_body_bytes=read.integer("MAX_BODY_MB", 2, 1, 1024) * MIB,
             max_import_bytes=read.integer("MAX_IMPORT_MB", 100, 1, 1024) * MIB,
             idempotency_lifetime=timedelta(hours=read.integer("IDEMPOTENCY_HOURS", 720, 1, 24 * 365)),
-            audit_days=read.integer("AUDIT_DAYS", 0, 1, 36_500) if read.optional("AUDIT_DAYS") else None,
+            audit_days=read.integer("AUDIT_DAYS", 400, 1, 36_500),
             require_if_match=read.boolean("REQUIRE_IF_MATCH", False),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
@@ -188,28 +195,17 @@ class _Reader:
     def url(self, name: str, check: Callable[[str], str]) -> str | None:
         """Return what `check` makes of the value; it raises ValueError with the end of a sentence for a wrong one."""
         value = self.optional(name)
+        return None if value is None else self._checked(name, value, check)
+
+    def urls(self, name: str, check: Callable[[str], str]) -> tuple[str, ...]:
+        """Return what `check` makes of each of the values between commas."""
+        return tuple(self._checked(name, value, check) for value in self.many(name))
+
+    def _checked(self, name: str, value: str, check: Callable[[str], str]) -> str:
         try:
-            return None if value is None else check(value)
+            return check(value)
         except ValueError as error:
             raise SettingsError(f"{name} {error}.") from None
-
-    def origins(self, name: str) -> tuple[str, ...]:
-        values = self.many(name)
-        for value in values:
-            if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", value):
-                raise SettingsError(
-                    f"{name} has {value!r}; each must be an origin as https://shop.example.com, without a path."
-                )
-        return values
-
-    def address(self, name: str) -> str | None:
-        value = self.optional(name)
-        if value is None:
-            return None
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError:
-            raise SettingsError(f"{name} is {value!r}; it must be one exact IP address, as 127.0.0.1.") from None
 
     def username(self, name: str, default: str) -> str:
         value = self.text(name, default)

@@ -56,6 +56,29 @@ def issuer_url(value: str, max_length: int) -> str:
     return value
 
 
+def origin(value: str) -> str:
+    """Return the origin of web pages (RFC 6454) as browsers write it: lower case, without the port of its scheme."""
+    if not re.fullmatch(r"https?://[a-z0-9.\-\[\]:]+", value, re.IGNORECASE):
+        raise ValueError(f"has {value!r}; it must be an origin as https://shop.example.com, without a path")
+    written = value.lower()
+    return written.removesuffix(":443" if written.startswith("https:") else ":80")
+
+
+def host_name(value: str) -> str:
+    """Return a name of a host as `Host` has it, in lower case and without a port; raises ValueError."""
+    if not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", value, re.IGNORECASE):
+        raise ValueError(f"has {value!r}; it must be a name as stock.example.com, without scheme, port and path")
+    return value.lower()
+
+
+def ip_address(value: str) -> str:
+    """Return an IP address in its shortest form; raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError(f"is {value!r}; it must be one exact IP address, as 127.0.0.1") from None
+
+
 def is_private_url(url: str) -> bool:
     """Return whether requests to this URL can't be read on their way: https, or http that stays on this machine."""
     try:

@@ -6,3 +6,5 @@ PROBLEM = "application/problem+json"  # RFC 9457
 CSV = "text/csv"  # RFC 4180
 NDJSON = "application/x-ndjson"
 MULTIPART = "multipart/form-data"
+# What the form of a web page sends, from any site (the HTML standard, `enctype`).
+FORMS = ("application/x-www-form-urlencoded", MULTIPART, "text/plain")

@@ -43,8 +43,14 @@ PROBLEMS = {
     "address_not_allowed": Problem(
         401, "Address not allowed", "This token may only be used from the networks in its `allowed_ips`."
     ),
+    "sign_in_expired": Problem(
+        401, "Sign-in expired", "A sign-in at the OpenID provider ends after `OIDC_SESSION_HOURS`; sign in there again."
+    ),
     "sign_in_refused": Problem(
         401, "Sign-in refused", "The OpenID provider refused the sign-in; `detail` has its reason."
+    ),
+    "cross_site": Problem(
+        403, "Cross-site request", "A page of another site may change nothing; `CORS_ORIGINS` names the sites that may."
     ),
     "forbidden": Problem(403, "Forbidden", "Your role does not allow this; `detail` names the roles that do."),
     "insufficient_scope": Problem(

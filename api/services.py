@@ -15,6 +15,7 @@ from api.auth.passwords import PasswordVerifier
 from api.in_flight import InFlight
 from api.middleware.limits import Limits
 from api.middleware.maintenance_flag import MaintenanceFlag
+from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.metrics import Metrics
 from api.throttle import Throttle
 from settings import Settings
@@ -35,6 +36,7 @@ class Services:
     metrics: Metrics
     in_flight: InFlight  # the idempotency keys of the requests that are being answered
     exports: BoundedSemaphore  # of exports at once
+    failed_sign_ins: FailedSignIns  # which of them the audit has an entry for
     refusals: Throttle  # which refusals of access the audit has recorded lately
     audit_purges: Throttle  # when the audit was purged
     openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, made at the first request for them

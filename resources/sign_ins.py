@@ -20,7 +20,8 @@ from api.responses.conditional import answer
 from api.services import current_settings
 from models.database.transactions import transactional
 from models.event import ACCESS, Event
-from models.people.session import Refreshed, Session
+from models.people import credentials
+from models.people.session import Refreshed, Session, SessionExpired
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
@@ -71,7 +72,7 @@ class LoginResource(OpenResource):
     @gives(PAIR, name="login")
     def post(self, args: Namespace) -> Any:
         """Sign in with a password; the access token is valid for minutes, the refresh token can be used once."""
-        before = User.credentials(args["username"])
+        before = credentials.find_by_name(args["username"])
         principal = auth.verify_password(args["username"], args["password"])
         if principal is None or before is None:
             raise auth.wrong_credentials()
@@ -82,10 +83,15 @@ class RefreshResource(OpenResource):
     """The renewal of a sign-in."""
 
     @takes(refresh_parser)
-    @gives(PAIR, name="refresh")
+    @gives(PAIR, refuses=("sign_in_expired",), name="refresh")
     def post(self, args: Namespace) -> Any:
         """Exchange a refresh token for a new pair of tokens; using one a second time ends the sign-in."""
-        refreshed = _refresh(args["refresh_token"])
+        try:
+            refreshed = _refresh(args["refresh_token"])
+        except SessionExpired:
+            raise auth.unauthorized(
+                "sign_in_expired", "This sign-in at the OpenID provider is too old; sign in there again."
+            ) from None
         if refreshed is None:
             raise auth.wrong_credentials()
         return token_pair(refreshed)
@@ -145,7 +151,7 @@ class OidcCallbackResource(OpenResource):
         principal = auth.principal_of(claims)
         if principal is None:
             raise auth.wrong_credentials()
-        return token_pair(begin_session(principal))
+        return token_pair(begin_session(principal, current_settings().oidc_session_lifetime))
 
 
 @transactional

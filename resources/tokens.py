@@ -18,10 +18,12 @@ from api.requests.types import Choice, Integer
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
 from api.responses.pagination import Paging
+from api.services import current_settings
 from models.database.transactions import transactional
 from models.json_schema import ID, TEXT, TIME, Schema, closed
 from models.people.token import ApiToken, IssuedToken
-from models.principal import SCOPES
+from models.people.user import User
+from models.principal import SCOPES, Principal
 from models.values import rfc3339
 
 token_parser = RequestParser(
@@ -31,7 +33,8 @@ token_parser = RequestParser(
         "expires_in_days",
         Integer(1, 3650),
         nullable=True,
-        help="The days until it expires; valid until revoked if left out.",
+        help="The days until it expires; valid until revoked if left out. In a sign-in at the OpenID provider "
+        "`OIDC_TOKEN_DAYS` is the most, and the default.",
     ),
     Field(
         "allowed_ips",
@@ -68,6 +71,10 @@ class TokenListResource(ProtectedResource):
     def post(self, args: Namespace) -> Any:
         """Create an API token; its secret, `token`, is in this response only."""
         principal = current_principal()
+        days, most_days = args.get("expires_in_days"), _most_days(principal)
+        if days and most_days and days > most_days:
+            message = f"must be at most {most_days} in a sign-in at the OpenID provider"
+            raise InvalidInput([fault("expires_in_days", "too_large", message)])
         beyond = [name for name in args["scopes"] if name not in principal.scopes]
         if beyond:
             raise InvalidInput([fault("scopes", "beyond_role", f"exceed your role: {', '.join(beyond)}")])
@@ -76,7 +83,7 @@ class TokenListResource(ProtectedResource):
                 user_id=principal.user_id,
                 name=args["name"],
                 scopes=args["scopes"],
-                expires_in_days=args.get("expires_in_days"),
+                expires_in_days=days or most_days,
                 allowed_ips=args.get("allowed_ips"),
                 by=principal,
             )
@@ -113,7 +120,7 @@ class TokenRotateResource(ProtectedResource):
     def post(self, token_id: int) -> Any:
         """Rotate an API token; the new one has its scopes, lifetime and networks, the old one works for 24 hours."""
         old = ApiToken.get(token_id, current_principal().user_id, lock=True)
-        successor = old.rotate(current_principal())
+        successor = old.rotate(current_principal(), _most_days(current_principal()))
         return _issued(successor, replaces=old.id, replaced_expires_at=rfc3339(old.expires_at))
 
 
@@ -127,6 +134,11 @@ class CurrentTokenResource(ProtectedResource):
         """Read the API token of this request."""
         principal = current_principal()
         return answer(ApiToken.get(principal.token_id or 0, principal.user_id).to_dict())
+
+
+def _most_days(principal: Principal) -> int | None:
+    """Return how many days a token may live that this user makes; None where nothing bounds them."""
+    return None if User.get(principal.user_id).has_password else current_settings().oidc_token_days
 
 
 def _issued(issued: IssuedToken, **more: Any) -> Any:

@@ -13,6 +13,7 @@ from flask import Flask
 
 from api.auth.passwords import METHOD
 from api.monitoring.audit import REFUSALS_EVERY
+from api.monitoring.failed_sign_ins import FailedSignIns
 from api.services import services_of
 from api.throttle import Throttle
 from app import create_app
@@ -100,6 +101,7 @@ def app(shared_app: Flask) -> Flask:
         delete_rows()
     # What was recorded lately of whom: the next test has other people and tokens with the same ids.
     services_of(shared_app).refusals = Throttle(REFUSALS_EVERY)
+    services_of(shared_app).failed_sign_ins = FailedSignIns()
     services_of(shared_app).token_uses = Throttle(LAST_USE_EVERY.total_seconds())
     return shared_app
 

@@ -75,7 +75,7 @@ LIBRARIES_OF_MODELS = {
     "models.database.column_types": {"orjson"},
     "models.database.schema": {"alembic", "settings"},
     "models.people.identity": {"settings"},
-    "models.people.user": {"settings"},
+    "models.people.credentials": {"settings"},
     "models.values": {"orjson"},
 }
 LINES = 250

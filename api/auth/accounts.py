@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from flask import has_request_context
 from werkzeug.exceptions import TooManyRequests
 
 from api.auth.passwords import is_outdated, weakness
 from api.errors import InvalidInput, fault
+from api.middleware.rate_limits import client_network
 from api.requests.text import Text
 from api.requests.types import InvalidValue
 from api.services import services
@@ -51,7 +53,7 @@ def new_hash(field: str, password: str, username: str) -> str:
     """
     if reason := weakness(password, username):
         raise InvalidInput([fault(field, "too_easy", reason)])
-    return services().passwords.hash(password)
+    return services().passwords.hash(password, client_network() if has_request_context() else "")
 
 
 def renewed_hash(stored_hash: str, password: str) -> str | None:
@@ -62,6 +64,6 @@ def renewed_hash(stored_hash: str, password: str) -> str | None:
     if not is_outdated(stored_hash):
         return None
     try:
-        return services().passwords.hash(password)
+        return services().passwords.hash(password, client_network())
     except TooManyRequests:
         return None

@@ -6,18 +6,18 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from api.auth import access_tokens, oidc
 from api.middleware.addresses import comes_from
-from api.middleware.rate_limits import check_sign_in, count_failed_sign_in
+from api.middleware.rate_limits import check_sign_in, client_network, count_failed_sign_in
 from api.monitoring.audit import record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
 from api.request_id import request_origin
 from api.services import services
 from models.database.best_effort import write_best_effort
+from models.people import credentials
 from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
-from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
 from models.refusals import Refusal
 from models.values import now
@@ -130,12 +130,16 @@ def verify_password(username: str | None, password: str) -> Principal | None:
     """
     if username is None:  # the header holds no user name and password in Base64
         return None
-    check_sign_in(username)
-    user = User.credentials(username)
-    right = services().passwords.verify(username, user and user.password_hash, password)
+    try:
+        check_sign_in(username)
+    except TooManyRequests:
+        record_failed_sign_in(None)
+        raise
+    user = credentials.find_by_name(username)
+    right = services().passwords.verify(username, user and user.password_hash, password, client_network())
     if not right or user is None or not user.active:
+        record_failed_sign_in(user and user.username)
         count_failed_sign_in(username)
-        record_failed_sign_in(username)
         return None
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
 
@@ -160,7 +164,7 @@ def principal_of(claims: oidc.Claims) -> Principal | None:
 def verify_access_token(token: str) -> Principal | None:
     """Return the principal of an active session, with all scopes of the user's role; None for any other token."""
     claims = access_tokens.read(token)
-    user = claims and User.find_by_session(claims.session_id, claims.user_id)
+    user = claims and credentials.find_by_session(claims.session_id, claims.user_id)
     if not claims or not user:
         return None
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
@@ -169,7 +173,7 @@ def verify_access_token(token: str) -> Principal | None:
 @api_key.verify_token  # type: ignore[untyped-decorator]
 def verify_api_token(secret: str) -> Principal | None:
     """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
-    token = ApiToken.find_by_secret(secret)
+    token = credentials.find_by_secret(secret)
     if token is None:
         return None
     principal = _principal(

@@ -12,7 +12,7 @@ from api.services import services
 from models.database.transactions import transactional
 from models.people.identity import SUBJECT_LENGTH, Identity, IdentityClaims
 from models.principal import ROLES, Principal
-from settings import USERNAME_CHARACTERS, USERNAME_LENGTH
+from settings import USERNAME_CHARACTERS, USERNAME_LENGTH, OidcSettings
 
 Claims = dict[str, Any]
 
@@ -20,17 +20,31 @@ ALGORITHMS = ["RS256", "ES256"]
 # How far the clocks of the provider and of this machine may differ, in seconds.
 LEEWAY = 30
 REQUIRED = ["iss", "aud", "exp", "iat", "sub"]
+# The types of access tokens (RFC 9068 section 2.1; many providers say no more than JWT), and claims of other tokens.
+ACCESS_TOKENS = ("at+jwt", "jwt")
+OF_OTHER_TOKENS = frozenset({"nonce", "at_hash", "c_hash", "events"})
 # MariaDB ignores spaces at the end, so that two subjects would be the same.
 SUBJECT = re.compile("[!-~]([ -~]*[!-~])?")
 
 
 def claims_of(token: str) -> Claims | None:
-    """Return the claims of a token that the issuer made for this service; None for any other, or without an issuer.
+    """Return the claims of an access token that the issuer made for this service; None for any other token.
 
     Raises IssuerUnreachable.
     """
     issuer = services().issuer
-    return verify(token, issuer, issuer.settings.audience) if issuer else None
+    claims = verify(token, issuer, issuer.settings.audience) if issuer else None
+    return claims if issuer and claims and _is_access_token(token, claims, issuer.settings) else None
+
+
+def _is_access_token(token: str, claims: Claims, settings: OidcSettings) -> bool:
+    """Return whether a verified token is an access token (RFC 9068 section 4), and made for no other client.
+
+    The issuer signs ID tokens and logout tokens with the same keys, for the same audience (RFC 8725 section 3.11).
+    """
+    kind = str(jwt.get_unverified_header(token).get("typ", "JWT")).lower().removeprefix("application/")
+    ours = claims.get("azp", settings.client_id) in (settings.client_id, settings.audience)
+    return kind in ACCESS_TOKENS and OF_OTHER_TOKENS.isdisjoint(claims) and ours
 
 
 def verify(token: str, issuer: Issuer, audience: str) -> Claims | None:
@@ -79,7 +93,7 @@ def _identity_claims(claims: Claims) -> IdentityClaims:
     role_claim = issuer and issuer.settings.role_claim
     role = role_in(claims, role_claim) if role_claim else None
     issued_at = datetime.fromtimestamp(max(0, int(claims["iat"])), UTC)
-    return IdentityClaims(claims["iss"], claims["sub"], name_in(claims), role, issued_at)
+    return IdentityClaims(claims["iss"], claims["sub"], name_in(claims), role, issued_at, bool(role_claim))
 
 
 def role_in(claims: Claims, path: str) -> str | None:

@@ -8,8 +8,9 @@ import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
 from cachetools import TTLCache
 from werkzeug.exceptions import TooManyRequests
@@ -49,29 +50,41 @@ def _normalized(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
+class _Turn:
+    """How many places a network has, and the lock that its checks hold one after the other."""
+
+    def __init__(self) -> None:
+        self.places = 0
+        self.lock = threading.Lock()
+
+
 class PasswordVerifier:
     """Verifies and hashes passwords for one process, in a bounded number of its `threads`.
 
     A verdict is cached under a keyed digest of user, stored hash and password: a new password is not affected by
     verdicts on the old one, and the cache holds nothing from which a password could be guessed. Requests with the same
     password share one check. `slots` checks run at a time and some more requests wait; further ones are answered 429.
+    A `network` of clients has one check at a time and half of the places, so that it can't keep the others out.
     """
 
     def __init__(self, threads: int = 8, slots: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._key = secrets.token_bytes(32)
         self._dummy_hash = f"{METHOD}${secrets.token_hex(8)}${secrets.token_hex(64)}"
-        self._places = threading.BoundedSemaphore(max(1, threads - FREE_THREADS))
+        places = max(1, threads - FREE_THREADS)
+        self._places = threading.BoundedSemaphore(places)
+        self._share = max(1, places // 2)
+        self._turns: dict[str, _Turn] = {}  # of the networks that have places now
         self._slots = threading.BoundedSemaphore(slots or max(1, (os.cpu_count() or 1) // 2))
         self._running: SingleFlight[bytes, bool] = SingleFlight("password")
         self._lock = threading.Lock()
         self._verdicts: TTLCache[bytes, bool] = TTLCache(REMEMBERED, REMEMBERED_SECONDS, clock)
 
-    def hash(self, password: str) -> str:
+    def hash(self, password: str, network: str = "") -> str:
         """Return the hash to store for a new password; raises TooManyRequests when too many passwords are in work."""
-        with self._place(), self._slots, unpinned():
+        with self._place(network) as turn, turn, self._slots, unpinned():
             return hash_password(password)
 
-    def verify(self, username: str, stored_hash: str | None, password: str) -> bool:
+    def verify(self, username: str, stored_hash: str | None, password: str, network: str = "") -> bool:
         """Return whether the password is right; without a hash (unknown user) it is not, after the same time.
 
         Raises TooManyRequests when too many passwords are in work.
@@ -85,22 +98,42 @@ class PasswordVerifier:
         verdict = self._recall(key)
         if verdict is not None:
             return verdict
-        with self._place():
-            return self._running.run(key, partial(self._check, key, hash_, password))
+        with self._place(network) as turn:
+            return self._running.run(key, partial(self._check, key, hash_, password, turn))
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self, network: str) -> Iterator[AbstractContextManager[Any]]:
+        """Hold a place, and yield the lock of the network, to be held while a slot is; "" is no network."""
         if not self._places.acquire(blocking=False):
-            raise TooManyRequests("Too many passwords are being checked; try again.", retry_after=1)
+            raise _too_many()
         try:
-            yield
+            if not network:
+                yield nullcontext()
+                return
+            with self._share_of(network) as turn:
+                yield turn
         finally:
             self._places.release()
 
-    def _check(self, key: bytes, hash_: str, password: str) -> bool:
+    @contextmanager
+    def _share_of(self, network: str) -> Iterator[threading.Lock]:
+        with self._lock:
+            turn = self._turns.setdefault(network, _Turn())
+            if turn.places >= self._share:
+                raise _too_many()
+            turn.places += 1
+        try:
+            yield turn.lock
+        finally:
+            with self._lock:
+                turn.places -= 1
+                if not turn.places:
+                    del self._turns[network]
+
+    def _check(self, key: bytes, hash_: str, password: str, turn: AbstractContextManager[Any]) -> bool:
         verdict = self._recall(key)  # another request may have had it checked just now
         if verdict is None:
-            with self._slots, unpinned():
+            with turn, self._slots, unpinned():
                 verdict = check_password_hash(hash_, password)
             self._remember(key, verdict)
         return verdict
@@ -123,3 +156,7 @@ class PasswordVerifier:
             encoded = part.encode("utf-8", "surrogatepass")
             digest.update(len(encoded).to_bytes(4, "big") + encoded)
         return digest.digest()
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests("Too many passwords are being checked; try again.", retry_after=1)

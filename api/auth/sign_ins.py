@@ -10,6 +10,7 @@ from models.event import ACCESS, Event
 from models.json_schema import COUNT, TEXT, closed, one_of
 from models.people.session import Refreshed, Session
 from models.principal import Principal
+from models.values import now
 
 PAIR = closed(
     "TokenPair",
@@ -18,15 +19,20 @@ PAIR = closed(
 
 
 @transactional
-def begin_session(principal: Principal) -> Refreshed:
-    """Begin a session of this user, and record it in the audit log."""
+def begin_session(principal: Principal, longest: timedelta | None = None) -> Refreshed:
+    """Begin a session of this user, which may last as long as `longest`, and record it in the audit log."""
     Event.record("sign_in.begun", {"username": principal.username}, principal, stream=ACCESS)
-    return Session.begin(principal.user_id, current_settings().refresh_token_lifetime)
+    return Session.begin(principal.user_id, current_settings().refresh_token_lifetime, longest)
 
 
 def token_pair(refreshed: Refreshed) -> dict[str, Any]:
-    """Return the access token and the refresh token of a session; the refresh token can't be read again later."""
+    """Return the access token and the refresh token of a session; the refresh token can't be read again later.
+
+    The access token ends with the session.
+    """
     lifetime = current_settings().access_token_lifetime
+    if refreshed.ends_at:
+        lifetime = min(lifetime, refreshed.ends_at - now())
     return {
         "access_token": access_tokens.issue(refreshed.user_id, refreshed.session_id, lifetime),
         "refresh_token": refreshed.refresh_token,

@@ -43,7 +43,7 @@ def init_cors(app: Flask, settings: Settings) -> None:
 
     Browsers are not asked to send cookies: a page needs a credential of its own.
     """
-    origins = frozenset(origin.lower() for origin in settings.cors_origins)  # as browsers write them
+    origins = frozenset(settings.cors_origins)
     if origins:
         app.after_request(partial(_add_headers, origins))
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from api.middleware.counters import MemoryCounter, RedisCounter, redis_of
 from settings import Settings, SettingsError
 
+# How many times `LOGIN_RATE_LIMIT` the sign-ins of one network may fail, whatever the names.
+NAMES_A_NETWORK = 10
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -44,6 +46,14 @@ class Limits:
         redis = _redis(settings.rate_limit_storage_url)
         self.requests = Limit("requests", settings.rate_limit, redis) if settings.rate_limit else None
         self.sign_ins = Limit("sign-ins", settings.login_rate_limit, redis) if settings.login_rate_limit else None
+        by_network = _times(NAMES_A_NETWORK, settings.login_rate_limit)
+        self.sign_ins_by_network = Limit("sign-ins-by-network", by_network, redis) if by_network else None
+
+
+def _times(factor: int, rate: str) -> str:
+    """Return a rate that is `factor` times as high; that of no limit is none."""
+    amount, slash, unit = rate.partition("/")
+    return f"{factor * int(amount)}{slash}{unit}" if rate else ""
 
 
 def _redis(url: str) -> Any:

@@ -30,20 +30,19 @@ def count_request(principal: Principal | None) -> None:
 
 
 def check_sign_in(username: str) -> None:
-    """Raise TooManyRequests (429) if too many sign-ins with this name have failed from this address."""
-    if limit := services().limits.sign_ins:
-        window = limit.add(_signing_in(username), 0)
+    """Raise TooManyRequests (429) if too many sign-ins have failed from this network, with this name or with any."""
+    for window in _failed_sign_ins(username, 0):
         if window.remaining == 0:
             _enforce(window._replace(exceeded=True))
 
 
 def count_failed_sign_in(username: str) -> None:
-    """Count a failed sign-in with this name from this address.
+    """Count a failed sign-in with this name from this network.
 
-    Raises TooManyRequests (429) beyond the limit, so that of simultaneous guesses no more than the limit are answered.
+    Raises TooManyRequests (429) beyond a limit, so that of simultaneous guesses no more than the limit are answered.
     """
-    if limit := services().limits.sign_ins:
-        _enforce(limit.add(_signing_in(username), 1))
+    for window in _failed_sign_ins(username, 1):
+        _enforce(window)
 
 
 def client_network() -> str:
@@ -59,8 +58,14 @@ def client_network() -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _signing_in(username: str) -> str:
-    return f"address {client_network()} as {hashed(normalized(username))}"
+def _failed_sign_ins(username: str, amount: int) -> list[Window]:
+    """Count `amount` for this name and for any name, both from this network."""
+    limits, address = services().limits, f"address {client_network()}"
+    clients = (
+        (limits.sign_ins, f"{address} as {hashed(normalized(username))}"),
+        (limits.sign_ins_by_network, address),
+    )
+    return [limit.add(client, amount) for limit, client in clients if limit]
 
 
 def _enforce(window: Window) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from api.middleware.rate_limits import client_network
 from api.paths import API
 from api.request_id import request_origin
 from api.requests.text import truncate
@@ -13,7 +14,6 @@ from api.services import current_settings, services
 from models.database.best_effort import write_best_effort
 from models.event import ACCESS, Event
 from models.principal import Principal
-from settings import USERNAME_LENGTH
 
 # In seconds: how long a write may wait for the write lock (SQLite), and how rarely the same refusal is recorded and the
 # audit is purged.
@@ -22,10 +22,27 @@ REFUSALS_EVERY = 60.0
 PURGE_EVERY = 3600.0
 
 
-def record_failed_sign_in(username: str) -> None:
-    """Record a failed sign-in with this user name; the actor is unknown."""
-    unknown = Principal(0, "", "guest", frozenset(), "password", **request_origin())
-    _record("sign_in.failed", {"username": truncate(username, USERNAME_LENGTH)}, unknown)
+UNKNOWN = Principal(0, "", "guest", frozenset(), "password")
+
+
+def init_audit(app: Flask) -> None:
+    """Record, with the next request, the failed sign-ins that have only been counted; purge the audit log hourly."""
+    app.before_request(_record_counted)
+    app.after_request(_purge_hourly)
+
+
+def record_failed_sign_in(username: str | None) -> None:
+    """Record a failed sign-in as this user, None for a name that nobody has: it may be a password, typed there.
+
+    Of a network, those after the first ones in a minute are counted, and recorded as one.
+    """
+    if services().failed_sign_ins.add(client_network()):
+        _record("sign_in.failed", {"username": username}, UNKNOWN._replace(**request_origin()))
+
+
+def _record_counted() -> None:
+    for network, attempts in services().failed_sign_ins.counted():
+        _record("sign_in.failed", {"username": None, "attempts": attempts}, UNKNOWN._replace(address=network[:45]))
 
 
 def record_refusal(principal: Principal, code: str) -> None:
@@ -48,14 +65,9 @@ def _write(type_: str, data: dict[str, Any], by: Principal) -> None:
     Event.record(type_, data, by, stream=ACCESS)
 
 
-def init_audit(app: Flask) -> None:
-    """Let the first request to the API in each hour delete what the audit log need not keep any longer."""
-    app.after_request(_purge_hourly)
-
-
 def _purge_hourly(response: Response) -> Response:
-    days = current_settings().audit_days
     answered = request.path.startswith(API) and response.status_code < 500  # not during maintenance
-    if days and answered and services().audit_purges.allow("audit"):
-        write_best_effort("the purge of the audit", partial(Event.purge_access, timedelta(days=days)), WAIT)
+    if answered and services().audit_purges.allow("audit"):
+        keep = timedelta(days=current_settings().audit_days)
+        write_best_effort("the purge of the audit", partial(Event.purge_access, keep), WAIT)
     return response

@@ -84,6 +84,8 @@ def _codes(endpoint: Endpoint) -> Iterable[str]:
     """Yield the codes of the problems that this operation can have."""
     yield from OF_ANY_REQUEST
     yield from endpoint.output.refuses
+    if endpoint.method != "GET":
+        yield "cross_site"
     if endpoint.permission:
         yield "unauthorized"
         yield from endpoint.permission.refusals

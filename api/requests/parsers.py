@@ -16,8 +16,10 @@ from flask import request as current_request
 from flask_restful import reqparse
 from flask_restful.reqparse import Namespace
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import InvalidInput, Unreadable, fault
+from api.media_types import FORMS
 from api.requests.bodies import has_body, json_body
 from api.requests.fields import Argument, Field, QueryField
 from api.requests.text import truncate
@@ -178,6 +180,8 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         }
 
     def _check_body(self, request: Request) -> None:
+        if request.method == "POST" and request.mimetype in FORMS and not has_body(request):
+            raise UnsupportedMediaType(f"No {request.mimetype} is taken here; send no Content-Type without a body.")
         if not self.fields and has_body(request) and json_body(request) != {}:
             raise Unreadable("unexpected_body", f"{request.method} takes no body here.")
         if self.needs_body(request.method) and not has_body(request):

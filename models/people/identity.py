@@ -14,7 +14,7 @@ from models.database.reading import PreparedQuery
 from models.database.transactions import RetryTransaction
 from models.people.secrets import hashed
 from models.people.user import User
-from models.principal import Principal
+from models.principal import ROLES, Principal
 from models.refusals import Refusal
 from settings import ISSUER_LENGTH, USERNAME_LENGTH
 
@@ -23,20 +23,32 @@ SUFFIX_LENGTH = 8
 
 
 class IdentityClaims(NamedTuple):
-    """The claims of a token of the provider: `role` is None if it claims none, `at` is when it was issued."""
+    """The claims of a token of the provider: `role` is None if it claims none, `at` is when it was issued.
+
+    `names_roles` is whether the provider is to claim one.
+    """
 
     issuer: str
     subject: str
     name: str
     role: str | None
     at: datetime
+    names_roles: bool
+
+    def role_after(self, role: str | None) -> str | None:
+        """Return the role that these claims give to whom a token claimed `role` before; None leaves it as it is.
+
+        Once a token has claimed one, another that claims none makes a guest: it was taken away.
+        """
+        return ROLES[0] if self.names_roles and self.role is None and role is not None else self.role
 
     def is_newer_than(self, role: str | None, at: datetime) -> bool:
         """Return whether these claims replace the `role` claimed by a token issued at `at`.
 
         Those of the same second do if their role differs: tokens are dated to the second.
         """
-        return self.role is not None and self.at >= at and (self.at, self.role) != (at, role)
+        claimed = self.role_after(role)
+        return claimed is not None and self.at >= at and (self.at, claimed) != (at, role)
 
 
 class IdentityUser(NamedTuple):
@@ -81,9 +93,9 @@ class Identity(Model):
         user = User.get(identity.user_id, lock=True)
         db.session.refresh(identity)  # it was read before the user was locked
         if claims.is_newer_than(identity.role, identity.claimed_at):
-            identity.role, identity.claimed_at = claims.role, claims.at
+            identity.role, identity.claimed_at = claims.role_after(identity.role), claims.at
             with suppress(Refusal):
-                user.change(role=claims.role, by=by)
+                user.change(role=identity.role, by=by)
 
     @classmethod
     def _create(cls, claims: IdentityClaims, by: Principal) -> None:

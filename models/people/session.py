@@ -15,19 +15,25 @@ from models.values import now
 SWEEP = 100
 
 
+class SessionExpired(Exception):
+    """The session has lasted as long as it may, however often it is refreshed."""
+
+
 class Refreshed(NamedTuple):
     """A session that has begun or been refreshed, and its new refresh token, returned only here."""
 
     session_id: int
     user_id: int
     refresh_token: str
+    ends_at: datetime | None
 
 
 class Session(Model):
     """One session of a user; its access tokens are valid only while it has not ended.
 
     A refresh token has two parts: the family, the same for the whole session, and the turn, new after each refresh.
-    A token with the right family and another turn has been used before.
+    A token with the right family and another turn has been used before. If there is an `ends_at`, the session ends
+    then, however often it is refreshed.
     """
 
     __tablename__ = "sign_ins"
@@ -38,11 +44,15 @@ class Session(Model):
     turn_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcTime())
     expires_at: Mapped[datetime] = mapped_column(UtcTime(), index=True)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcTime())
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime())
 
     @classmethod
-    def begin(cls, user_id: int, lifetime: timedelta) -> Refreshed:
-        """Begin a session, which lasts as long as it is refreshed within `lifetime`; return its first refresh token."""
+    def begin(cls, user_id: int, lifetime: timedelta, longest: timedelta | None = None) -> Refreshed:
+        """Begin a session and return its first refresh token.
+
+        It lasts as long as it is refreshed within `lifetime`, but no longer than `longest`.
+        """
         _sweep()
         family, turn, created_at = random_letters(SECRET_LENGTH), random_letters(SECRET_LENGTH), now()
         session = cls(
@@ -51,17 +61,18 @@ class Session(Model):
             turn_hash=hashed(turn),
             created_at=created_at,
             expires_at=created_at + lifetime,
+            ends_at=created_at + longest if longest else None,
         )
         db.session.add(session)
         db.session.flush()
-        return Refreshed(session.id, user_id, f"{family}.{turn}")
+        return Refreshed(session.id, user_id, f"{family}.{turn}", session.ends_at)
 
     @classmethod
     def refresh(cls, refresh_token: str, lifetime: timedelta) -> Refreshed | None:
         """Use a refresh token and return the next one; None if the token is not valid.
 
         A token that was used before has been copied, so the session ends (RFC 9700, section 4.14.2). Of two concurrent
-        requests with the same token one succeeds, and the other ends the session.
+        requests with the same token one succeeds, and the other ends the session. Raises SessionExpired.
         """
         family, _, turn = refresh_token.partition(".")
         session = db.session.scalar(select(cls).where(cls.family_hash == hashed(family)).with_for_update())
@@ -70,10 +81,12 @@ class Session(Model):
         if session.turn_hash != hashed(turn):
             cls.end(session.id)
             return None
+        if session.ends_at is not None and session.ends_at <= now():
+            raise SessionExpired
         next_turn = random_letters(SECRET_LENGTH)
         session.turn_hash = hashed(next_turn)
         session.expires_at = now() + lifetime
-        return Refreshed(session.id, session.user_id, f"{family}.{next_turn}")
+        return Refreshed(session.id, session.user_id, f"{family}.{next_turn}", session.ends_at)
 
     @classmethod
     def end(cls, session_id: int) -> None:

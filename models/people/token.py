@@ -10,11 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import Json, UtcTime, exact_text
-from models.database.reading import BoundQuery, FilterSet, PreparedQuery
+from models.database.reading import BoundQuery, FilterSet
 from models.event import ACCESS, Event
 from models.json_schema import ID, TEXT, TIME, list_of, nullable, one_of
 from models.people.secrets import ALPHABET, SECRET_LENGTH, hashed, random_letters
-from models.people.user import User
 from models.principal import SCOPES, SYSTEM, Principal
 from models.refusals import NotFound
 from models.representation import Representation
@@ -34,19 +33,6 @@ class IssuedToken(NamedTuple):
 
     row: "ApiToken"
     secret: str
-
-
-class TokenOwner(NamedTuple):
-    """A valid token and the active user who owns it."""
-
-    id: int
-    scopes: list[str]
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    allowed_ips: list[str] | None
-    user_id: int
-    username: str
-    role: str
 
 
 class ApiToken(Model):
@@ -128,13 +114,6 @@ class ApiToken(Model):
         return token
 
     @classmethod
-    def find_by_secret(cls, secret: str) -> TokenOwner | None:
-        """Return the token and its owner, in one indexed look-up; None if the secret is not valid."""
-        if not is_well_formed(secret):
-            return None
-        return _BY_SECRET.one_or_none(hash=hashed(secret), now=now())
-
-    @classmethod
     def record_use(cls, token_id: int, address: str | None) -> None:
         """Record the time and address of a use, unless one was recorded within the last minute.
 
@@ -151,9 +130,10 @@ class ApiToken(Model):
             )
             db.session.execute(use.execution_options(synchronize_session=False))
 
-    def rotate(self, by: Principal) -> IssuedToken:
+    def rotate(self, by: Principal, most_days: int | None = None) -> IssuedToken:
         """Issue a successor with the same name, scopes, lifetime and networks; the caller has locked this token.
 
+        With `most_days`, the successor lives no longer than these.
         This one remains valid for another `OVERLAP`, unless it expires sooner.
         """
         end = now() + OVERLAP
@@ -162,7 +142,7 @@ class ApiToken(Model):
             user_id=self.user_id,
             name=self.name,
             scopes=self.scopes,
-            expires_in_days=self.expires_in_days,
+            expires_in_days=min(filter(None, (self.expires_in_days, most_days)), default=None),
             allowed_ips=self.allowed_ips,
             by=by,
         )
@@ -201,24 +181,4 @@ def checksum(body: str) -> str:
 _TOKENS = FilterSet(
     select(*ApiToken.REPRESENTATION.columns(table_of(ApiToken))).where(ApiToken.revoked_at.is_(None)),
     {"user_id": ApiToken.user_id == bindparam("user_id")},
-)
-_BY_SECRET = PreparedQuery(
-    select(
-        ApiToken.id,
-        ApiToken.scopes,
-        ApiToken.last_used_at,
-        ApiToken.expires_at,
-        ApiToken.allowed_ips,
-        User.id.label("user_id"),
-        User.username,
-        User.role,
-    )
-    .join(User, User.id == ApiToken.user_id)
-    .where(
-        ApiToken.hash == bindparam("hash"),
-        ApiToken.revoked_at.is_(None),
-        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now", type_=UtcTime())),
-        User.active.is_(True),
-    ),
-    TokenOwner,
 )

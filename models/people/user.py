@@ -2,14 +2,14 @@
 
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bindparam, column, or_, select, table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import UtcTime, exact_text
-from models.database.reading import BoundQuery, FilterSet, PreparedQuery
+from models.database.reading import BoundQuery, FilterSet
 from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
 from models.json_schema import BOOLEAN, ID, TEXT, TIME, nullable, one_of
@@ -18,27 +18,8 @@ from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.values import normalized, now
-from settings import USERNAME
 
 EMAIL_LENGTH = 254
-
-
-class Credentials(NamedTuple):
-    """What authentication with a password needs of a user."""
-
-    id: int
-    username: str
-    role: str
-    active: bool
-    password_hash: str
-
-
-class SessionUser(NamedTuple):
-    """The active user of a session that has not ended."""
-
-    id: int
-    username: str
-    role: str
 
 
 class User(Model):
@@ -126,25 +107,15 @@ class User(Model):
             raise NotFound(f"There is no user {user_id}.")
         return user
 
+    @property
+    def has_password(self) -> bool:
+        """Whether the user signs in with a password here, and not at an OpenID provider."""
+        return bool(self.password_hash)
+
     @classmethod
     def by_name(cls, username: str) -> Self | None:
         """Return the user with this name in any case, or None."""
         return db.session.scalar(select(cls).where(cls.username_key == normalized(username)))
-
-    @classmethod
-    def credentials(cls, username: str) -> Credentials | None:
-        """Return what authentication with a password needs of a user, in one indexed look-up, or None.
-
-        What can't be a user name is not looked up: MariaDB ignores trailing blanks, and PostgreSQL fails at a NUL.
-        """
-        if not USERNAME.fullmatch(username):
-            return None
-        return _CREDENTIALS.one_or_none(key=normalized(username))
-
-    @classmethod
-    def find_by_session(cls, session_id: int, user_id: int) -> SessionUser | None:
-        """Return the active user of a session that has not ended, in one indexed look-up, or None."""
-        return _BY_SESSION.one_or_none(session_id=session_id, user_id=user_id)
 
     @classmethod
     def confirm_password(cls, user_id: int, verified_hash: str, renewed_hash: str | None) -> bool:
@@ -180,7 +151,7 @@ class User(Model):
         changes = {name: value for name, value in changes.items() if value != getattr(self, name)}
         if not changes:
             return
-        if "password_hash" in changes and not self.password_hash:
+        if "password_hash" in changes and not self.has_password:
             raise Refusal("no_password", f"{self.username} signs in at the OpenID provider and has no password here.")
         if self._leaves_admins(changes) and not self._other_admins():
             raise Refusal("last_admin", f"{self.username} is the last active admin; name another first.")
@@ -217,26 +188,6 @@ def active_admin() -> ColumnElement[bool]:
 _USERS = FilterSet(
     select(*User.REPRESENTATION.columns(table_of(User))),
     {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")},
-)
-
-_CREDENTIALS = PreparedQuery(
-    select(User.id, User.username, User.role, User.active, User.password_hash).where(
-        User.username_key == bindparam("key")
-    ),
-    Credentials,
-)
-
-
-_BY_SESSION = PreparedQuery(
-    select(User.id, User.username, User.role)
-    .join(Session, Session.user_id == User.id)
-    .where(
-        Session.id == bindparam("session_id"),
-        Session.ended_at.is_(None),
-        User.id == bindparam("user_id"),
-        User.active.is_(True),
-    ),
-    SessionUser,
 )
 
 

@@ -95,6 +95,9 @@ def test_the_same_subject_is_the_same_user_ever_after(service, idp):
         {"exp": timedelta(seconds=-20)},
         {"iat": timedelta(seconds=20)},
         {"sub": "CN=Mia M"},
+        {"azp": AUDIENCE},
+        {"header": {"typ": "at+jwt"}},
+        {"header": {"typ": "application/AT+JWT"}},
     ],
     ids=str,
 )
@@ -164,6 +167,14 @@ BAD_TOKENS = {
     "RS512": lambda idp: idp.token(SigningKey(RSA.private, "RS512", "one")),
     "a changed claim": lambda idp: with_claims_of(idp.token(), idp.token(sub="s-2")),
     "no token at all": lambda idp: "a.b.c",
+    "an ID token, by its nonce": lambda idp: idp.token(nonce="n"),
+    "an ID token, by its hash of an access token": lambda idp: idp.token(at_hash="h"),
+    "an ID token, by its hash of a code": lambda idp: idp.token(c_hash="h"),
+    "a logout token": lambda idp: idp.token(events={"http://schemas.openid.net/event/backchannel-logout": {}}),
+    "a logout token, by its type": lambda idp: idp.token(header={"typ": "logout+jwt"}),
+    "a token of another type": lambda idp: idp.token(header={"typ": "dpop+jwt"}),
+    "for another client": lambda idp: idp.token(aud=["other", AUDIENCE], azp="other"),
+    "for a client that is no text": lambda idp: idp.token(azp=["stockroom"]),
 }
 
 
@@ -492,10 +503,29 @@ def test_a_role_given_here_holds_until_the_next_token(by_roles, idp, admin):
     assert me(by_roles, idp.token(roles="member", iat=timedelta())).json["role"] == "member"
 
 
-def test_a_token_that_tells_no_role_leaves_it_as_it_is(by_roles, idp):
-    me(by_roles, idp.token(roles="member", iat=timedelta(seconds=-60)))
+def test_a_token_without_the_claim_takes_away_a_role_that_came_by_one(by_roles, idp):
+    old, bare = idp.token(roles="member", iat=timedelta(seconds=-60)), idp.token(iat=timedelta(seconds=-30))
+
+    assert [me(by_roles, token).json["role"] for token in (old, bare, old, bare)] == [
+        "member",
+        "guest",
+        "guest",
+        "guest",
+    ]
+
+
+def test_a_token_without_the_claim_leaves_a_role_that_was_given_here(by_roles, idp, admin):
+    mia = me(by_roles, idp.token(iat=timedelta(seconds=-60))).json
+
+    admin.patch(f"/users/{mia['id']}", json={"role": "member"})
 
     assert me(by_roles, idp.token(iat=timedelta())).json["role"] == "member"
+
+
+def test_where_roles_are_no_longer_read_from_tokens_they_stay_as_they_are(by_roles, service, idp):
+    me(by_roles, idp.token(roles="member", iat=timedelta(seconds=-60)))
+
+    assert me(service, idp.token(iat=timedelta())).json["role"] == "member"
 
 
 def test_a_token_gives_a_deactivated_user_nothing(by_roles, idp, admin):

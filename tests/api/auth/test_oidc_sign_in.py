@@ -8,13 +8,19 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import jwt
 import pytest
+from sqlalchemy import select, update
 
 from api.auth import code_flow
-from tests.support.clients import V1, Client
+from models.database.base import db
+from models.people.session import Session
+from models.people.token import ApiToken
+from tests.support.clients import PASSWORD, V1, Client
 from tests.support.databases import on_one_database
 from tests.support.documented import assert_documented
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, OTHER_RSA, SigningKey, provider
@@ -151,7 +157,7 @@ def test_who_signs_in_at_the_provider_gets_a_pair_that_opens_what_the_role_may(p
     assert mia.get("/users/me").status_code == 401
 
 
-def test_a_token_of_the_real_provider_is_a_credential_too(person, real):
+def test_an_id_token_of_the_real_provider_is_no_credential(person, real):
     known(real, "bo-1", preferred_username="bo")
     query = urlencode({"response_type": "code", "client_id": AUDIENCE, "redirect_uri": CALLBACK_URL, "scope": "openid"})
     code = sign_in_there(urlsplit(f"http://{real}/oauth2/authorize?{query}"), sub="bo-1")["code"]
@@ -159,7 +165,7 @@ def test_a_token_of_the_real_provider_is_a_credential_too(person, real):
     body = urlencode({**form, "client_id": AUDIENCE, "client_secret": "any"})
     token = json.loads(ask(real, "POST", "/oauth2/token", body)[1])["id_token"]
 
-    assert Client(person.client.app, {"Authorization": f"Bearer {token}"}).get("/users/me").status_code == 200
+    assert Client(person.client.app, {"Authorization": f"Bearer {token}"}).get("/users/me").status_code == 401
 
 
 def test_the_browser_is_sent_with_a_state_a_nonce_and_a_challenge_that_are_new_each_time(tester, idp):
@@ -217,6 +223,94 @@ def test_a_client_of_its_own_with_a_secret_is_told_so(served, idp):
     assert come_back_with(tester, idp, aud="web").status_code == 200
     assert (idp.forms[0]["client_id"], idp.forms[0]["client_secret"]) == ("web", "geheim")
     assert come_back_with(tester, idp, aud=AUDIENCE).status_code == 401
+
+
+# --- the end of a sign-in -------------------------------------------------------------------------------------------
+
+
+def expire_soon(app, seconds):
+    """Let every sign-in that has an end come to it in so many seconds."""
+    with app.app_context():
+        db.session.execute(update(Session).where(Session.ends_at.is_not(None)).values(ends_at=now_in(seconds)))
+        db.session.commit()
+
+
+def now_in(seconds):
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("environ", "hours"), [({}, 12), ({"OIDC_SESSION_HOURS": "1"}, 1)])
+def test_a_sign_in_at_the_provider_ends_after_its_hours_however_often_it_is_refreshed(served, idp, environ, hours):
+    tester = Person(served(idp.issuer, **environ))
+    pair = come_back_with(tester, idp).json
+    again = tester.client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).json
+
+    with tester.client.app.app_context():
+        (session,) = db.session.scalars(select(Session)).all()
+    assert session.ends_at - session.created_at == timedelta(hours=hours)
+    expire_soon(tester.client.app, -1)
+    refused = tester.client.post("/auth/refresh", json={"refresh_token": again["refresh_token"]})
+    assert problem(refused) == (401, "sign_in_expired")
+    assert "OpenID provider" in refused.json["detail"]
+    assert len(refused.headers.getlist("WWW-Authenticate")) == 2
+
+
+def test_the_access_token_of_such_a_sign_in_ends_with_it(tester, idp):
+    pair = come_back_with(tester, idp).json
+    assert pair["expires_in"] == 900
+    expire_soon(tester.client.app, 60)
+
+    again = tester.client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).json
+
+    assert 50 <= again["expires_in"] <= 60
+    claims = jwt.decode(again["access_token"], options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] <= 60
+
+
+def test_a_sign_in_with_a_password_has_no_such_end(app, member):
+    pair = Client(app).post("/auth/login", json={"username": "mel", "password": PASSWORD}).json
+
+    with app.app_context():
+        assert db.session.scalars(select(Session.ends_at)).all() == [None]
+    assert Client(app).post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).status_code == 200
+
+
+def signed_in_there(tester, idp):
+    """Somebody with the access token of a sign-in at the provider."""
+    pair = come_back_with(tester, idp).json
+    return Client(tester.client.app, {"Authorization": f"Bearer {pair['access_token']}"})
+
+
+def days_left(token):
+    return (datetime.fromisoformat(token["expires_at"]) - datetime.now(UTC)) / timedelta(days=1)
+
+
+@pytest.mark.parametrize(("environ", "days"), [({}, 30), ({"OIDC_TOKEN_DAYS": "7"}, 7)])
+def test_an_api_token_made_in_such_a_sign_in_lives_no_longer_than_the_settings_let_it(served, idp, environ, days):
+    mia = signed_in_there(Person(served(idp.issuer, **environ)), idp)
+    token = {"name": "till", "scopes": ["items:read"]}
+
+    unlimited = mia.post("/tokens", json=token)
+    shorter = mia.post("/tokens", json={**token, "expires_in_days": 2})
+    longer = mia.post("/tokens", json={**token, "expires_in_days": days + 1})
+
+    assert days - 0.1 < days_left(unlimited.json) <= days
+    assert 1.9 < days_left(shorter.json) <= 2
+    assert problem(longer) == (422, "invalid_input")
+    assert [fault["field"] for fault in longer.json["errors"]] == ["expires_in_days"]
+    assert mia.get("/tokens").json["total_items"] == 2
+
+
+def test_a_token_that_is_rotated_in_such_a_sign_in_lives_no_longer_either(tester, idp):
+    mia = signed_in_there(tester, idp)
+    with tester.client.app.app_context():
+        user_id = mia.get("/users/me").json["id"]
+        old = ApiToken.issue(user_id=user_id, name="old", scopes=["items:read"], expires_in_days=None).row.id
+        db.session.commit()
+
+    rotated = mia.post(f"/tokens/{old}/rotate").json
+
+    assert 29.9 < days_left(rotated) <= 30
 
 
 # --- the wrong ways -------------------------------------------------------------------------------------------------

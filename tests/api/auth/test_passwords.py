@@ -165,6 +165,37 @@ def test_whoever_finds_no_room_is_told_to_come_again(checks, pool, password):
     assert not verifier.verify("ada", STORED, password)  # there is room again
 
 
+def test_a_network_has_one_check_at_a_time_and_others_find_room_meanwhile(checks, pool):
+    verifier = PasswordVerifier(threads=10, slots=4)
+    checks.go.clear()
+    flood = [pool.submit(verifier.verify, "ada", STORED, f"{WRONG} {n}", "203.0.113.66") for n in range(40)]
+    until(lambda: sum(each.done() for each in flood) == 36 and checks.running == 1)
+
+    others = [pool.submit(verifier.verify, f"u{n}", f"hash of {SECRET}", SECRET, f"198.51.100.{n}") for n in range(3)]
+    until(lambda: checks.running == 4)
+    checks.go.set()
+
+    assert all(each.result(10) for each in others)
+    outcomes = [each.exception(10) for each in flood]
+    assert sum(isinstance(outcome, TooManyRequests) for outcome in outcomes) == 36
+    assert inside(verifier, 10) == 0
+    assert verifier._turns == {}
+
+
+def test_new_passwords_of_a_network_have_no_more_room_than_checks(checks, pool):
+    verifier = PasswordVerifier(threads=6, slots=2)
+    checks.go.clear()
+    waiting = [pool.submit(verifier.verify, "ada", STORED, f"{WRONG} {n}", "203.0.113.66") for n in range(2)]
+    until(lambda: inside(verifier, 6) == 2)
+
+    with pytest.raises(TooManyRequests):
+        verifier.hash(SECRET, "203.0.113.66")
+    assert verifier.hash(SECRET, "198.51.100.7")
+
+    checks.go.set()
+    assert not any(each.result(10) for each in waiting)
+
+
 def test_a_remembered_password_needs_no_room(checks, pool):
     verifier = PasswordVerifier(threads=3, slots=1)
     verifier.verify("ada", f"hash of {SECRET}", SECRET)

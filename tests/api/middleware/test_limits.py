@@ -245,6 +245,42 @@ def test_too_many_failures_with_one_name_do_not_lock_another_out(apps, guest, me
     assert log_in(there, "mel", PASSWORD).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("address", "neighbour"), [("203.0.113.66", "203.0.113.67"), ("2001:db8:1:2::1", "2001:db8:1:3::1")]
+)
+def test_who_guesses_at_ever_new_names_is_refused_after_ten_times_the_limit(
+    apps, guest, monkeypatch, address, neighbour
+):
+    there = apps(LOGIN_RATE_LIMIT="2/minute")
+    checks = []
+    monkeypatch.setattr("api.auth.passwords.check_password_hash", lambda *_: checks.append(1) and False)
+
+    answers = [log_in(there, f"name-{number}", "a wrong password", **from_(address)) for number in range(25)]
+
+    assert [answer.status_code for answer in answers] == [401] * 20 + [429] * 5
+    assert len(checks) == 20
+    assert '"sign-ins-by-network";r=0;t=' in answers[-1].headers["RateLimit"]
+    monkeypatch.undo()
+    assert log_in(there, "gus", PASSWORD, **from_(address)).status_code == 429
+    assert log_in(there, "gus", PASSWORD, **from_(neighbour)).status_code == 200
+
+
+def test_an_ipv6_customer_gets_no_new_limit_of_sign_ins_by_a_new_address(apps):
+    there = apps(LOGIN_RATE_LIMIT="1/minute")
+
+    def guess(number: int) -> int:
+        source = from_(f"2001:db8:1:2::{number:x}")
+        return log_in(there, f"name-{number}", "a wrong password", **source).status_code
+
+    assert [guess(number) for number in range(12)] == [401] * 10 + [429] * 2
+
+
+def test_a_password_that_is_too_long_to_be_one_counts_as_any_other(apps, guest):
+    there = apps(LOGIN_RATE_LIMIT="2/minute")
+
+    assert [log_in(there, "gus", "x" * 200).status_code for _ in range(4)] == [401, 401, 429, 429]
+
+
 def test_a_right_password_never_counts(apps, guest):
     there = apps(LOGIN_RATE_LIMIT="1/minute")
 
@@ -374,7 +410,7 @@ def test_what_stands_in_redis_tells_neither_names_nor_secrets(redis, apps, guest
     in_(there, guest).get("/users/me")
 
     kept = b" ".join(redis.scan_iter())
-    assert kept.count(b"stockroom:") == 3
+    assert kept.count(b"stockroom:") == 4
     assert b"gus" not in kept
     assert b"wrong" not in kept
 

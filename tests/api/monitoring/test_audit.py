@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from api.monitoring.failed_sign_ins import FIRST, REMEMBERED, FailedSignIns
+from api.services import services_of
 from models.database.base import db
 from models.event import Event
 from tests.support.clients import PASSWORD, Client, signed_in, with_password
@@ -74,16 +76,61 @@ def test_a_sign_in_and_its_end_are_told_with_address_and_request(app, admin, mem
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("mel", "mel"), ("nobody", "nobody"), ("x" * 500, "x" * 64 + "…"), ("a\tb", "a\N{REPLACEMENT CHARACTER}b")],
+    [("mel", "mel"), ("MEL", "mel"), ("nobody", None), (PASSWORD, None), ("my-password-2026", None), ("x" * 500, None)],
 )
-def test_a_failed_sign_in_is_told_its_name_cut_and_cleaned(app, admin, member, name, shown):
+def test_a_failed_sign_in_is_told_with_the_name_of_a_user_and_with_nothing_else_that_was_typed(
+    app, admin, member, name, shown
+):
     with_password(app, name, "wrong password").get("/items")
 
     (failed,) = told(admin, type="sign_in.failed")
 
     assert failed["data"] == {"username": shown}
-    assert failed["actor"] is None
+    assert (failed["actor"], failed["address"]) == (None, "127.0.0.1")
     assert "wrong password" not in repr(failed)
+    assert name == "mel" or name not in repr(failed)
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def test_a_flood_of_failed_sign_ins_has_an_entry_for_each_of_the_first_and_then_one_a_minute(apps, admin, member):
+    there, clock = apps(LOGIN_RATE_LIMIT="15/minute"), Clock()
+    services_of(there).failed_sign_ins = FailedSignIns(clock)
+    flood = [("mel", "wrong password"), ("nobody", "x" * 200)]
+
+    for _ in range(2):
+        for number in range(40):
+            with_password(there, *flood[number % 2]).get("/items")
+        before = types(admin, type="sign_in.failed")
+        clock.seconds += 60
+        Client(there).get("//livez")
+
+    events = told(admin, type="sign_in.failed")
+    assert len(before) == FIRST + 1 + FIRST
+    assert [event["data"].get("attempts") for event in events] == ([None] * FIRST + [40 - FIRST]) * 2
+    assert {event["address"] for event in events} == {"127.0.0.1"}
+
+
+def test_a_network_is_counted_by_itself_and_a_crowd_of_them_fills_no_memory():
+    clock = Clock()
+    failures = FailedSignIns(clock)
+    own = [failures.add("203.0.113.66") for _ in range(FIRST + 3)]
+
+    others = [failures.add(f"network {number}") for number in range(REMEMBERED)]
+
+    assert own == [True] * FIRST + [False] * 3
+    assert all(others)
+    assert failures.counted() == [("203.0.113.66", 3)]
+    assert failures.counted() == []
+    assert len(failures._windows) == REMEMBERED
+    clock.seconds += 60
+    assert failures.counted() == []
+    assert len(failures._windows) == 0
 
 
 def test_a_refusal_is_told_once_a_minute_for_each_door(app, admin, guest):

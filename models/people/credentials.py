@@ -1,0 +1,107 @@
+"""Look-ups by a credential: what authentication needs of its user, in one indexed read each."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, or_, select
+
+from models.database.column_types import UtcTime
+from models.database.reading import PreparedQuery
+from models.people.secrets import hashed
+from models.people.session import Session
+from models.people.token import ApiToken, is_well_formed
+from models.people.user import User
+from models.values import normalized, now
+from settings import USERNAME
+
+
+class Credentials(NamedTuple):
+    """What authentication with a password needs of a user."""
+
+    id: int
+    username: str
+    role: str
+    active: bool
+    password_hash: str
+
+
+class SessionUser(NamedTuple):
+    """The active user of a session that has not ended."""
+
+    id: int
+    username: str
+    role: str
+
+
+class TokenOwner(NamedTuple):
+    """A valid token and the active user who owns it."""
+
+    id: int
+    scopes: list[str]
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    allowed_ips: list[str] | None
+    user_id: int
+    username: str
+    role: str
+
+
+def find_by_name(username: str) -> Credentials | None:
+    """Return what authentication with a password needs of the user of this name in any case, or None.
+
+    What can't be a user name is not looked up: MariaDB ignores trailing blanks, and PostgreSQL fails at a NUL.
+    """
+    if not USERNAME.fullmatch(username):
+        return None
+    return _BY_NAME.one_or_none(key=normalized(username))
+
+
+def find_by_session(session_id: int, user_id: int) -> SessionUser | None:
+    """Return the active user of a session that has not ended, or None."""
+    return _BY_SESSION.one_or_none(session_id=session_id, user_id=user_id)
+
+
+def find_by_secret(secret: str) -> TokenOwner | None:
+    """Return an API token and its active owner; None if the secret is not valid."""
+    if not is_well_formed(secret):
+        return None
+    return _BY_SECRET.one_or_none(hash=hashed(secret), now=now())
+
+
+_BY_NAME = PreparedQuery(
+    select(User.id, User.username, User.role, User.active, User.password_hash).where(
+        User.username_key == bindparam("key")
+    ),
+    Credentials,
+)
+_BY_SESSION = PreparedQuery(
+    select(User.id, User.username, User.role)
+    .join(Session, Session.user_id == User.id)
+    .where(
+        Session.id == bindparam("session_id"),
+        Session.ended_at.is_(None),
+        User.id == bindparam("user_id"),
+        User.active.is_(True),
+    ),
+    SessionUser,
+)
+_BY_SECRET = PreparedQuery(
+    select(
+        ApiToken.id,
+        ApiToken.scopes,
+        ApiToken.last_used_at,
+        ApiToken.expires_at,
+        ApiToken.allowed_ips,
+        User.id.label("user_id"),
+        User.username,
+        User.role,
+    )
+    .join(User, User.id == ApiToken.user_id)
+    .where(
+        ApiToken.hash == bindparam("hash"),
+        ApiToken.revoked_at.is_(None),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now", type_=UtcTime())),
+        User.active.is_(True),
+    ),
+    TokenOwner,
+)
