@@ -13,7 +13,7 @@ import pytest
 from api.monitoring import access_log, logs
 from tests.support.clients import with_password
 from tests.support.databases import on_one_database
-from tests.support.program import ROOT, program
+from tests.support.program import PASSWORD, ROOT, program
 
 log = logging.getLogger("stockroom")
 
@@ -203,7 +203,9 @@ def test_where_there_is_no_stderr_no_request_is_told():
 
 
 def test_at_level_warning_no_request_is_told(tmp_path: Path) -> None:
-    with program(INSTANCE_PATH=str(tmp_path), PORT="0", LOG_LEVEL="WARNING", read_errors=True) as quiet:
+    with program(
+        INSTANCE_PATH=str(tmp_path), PORT="0", ADMIN_PASSWORD=PASSWORD, LOG_LEVEL="WARNING", read_errors=True
+    ) as quiet:
         assert quiet.ask("GET", "/items").status == 401
         assert quiet.stop() == 0
 
