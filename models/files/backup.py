@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from models.stock.verify import verify
+from models.stock.verify import ledger_faults
 
 MAGIC = b"SQLite format 3\x00"
 TABLES = {"alembic_version", "items", "movements", "users"}
@@ -114,7 +114,7 @@ def _revision(connection: sqlite3.Connection) -> str:
 def _ledger_faults(file: Path) -> Iterator[str]:
     engine = create_engine(f"sqlite:///{file.as_posix()}", poolclass=NullPool)
     with Session(engine) as session:
-        yield from verify(session=session)
+        yield from ledger_faults(session=session)
 
 
 def _check_header(file: Path) -> None:
