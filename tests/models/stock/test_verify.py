@@ -174,3 +174,14 @@ def test_a_latest_moment_that_is_none_of_its_movements_is_found(verify, tamper, 
 
     assert status == 1
     assert "(LAMP-1): moved_at is 2025-11-01T12:00:00.000000Z, its latest movement 20" in printed
+
+
+def test_a_delivery_recorded_late_is_put_right_as_the_guide_for_administrators_says(verify, record, move_to):
+    record("receive", 5, 25)
+    move_to(record("issue", 5), 20)
+    assert "below zero, -5" in verify()[1]
+
+    record("adjust", 5, 20)
+    record("adjust", -5)
+
+    assert verify() == (0, "All is well: 4 movements verified.\n")
