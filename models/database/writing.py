@@ -52,9 +52,8 @@ def execute_one(
 
 def as_utc(value: Any) -> datetime | None:
     """Return a timestamp that a driver returned, unconverted, as an aware datetime."""
-    if isinstance(value, str):  # SQLite's
-        value = datetime.fromisoformat(value)
-    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+    time: datetime | None = datetime.fromisoformat(value) if isinstance(value, str) else value  # text is SQLite's
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from models.database.base import db
 from models.database.file_lock import lock_of, locked
-from models.stock.verify import verify
+from models.stock.verify import ledger_faults
 
 MAGIC = b"SQLite format 3\x00"
 TABLES = {"alembic_version", "items", "movements", "users"}
@@ -136,7 +136,7 @@ def _ledger_faults(file: Path) -> Iterator[str]:
     engine = create_engine(f"sqlite:///{file.as_posix()}", poolclass=NullPool)
     try:
         with Session(engine) as session:
-            yield from verify(session=session)
+            yield from ledger_faults(session=session)
     except (SQLAlchemyError, TypeError, ValueError):  # a column has the name that is looked for, and other values
         yield "its rows can't be read"
 

@@ -55,7 +55,8 @@ class Timeline:
             until = since
         self._spans.reverse()
         count = connection.execute(_LATEST_COUNT, {**self._whose, "since": self._times[0]}).one_or_none()
-        self._counted_at, self._count_id = (count.occurred_at, count.id) if count else (FIRST, None)
+        self._counted_at: datetime = count.occurred_at if count else FIRST
+        self._count_id: int | None = count.id if count else None  # of a line of the same batch too
 
     def quantity_at(self, time: datetime) -> int:
         """Return the stock at the time of a line, with what has that time."""

@@ -1,16 +1,22 @@
-"""The check of the whole ledger: every quantity is the sum of its movements, and every movement has its event."""
+"""The check of the whole ledger: every quantity is the sum of its movements, and every movement has its event.
+
+And of its history: at no time was a stock negative, and none contradicts a count.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, case, func, select
 from sqlalchemy.orm import Session
 
 from models.database.base import db
+from models.database.reading import AnySelect
 from models.event import Event
 from models.stock.item import Item
 from models.stock.movement import Movement
+from models.values import rfc3339
 
 ROWS_AT_A_TIME = 1000
 
@@ -20,8 +26,14 @@ def movements_to_verify() -> int:
     return db.session.scalar(select(func.count()).select_from(Movement)) or 0
 
 
-def verify(advance: Callable[[int], object] = lambda _: None, session: Session | None = None) -> Iterator[str]:
-    """Yield one sentence for every fault of the ledger; none means that it is consistent.
+def verify(advance: Callable[[int], object] = lambda _: None) -> Iterator[str]:
+    """Yield one sentence for every fault of the ledger, and of its history; none means that it is consistent."""
+    yield from ledger_faults(advance)
+    yield from history_faults()
+
+
+def ledger_faults(advance: Callable[[int], object] = lambda _: None, session: Session | None = None) -> Iterator[str]:
+    """Yield one sentence for every fault of the ledger as it is now.
 
     One statement reads everything in order, so it sees one snapshot of the database whatever is written meanwhile, and
     memory use is constant. `advance` is called for each item with the number of movements read; `session` may be that
@@ -32,9 +44,11 @@ def verify(advance: Callable[[int], object] = lambda _: None, session: Session |
             Item.id,
             Item.sku,
             Item.quantity,
+            Item.moved_at,
             Movement.id.label("movement_id"),
             Movement.delta,
             Movement.quantity_after,
+            Movement.occurred_at,
             Event.id.label("event_id"),
         )
         .outerjoin(Movement, Movement.item_id == Item.id)
@@ -48,6 +62,7 @@ def verify(advance: Callable[[int], object] = lambda _: None, session: Session |
 
 def _faults_of_item(rows: Iterable[Row[*tuple[Any, ...]]], advance: Callable[[int], object]) -> Iterator[str]:
     total = before = count = 0
+    latest: datetime | None = None
     for row in rows:
         if row.movement_id is None:
             break
@@ -59,6 +74,61 @@ def _faults_of_item(rows: Iterable[Row[*tuple[Any, ...]]], advance: Callable[[in
         if row.event_id is None:
             yield f"movement {row.movement_id}: has no event"
         before = row.quantity_after
+        latest = max(latest or row.occurred_at, row.occurred_at)
     if row.quantity != total:
         yield f"item {row.id} ({row.sku}): quantity is {row.quantity}, its movements sum up to {total}"
+    if row.moved_at != latest:
+        yield f"item {row.id} ({row.sku}): moved_at is {rfc3339(row.moved_at)}, its latest movement {rfc3339(latest)}"
     advance(count)
+
+
+def history_faults() -> Iterator[str]:
+    """Yield one sentence for every item whose stock was negative at a time, and for every count that is contradicted.
+
+    Such a ledger is older than the rule that refuses this. The database sums up the history of each item and returns
+    nothing but contradictions.
+    """
+    rows = db.session.execute(_contradictions().execution_options(yield_per=ROWS_AT_A_TIME))
+    for _, of_item in groupby(rows, key=lambda row: row.item_id):
+        yield from _contradictions_of_item(of_item)
+
+
+def _contradictions_of_item(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
+    lowest: Row[*tuple[Any, ...]] | None = None
+    for row in rows:
+        item = f"item {row.item_id} ({row.sku})"
+        if row.running < 0 and (lowest is None or row.running < lowest.running):
+            lowest = row
+        if row.found is not None:
+            at = rfc3339(row.occurred_at)
+            yield f"history: {item}: count {row.id} found {row.found} at {at}, where the ledger has {row.expected}"
+    if lowest is not None:
+        yield f"history: {item}: below zero, {lowest.running} at {rfc3339(lowest.occurred_at)}"
+
+
+def _contradictions() -> AnySelect:
+    """Return the select of the movements at whose time the stock was negative, and of the counts contradicted.
+
+    These have in `found` what they counted, and in `expected` what the ledger has: with all of that time, which a
+    count includes, but for counts of older versions only with what was recorded until then; others share a time.
+    """
+    of_item: dict[str, Any] = {"partition_by": Movement.item_id}
+    running = func.sum(Movement.delta).over(**of_item, order_by=Movement.occurred_at)
+    recorded = func.sum(Movement.delta).over(**of_item, order_by=(Movement.occurred_at, Movement.id))
+    history = select(
+        Movement.id,
+        Movement.item_id,
+        Movement.occurred_at,
+        running.label("running"),
+        case((Movement.counted.is_(None), recorded), else_=running).label("expected"),
+        case((Movement.kind == "count", func.coalesce(Movement.counted, Movement.quantity_after))).label("counted"),
+    ).subquery()
+    found = case((history.c.counted != history.c.expected, history.c.counted))
+    # With a join, SQLite would hold the whole history in memory.
+    sku = select(Item.sku).where(Item.id == history.c.item_id).scalar_subquery()
+    return (
+        select(history.c.id, history.c.item_id, sku.label("sku"), history.c.occurred_at, history.c.running)
+        .add_columns(history.c.expected, found.label("found"))
+        .where((history.c.running < 0) | found.is_not(None))
+        .order_by(history.c.item_id, history.c.occurred_at, history.c.id)
+    )

@@ -1,11 +1,15 @@
 """A page costs the same in a table of ten rows and of ten million: an index leads to its rows, in their order."""
 
+from datetime import UTC, datetime
+
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 
 from api.services import services_of
 from models import event
 from models.database.base import db
 from models.database.reader_pool import ReaderPool
+from models.stock import timeline
 
 ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
 # Rows as they lie, from where the cursor stands.
@@ -138,3 +142,59 @@ def test_on_mariadb_the_feed_is_entered_where_its_reader_stands(app, member):
             [step] = connection.exec_driver_sql(f"EXPLAIN {asked}", values).mappings()
 
     assert (step["type"], step["key"]) == ("range", "ix_events_stream_id")
+
+
+@pytest.fixture
+def reads_of_the_ledger(app):
+    """The statements from here on that read movements, but for that which asks SQLite for the next id."""
+    found = []
+
+    def note(_, __, statement, *___):
+        if statement.startswith("SELECT") and "movements" in statement and "max(movements.id)" not in statement:
+            found.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", note)
+    yield found
+    sqlalchemy_event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_movement_reads_nothing_of_the_ledger_unless_it_is_backdated(member, lamp, reads_of_the_ledger):
+    movement = {"kind": "issue", "quantity": 1, "reason": "order 7"}
+
+    assert member.post(f"{lamp}/movements", json=movement).status_code == 201
+    later = {**movement, "occurred_at": datetime.now(UTC).isoformat()}
+    assert member.post(f"{lamp}/movements", json=later).status_code == 201
+    assert member.post("/movements", json={"movements": [{**movement, "sku": "LAMP-1"}] * 2}).status_code == 201
+    assert reads_of_the_ledger == []
+
+    backdated = {**movement, "kind": "receive", "occurred_at": "2026-01-01T00:00:00Z"}
+    assert member.post(f"{lamp}/movements", json=backdated).status_code == 201
+    assert len(reads_of_the_ledger) == 2
+
+
+@pytest.mark.parametrize("statement", [timeline._LATER, timeline._LATEST_COUNT, timeline._FIRST_BELOW])
+def test_what_is_later_than_a_time_is_entered_at_that_time(app, member, lamp, statement):
+    values = {"item": 1, "since": "2026-01-01 00:00:00", "until": "2027-01-01 00:00:00", "least": 0}
+    for _ in range(20):
+        member.post(f"{lamp}/movements", json={"kind": "receive", "quantity": 1, "reason": "delivery"})
+    with app.app_context():
+        kind = db.engine.dialect.name
+        if kind == "postgresql":
+            pytest.skip("what PostgreSQL plans depends on what is in the tables")
+        compiled = statement.compile(db.engine, compile_kwargs={"render_postcompile": True})
+        values = {**compiled.params, **{name: value for name, value in values.items() if name in compiled.params}}
+        with db.engine.connect() as connection:
+            if kind == "sqlite":
+                bound = tuple(values[name] for name in compiled.positiontup)
+                steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", bound)]
+            else:
+                steps = list(connection.exec_driver_sql(f"EXPLAIN {compiled}", values).mappings())
+
+    if kind == "sqlite":
+        assert [step for step in steps if "ix_movements_item_id_occurred_at (item_id=? AND occurred_at>" in step]
+    else:
+        assert [(step["type"], step["key"]) for step in steps if step["table"] == "movements"] == [
+            ("range", "ix_movements_item_id_occurred_at")
+        ]

@@ -133,6 +133,17 @@ def spoil(path: Path, statement: str) -> None:
         connection.commit()
 
 
+def test_a_ledger_whose_history_an_older_version_contradicted_is_backed_up_all_the_same(instance):
+    spoil(
+        instance.file,
+        "UPDATE items SET moved_at = '2020-01-01';"
+        "UPDATE movements SET occurred_at = '2020-01-01', kind = 'count', counted = 4",
+    )
+
+    assert instance.run("verify")[0] == 1
+    assert instance.run("backup", instance.folder / "history.sqlite3")[0] == 0
+
+
 UNFIT = {
     "no SQLite": lambda path: path.write_text("Dear Sir or Madam, " * 100),
     "empty": lambda path: path.write_bytes(b""),
