@@ -15,6 +15,7 @@ from api.idempotency import once, refuse_key
 from api.middleware.rate_limits import count_request
 from api.monitoring.audit import record_refusal
 from api.operation import Operation, operation_of
+from api.requests.bodies import check_encoding
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.conditional import check_untagged, refuse_conditions
 from api.responses.negotiation import negotiate
@@ -62,6 +63,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
             refuse_conditions()
         elif method == "GET" and not (operation.output and operation.output.tagged):
             check_untagged()
+        check_encoding(request)
         call, arguments = _prepared(operation.parser, getattr(self, method.lower()), args, kwargs)
         return once(call, partial(operation.parser.body_of, request, arguments)) if operation.idempotent else call()
 

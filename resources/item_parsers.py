@@ -3,7 +3,7 @@
 from api.requests.containers import Attributes, ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
-from api.requests.text import Sku, Text
+from api.requests.text import Barcode, Name, Sku, Text
 from api.requests.types import Amount, Boolean, Choice, Integer, Timestamp
 from api.responses.pagination import Paging
 from models.stock.item import Item
@@ -15,7 +15,8 @@ USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST 
 
 sku_type = Sku(SKU_LENGTH)
 sku_field = Field("sku", sku_type, required=True, help="Unique, ignoring case; stored as first written.")
-barcode_type = Text(BARCODE_LENGTH, 1)
+barcode_type = Barcode(BARCODE_LENGTH)
+TAG_LENGTH = 50
 fields = (
     Field("name", Text(NAME_LENGTH, 1), required=True),
     Field("description", Text(4000, lines=True)),
@@ -24,7 +25,7 @@ fields = (
     Field("reorder_level", Integer(0, MAX_QUANTITY), nullable=True, help="Stock at or below it is low."),
     Field("location", Text(100)),
     Field("barcode", barcode_type, nullable=True, help="Unique when given."),
-    Field("tags", ListOf(Text(50, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
+    Field("tags", ListOf(Name(TAG_LENGTH, 1, pattern="[^|]+", pattern_words="must not contain |"), 50)),
     Field("attributes", Attributes(), help="Further properties, by name."),
 )
 EXAMPLE = {
@@ -60,7 +61,7 @@ filters = (
     QueryField("q", Text(200, lines=True), help="Words, each of which must be in SKU, name, description or barcode."),
     QueryField("sku", Text(SKU_LENGTH, 1), help="Ignoring case."),
     QueryField("barcode", barcode_type),
-    QueryField("tag", Text(50, 1)),
+    QueryField("tag", Name(TAG_LENGTH, 1)),
     QueryField("location", Text(100)),
     QueryField("low_stock", Boolean(), help="At or below the reorder level."),
     QueryField("archived", Boolean(), default=False),

@@ -10,7 +10,6 @@ from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
 from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
 from api.requests.containers import Attributes
-from api.requests.text import Text
 from api.requests.types import InvalidValue
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
@@ -24,7 +23,6 @@ from models.values import normalized
 from resources.item_parsers import (
     COLUMNS,
     FILTERS,
-    barcode_type,
     by_sku_parser,
     create_parser,
     item_parser,
@@ -126,8 +124,7 @@ class ItemBySkuResource(ProtectedResource):
     @gives_one(Item.SCHEMA)
     def get(self, sku: str) -> Any:
         """Read an item by its SKU, ignoring case."""
-        if _fault_of(sku_type, sku):
-            raise NotFound("There is no item with such a SKU.")
+        _check_readable(sku)
         return answer(item_query.read_by_sku(sku))
 
     @takes(by_sku_parser)
@@ -152,8 +149,7 @@ class ItemBySkuResource(ProtectedResource):
     @transactional
     def patch(self, args: Namespace, sku: str) -> Any:
         """Change some fields of the item of this SKU (JSON merge patch, RFC 7396)."""
-        if _fault_of(sku_type, sku):
-            raise NotFound("There is no item with such a SKU.")
+        _check_readable(sku)
         item = Item.by_sku(sku, lock=True)
         check_unchanged(item.to_dict())
         return _patched(item, args)
@@ -168,8 +164,6 @@ class ItemByBarcodeResource(ProtectedResource):
     @gives_one(Item.SCHEMA)
     def get(self, barcode: str) -> Any:
         """Read the item that has this barcode, archived or not."""
-        if _fault_of(barcode_type, barcode):
-            raise NotFound("There is no item with such a barcode.")
         return answer(item_query.read_by_barcode(barcode))
 
 
@@ -196,17 +190,23 @@ def _created(**fields: Any) -> Item:
         raise
 
 
+def _check_readable(sku: str) -> None:
+    """Raise NotFound for what no SKU can be."""
+    if _fault_of_sku(sku):
+        raise NotFound("There is no item with such a SKU.")
+
+
 def _check_sku(path_sku: str, body_sku: str | None) -> None:
-    if error := _fault_of(sku_type, path_sku):
+    if error := _fault_of_sku(path_sku):
         raise InvalidInput([fault("sku", error.code, str(error))])
     if body_sku is not None and normalized(body_sku) != normalized(path_sku):
         raise InvalidInput([fault("sku", "mismatch", f"must be left out or match the path, {path_sku!r}")])
 
 
-def _fault_of(type_: Text, text: str) -> InvalidValue | None:
-    """Return the error of a part of the path, or None."""
+def _fault_of_sku(sku: str) -> InvalidValue | None:
+    """Return the error of a SKU in a path, or None. Its converter refuses none: a PUT says what is wrong with it."""
     try:
-        type_(text)
+        sku_type(sku)
     except InvalidValue as error:
         return error
     return None

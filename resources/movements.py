@@ -13,7 +13,7 @@ from api.operation import gives, gives_one, gives_page, idempotent, or_csv, take
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import ObjectOf, RequestParser
-from api.requests.text import Text
+from api.requests.text import Barcode, Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
@@ -97,7 +97,7 @@ movement_parser = RequestParser(
 batch_line_parser = RequestParser(
     Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
     Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
-    Field("barcode", Text(BARCODE_LENGTH, 1), help="The item by its barcode."),
+    Field("barcode", Barcode(BARCODE_LENGTH), help="The item by its barcode."),
     *line_fields,
     check=faults_of_batch_line,
     rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},

@@ -67,7 +67,10 @@ class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
     def build_response_header(self) -> bytes:
         if self.channel.server.stopping and self.channel.on_last_request():
             super().set_close_on_finish()
-        return super().build_response_header()  # type: ignore[no-any-return]
+        header: bytes = super().build_response_header()
+        if self.request.command == "HEAD":
+            self.chunked_response = False  # or the last chunk would follow, which is a body
+        return header
 
     def set_close_on_finish(self) -> None:
         """Close only if need be; waitress would after each 204 and 304, as they have no Content-Length."""

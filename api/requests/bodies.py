@@ -8,7 +8,7 @@ from typing import Any
 from flask import Request, g
 from werkzeug.exceptions import UnsupportedMediaType
 
-from api.errors import Unreadable
+from api.errors import HttpRefusal, Unreadable
 from api.media_types import JSON, MERGE_PATCH
 from api.requests.text import truncate
 
@@ -25,6 +25,14 @@ def json_body(request: Request) -> dict[str, Any]:
         g.json_body = _read(request) if has_body(request) else {}
     body: dict[str, Any] = g.json_body
     return body
+
+
+def check_encoding(request: Request) -> None:
+    """Raise HttpRefusal (415) for a body that is compressed: no coding is read (RFC 9110 section 15.5.16)."""
+    sent = request.headers.get("Content-Encoding")
+    if sent is not None and sent.strip().lower() not in ("", "identity"):
+        detail = f"The body must be sent as it is, without a Content-Encoding; it has {truncate(sent)!r}."
+        raise HttpRefusal("unsupported_media_type", detail, {"Accept-Encoding": "identity"})
 
 
 def has_body(request: Request) -> bool:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from werkzeug.routing import BaseConverter, IntegerConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
-from api.requests.text import Sku, Text
+from api.requests.text import Barcode, Sku
+from api.requests.types import InvalidValue
 from models.database.column_types import MAX_ID
 from models.json_schema import Schema
 from models.stock.item_fields import BARCODE_LENGTH, SKU_LENGTH
@@ -18,6 +19,7 @@ def schema_of(converter: BaseConverter) -> Schema:
 class IdConverter(IntegerConverter):
     """An id that fits every database; a path with another number is not found."""
 
+    regex = "[1-9][0-9]*"  # each id has one path: no other digits, no zeros before it
     schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 
     def __init__(self, map: Any) -> None:  # noqa: A002 - the name is Werkzeug's
@@ -33,6 +35,13 @@ class SkuConverter(BaseConverter):
 
 
 class BarcodeConverter(SkuConverter):
-    """The rest of the path, as a barcode."""
+    """The rest of the path, as a barcode; a path with what can be none is not found."""
 
-    schema = {**Text(BARCODE_LENGTH, 1).schema(), "examples": ["4006381333931"]}
+    barcode_type = Barcode(BARCODE_LENGTH)
+    schema = {**barcode_type.schema(), "examples": ["4006381333931"]}
+
+    def to_python(self, value: str) -> str:
+        try:
+            return self.barcode_type(value)
+        except InvalidValue:
+            raise ValidationError from None

@@ -1,6 +1,7 @@
 """The strict types of text: one line or several, and the SKU."""
 
 import re
+import unicodedata
 from typing import Any
 
 from api.requests.types import InvalidValue, Json, kind_of
@@ -21,7 +22,10 @@ _INVISIBLE = (
     r"\ufff0-\uffff"
 )
 INVISIBLE = re.compile(f"[{_INVISIBLE}]")
-SKU_PATTERN = f"^[^ {_INVISIBLE}]([^{_INVISIBLE}]*[^ {_INVISIBLE}])?$"
+# What clients and proxies take for steps in a path (RFC 3986 section 5.2.4), so that no URL can end with it.
+DOTS = (".", "..")
+NO_DOTS = r"(?!\.{1,2}$)"
+SKU_PATTERN = f"^{NO_DOTS}[^ {_INVISIBLE}]([^{_INVISIBLE}]*[^ {_INVISIBLE}])?$"
 
 
 class Text:
@@ -65,6 +69,30 @@ class Text:
         return schema
 
 
+class Name(Text):
+    """One line of text by which something is looked up exactly: accents are composed (Unicode NFC)."""
+
+    def __call__(self, value: Any) -> str:
+        return super().__call__(unicodedata.normalize("NFC", value) if isinstance(value, str) else value)
+
+    from_text = __call__
+
+
+class Barcode(Name):
+    """The text of a barcode, which is a part of a path too."""
+
+    def __init__(self, max_length: int) -> None:
+        super().__init__(max_length, 1)
+
+    def __call__(self, value: Any) -> str:
+        return _no_dots(super().__call__(value))
+
+    from_text = __call__
+
+    def schema(self) -> Json:
+        return {**super().schema(), "pattern": f"^{NO_DOTS}{LINE_PATTERN.removeprefix('^')}"}
+
+
 class Sku(Text):
     """A stock keeping unit: printable characters, with spaces and slashes inside."""
 
@@ -75,12 +103,18 @@ class Sku(Text):
         text = super().__call__(value)
         if INVISIBLE.search(text):
             raise InvalidValue("bad_characters", "must have printable characters only")
-        return text
+        return _no_dots(text)
 
     from_text = __call__
 
     def schema(self) -> Json:
         return {"title": "Sku", **super().schema(), "pattern": SKU_PATTERN, "examples": ["LAMP-1"]}
+
+
+def _no_dots(text: str) -> str:
+    if text in DOTS:
+        raise InvalidValue("bad_format", "must not be . or .., which no URL can end with")
+    return text
 
 
 def truncate(name: str, length: int = 64) -> str:

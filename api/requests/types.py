@@ -15,13 +15,17 @@ from models.values import MONEY_PLACES, MONEY_SCALE
 Json = dict[str, Any]
 
 RFC3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.(\d+))?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
+# .NET and PowerShell write seven decimals of a second, others nine; those after the sixth must be zeros.
+DECIMALS = re.compile(r"\d{1,6}0{0,3}", re.ASCII)
+# In a query + is a blank.
+BLANK_FOR_PLUS = re.compile(r"(.+T.+) (\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 TIME_PATTERN = (
     r"^(19[0-9]{2}|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0{0,3})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 
 
@@ -154,16 +158,31 @@ class Choice:
 
 
 class Timestamp:
-    """A time with its zone (RFC 3339 section 5.6), to the microsecond; it is converted to UTC."""
+    """A time with its zone (RFC 3339 section 5.6), to the microsecond; it is converted to UTC.
+
+    It may have up to nine decimals of a second, of which those after the sixth are zeros.
+    """
 
     def __call__(self, value: Any) -> datetime:
         if not isinstance(value, str):
             raise InvalidValue("wrong_type", f"must be a time as '2026-01-31T08:00:00Z', not {kind_of(value)}")
-        return self.from_text(value)
+        found = RFC3339.fullmatch(value)
+        if not found:
+            raise InvalidValue("bad_format", "must be a time with its zone, as '2026-01-31T08:00:00Z' (RFC 3339)")
+        if found[1] and not DECIMALS.fullmatch(found[1]):
+            raise InvalidValue(
+                "bad_format", "must have at most six decimals of a second, or up to nine that end in zeros"
+            )
+        return self._utc(value)
 
     def from_text(self, text: str) -> datetime:
-        if not RFC3339.fullmatch(text):
-            raise InvalidValue("bad_format", "must be a time with its zone, as '2026-01-31T08:00:00Z' (RFC 3339)")
+        if (found := BLANK_FOR_PLUS.fullmatch(text)) and RFC3339.fullmatch("+".join(found.groups())):
+            raise InvalidValue(
+                "bad_format", "must be a time with its zone; write the + of a query as %2B, or the time in Z"
+            )
+        return self(text)
+
+    def _utc(self, text: str) -> datetime:
         try:
             time = datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):

@@ -8,7 +8,7 @@ from alembic import op
 from models.database.column_types import UtcTime
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 users = sa.table("users", sa.column("id"), sa.column("password_hash"))
 sign_ins = sa.table("sign_ins", sa.column("user_id"), sa.column("ended_at", UtcTime()))

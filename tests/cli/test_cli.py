@@ -1,6 +1,11 @@
 """The commands: what an administrator or a script may count on, whichever program runs them."""
 
 import json
+import os
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +20,7 @@ from models.stock.item import Item
 from models.stock.movement import Movement
 from tests.support.clients import PASSWORD, Client, with_password
 from tests.support.databases import settings_for
-from tests.support.program import python_run
+from tests.support.program import ROOT, environment, python_run
 
 NEW = "quite another sentence"
 CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\nBULB-1,Bulb,40\r\n"
@@ -335,6 +340,91 @@ def test_an_export_replaces_a_file_as_a_whole(run, admin, file, tmp_path):
 
     assert target.read_bytes().startswith(b"\xef\xbb\xbfsku,name")
     assert b"xxx" not in target.read_bytes()
+
+
+def linked(link: Path, target: Path) -> None:
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("this user of Windows may make no links")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_export_writes_the_file_behind_a_link(run, admin, file, tmp_path, there):
+    run("import", file)
+    (tmp_path / "share").mkdir()
+    target, link = tmp_path / "share" / "stock.csv", tmp_path / "items.csv"
+    if there:
+        target.write_text("old", encoding="utf-8")
+    linked(link, target)
+
+    assert run("export", link).status == 0
+
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b"sku,name")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps permissions elsewhere")
+def test_an_exported_file_keeps_its_permissions(run, admin, file, tmp_path):
+    target = tmp_path / "items.csv"
+    target.touch(mode=0o600)
+
+    run("export", target)
+
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no FIFOs in folders")
+def test_an_export_goes_through_a_pipe_and_leaves_it_there(run, admin, file, tmp_path):
+    run("import", file)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(pipe.read_bytes)
+        assert run("export", pipe).status == 0
+        assert reader.result().startswith(b"sku,name")
+
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no name for stdout")
+def test_an_export_to_the_name_of_stdout_is_appended_to_what_stands_there(tmp_path):
+    """The name is a link of our own, not /dev/stdout: a program with a fault, run as root, would replace that."""
+    log, link = tmp_path / "log", tmp_path / "stdout"
+    link.symlink_to("/dev/fd/1")
+    settings = {"INSTANCE_PATH": str(tmp_path / "instance"), "SECRET_KEY": "k" * 32}
+    assert python_run("upgrade", **settings).status == 0
+    log.write_text("before\n", encoding="utf-8")
+    command = [sys.executable, "run.py", "export", str(link)]
+    with log.open("ab") as out:
+        subprocess.run(command, cwd=ROOT, env=environment(**settings), stdout=out, stderr=subprocess.PIPE, check=True)
+
+    assert log.read_text(encoding="utf-8").startswith("before\nsku,name")
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+@pytest.mark.parametrize("name", ["items.xlsx", "items.JSON"])
+def test_the_name_of_a_format_that_there_is_not_is_refused_with_those_that_there_are(
+    run, admin, tmp_path, command, name
+):
+    path = tmp_path / name
+    path.write_text("sku,name\nA,a\n", encoding="utf-8")
+
+    refused = run(command, path)
+
+    assert (refused.status, refused.out) == (2, "")
+    assert ".csv" in refused.err and ".ndjson" in refused.err
+    assert path.read_text(encoding="utf-8") == "sku,name\nA,a\n"
+    assert run(command, path, "--format", "csv").status == 0
+
+
+def test_an_import_reads_stdin(run, admin):
+    assert run("import", "-", stdin=CSV).status == 0
+    assert run("import", "-", "--format", "ndjson", stdin='{"sku": "A", "name": "a"}\n').status == 0
+
+    assert sorted(item["sku"] for item in admin.get("/items").json["data"]) == ["A", "BULB-1", "LAMP-1"]
 
 
 def test_an_export_to_nowhere_is_refused_in_one_sentence(run, admin, tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.files import send
 from tests.support.shelf import add, together
 
 
@@ -113,3 +114,27 @@ def test_a_patch_by_sku_honours_its_idempotency_key(member):
     again = member.patch("/items/by-sku/LAMP-1", json={"name": "Lamp"}, headers=key)
 
     assert (again.json, again.headers["Idempotent-Replayed"]) == (first.json, "true")
+
+
+@pytest.mark.parametrize(("written", "asked"), [("Gr\u00fcn", "Gru\u0308n"), ("Gru\u0308n", "Gr\u00fcn")])
+def test_a_barcode_and_a_tag_are_found_in_either_form_of_their_accents(member, written, asked):
+    item = add(member, "A", barcode=written, tags=[written], quantity=5)
+
+    assert member.get(f"/items/by-barcode/{asked}").json["id"] == item["id"]
+    for name in ("barcode", "tag"):
+        assert member.get("/items", query_string={name: asked}).json["total_items"] == 1
+    assert move(member, line(asked)).status_code == 201
+    assert member.post("/items", json={"sku": "B", "name": "b", "barcode": asked}).json["code"] == "barcode_taken"
+    assert send(member, f"sku,barcode,tags\nA,{asked},{asked}\n").json["unchanged"] == 1
+
+
+@pytest.mark.parametrize("dots", [".", ".."])
+def test_what_no_url_can_end_with_is_no_sku_and_no_barcode(member, dots):
+    for field in ("sku", "barcode"):
+        refused = member.post("/items", json={"sku": "A", "name": "a", field: dots})
+
+        assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, field)
+        assert "no URL" in refused.json["errors"][0]["message"]
+    assert send(member, f"sku,name\n{dots},a\n").json["errors"][0]["column"] == "sku"
+    assert add(member, "...", barcode="...")["sku"] == "..."
+    assert member.get("/items/by-barcode/...").status_code == 200

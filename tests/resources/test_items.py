@@ -512,7 +512,7 @@ def test_restoring_a_live_item_changes_nothing(member, lamp):
 @pytest.mark.parametrize(
     "sku",
     [
-        "A/B", "/A", "A/", "//A//", "a b", ".", "..", "a/../b", "./a", "a%2Fb", "%", "%zz", "a?b=c", "a#b", "a;b=c",
+        "A/B", "/A", "A/", "//A//", "a b", "...", ".a", "a/../b", "./a", "a%2Fb", "%", "%zz", "a?b=c", "a#b", "a;b=c",
         "a+b", "a&b=c", "🔦", "日本", "'\"", "\\", "a:b", "@", "items", "1", "restore", "<id>", "{sku}", "~", "é",
         "x" * 64, "🔦" * 64,
     ],
@@ -694,3 +694,25 @@ def test_a_movement_looks_the_same_wherever_it_is_answered(member, lamp):
     assert read.headers["ETag"] == recorded.headers["ETag"]
     assert recorded.json in member.get("/movements").json["data"]
     assert member.get("/events").json["data"][-1]["data"] == recorded.json
+
+
+@pytest.mark.parametrize("id_", ["\uff11", "\u0661", "01", "00001", "0", "+1", "1.0"])
+def test_an_id_has_one_path(member, lamp, id_):
+    stem, _, number = lamp.rpartition("/")
+
+    assert member.get(f"{stem}/{id_.replace('1', number)}").status_code == 404
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity"])
+def test_a_compressed_body_is_415_and_told_what_is_read(member, lamp, coding):
+    movement = {"kind": "issue", "quantity": 1, "reason": "sold"}
+    for path, content in (
+        (f"{lamp}/movements", {"json": movement}),
+        ("/items/import", {"data": "sku,quantity\nLAMP-1,0\n"}),
+    ):
+        refused = member.post(path, headers={"Content-Encoding": coding}, **content)
+
+        assert (refused.status_code, refused.json["code"]) == (415, "unsupported_media_type")
+        assert refused.headers["Accept-Encoding"] == "identity"
+    assert member.get(lamp).json["quantity"] == 5
+    assert member.post(f"{lamp}/movements", json=movement, headers={"Content-Encoding": "identity"}).status_code == 201

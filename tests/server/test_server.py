@@ -63,6 +63,9 @@ class App:
             case "/unchanged":
                 start_response("304 Not Modified", [("ETag", '"1"')])
                 return []
+            case "/stream":
+                start_response("200 OK", [])
+                return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"hello", b"world"]
             case "/failure":
                 raise LookupError("a secret of the house")
         start_response(status, [("Content-Length", str(len(body)))])
@@ -884,3 +887,14 @@ def test_a_process_that_is_told_twice_exits_at_once() -> None:
 
         assert child.wait(SOON) == 0
         assert time.monotonic() - began < SOON / 2
+
+
+def test_the_answer_to_a_head_of_a_stream_has_no_body_not_even_its_end(service):
+    with service.connect(b"HEAD /stream HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n") as client:
+        head = everything(client)
+    with service.connect(b"GET /stream HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n") as client:
+        whole = everything(client)
+
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n")
+    assert head.count(b"\r\n\r\n") == 1
+    assert b"hello" in whole and whole.endswith(b"0\r\n\r\n")

@@ -561,6 +561,7 @@ def test_a_movement_that_does_not_fit_moves_nothing(member, lamp, field, value, 
         "2026-01-31T08:00:00.Z",
         "2026-01-31T08:00:00,5Z",
         "2026-01-31T08:00:00.1234567Z",
+        "2026-01-31T08:00:00.1234560000Z",
         "2026-01-31T08:00:00+1",
         "2026-01-31T08:00:00+0100",
         "2026-01-31T08:00:00+01:60",
@@ -591,6 +592,22 @@ def test_a_time_that_is_not_rfc_3339_is_refused(member, lamp, time):
     assert member.get(lamp).json["quantity"] == 5
 
 
+@on_one_database
+def test_a_time_of_more_decimals_than_are_kept_is_told_how_many_are(member, lamp):
+    movement = {"kind": "receive", "quantity": 1, "reason": "found", "occurred_at": "2026-01-31T08:00:00.1234567Z"}
+
+    assert "at most six decimals" in member.post(f"{lamp}/movements", json=movement).json["errors"][0]["message"]
+
+
+@on_one_database
+def test_a_plus_that_became_a_blank_in_a_query_is_told_how_to_write_it(member):
+    refused = member.get("/movements?since=2026-01-31T08:00:00+02:00")
+
+    assert_problem(refused, 422, "invalid_input")
+    assert "%2B" in refused.json["errors"][0]["message"]
+    assert member.get("/movements?since=2026-01-31T08:00:00%2B02:00").status_code == 200
+
+
 @pytest.mark.parametrize("time", ["5", "1e9", "true", "null", "[]", "{}"])
 @on_one_database
 def test_a_time_is_a_string(member, lamp, time):
@@ -608,6 +625,9 @@ def test_a_time_is_a_string(member, lamp, time):
         ("2026-01-31t08:00:00z", "2026-01-31T08:00:00.000000Z"),
         ("2026-01-31T08:00:00.5Z", "2026-01-31T08:00:00.500000Z"),
         ("2026-01-31T08:00:00.123456Z", "2026-01-31T08:00:00.123456Z"),
+        ("2026-01-31T08:00:00.1234560Z", "2026-01-31T08:00:00.123456Z"),
+        ("2026-01-31T08:00:00.0000000+01:00", "2026-01-31T07:00:00.000000Z"),
+        ("2026-01-31T08:00:00.500000000Z", "2026-01-31T08:00:00.500000Z"),
         ("2026-01-31T08:00:00+01:00", "2026-01-31T07:00:00.000000Z"),
         ("2026-01-31T08:00:00-00:00", "2026-01-31T08:00:00.000000Z"),
         ("2026-01-01T00:30:00+05:45", "2025-12-31T18:45:00.000000Z"),

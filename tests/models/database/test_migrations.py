@@ -170,6 +170,30 @@ def test_items_of_older_versions_know_their_latest_movement(app, member):
     assert issued.json["occurred_at"] > ahead
 
 
+def test_tags_and_barcodes_of_older_versions_are_found_in_one_form(app, member):
+    """Of two barcodes that become one, the later item keeps one that finds it."""
+    composed, decomposed = "\u00fc", "u\u0308"
+    for sku, barcode in (("A", "1"), ("B", "2"), ("C", "3")):
+        add(member, sku, barcode=barcode, tags=["x", "y"])
+    with app.app_context():
+        with db.engine.begin() as connection:
+            for barcode, new in (("1", decomposed), ("2", composed + "2"), ("3", decomposed + "2")):
+                statement = text("UPDATE items SET barcode = :new, tags = :tags WHERE barcode = :barcode")
+                tags = f'["{composed}","{decomposed}"]'
+                connection.execute(statement, {"new": new, "tags": tags, "barcode": barcode})
+            connection.execute(text("UPDATE item_tags SET tag = :tag WHERE tag = 'x'"), {"tag": composed})
+            connection.execute(text("UPDATE item_tags SET tag = :tag WHERE tag = 'y'"), {"tag": decomposed})
+        command.downgrade(alembic_config(), "0009")
+        migrate()
+
+    items = {item["sku"]: item for item in member.get("/items").json["data"]}
+    assert [items[sku]["barcode"] for sku in "ABC"] == [composed, composed + "2", decomposed + "2"]
+    assert [items[sku]["tags"] for sku in "ABC"] == [[composed]] * 3
+    for tag in (composed, decomposed):
+        assert member.get("/items", query_string={"tag": tag}).json["total_items"] == 3
+    assert member.get(f"/items/by-barcode/{decomposed}").json["sku"] == "A"
+
+
 # Downgrades
 
 
