@@ -55,7 +55,7 @@ CMDLETS = {
     "Get-CimInstance": {"ClassName", "Filter"},
     "Get-Date": {"Format"},
     "Get-FileHash": {"LiteralPath", "Algorithm"},
-    "Get-Item": {"Path"},
+    "Get-Item": {"Path", "LiteralPath"},
     "Get-ScheduledTask": {"TaskName"},
     "Get-Service": {"Name"},
     "Invoke-RestMethod": {"Uri"},
@@ -89,8 +89,8 @@ CMDLETS = {
     "Write-Output": set(),
 }
 FORBIDDEN = ("Invoke-Expression", "iex ", "Invoke-WebRequest", "Invoke-RestMethod", "WebClient", "BitsTransfer")
-OWN = {"Invoke-Program"}
-PROGRAMS = {"notepad.exe", "robocopy.exe", r".\.venv\Scripts\python.exe"}
+OWN = {"Invoke-Program", "Protect-Folder"}
+PROGRAMS = {"icacls.exe", "notepad.exe", "robocopy.exe", r".\.venv\Scripts\python.exe"}
 
 
 def tree(text: str) -> Node:
@@ -176,6 +176,36 @@ def test_every_program_that_the_scripts_run_is_checked_for_its_status(script: Pa
 
     called = [number for number, line in enumerate(lines) if line.lstrip().startswith("& ")]
     assert all("$LASTEXITCODE" in lines[number + 1] for number in called)
+
+
+@pytest.mark.parametrize("name", ["install.ps1", "backup.ps1"])
+def test_what_system_runs_is_where_only_administrators_may_change_it(name: str) -> None:
+    text = (WINDOWS / name).read_text(encoding="ascii")
+    full, check = text.index("[IO.Path]::GetFullPath($Program)"), text.index("$Program.StartsWith(")
+
+    assert full < check < min(text.index(word) for word in ("robocopy.exe", "ScheduledTask") if word in text)
+    assert "-not $Program.StartsWith(\"$env:ProgramFiles\\\", 'OrdinalIgnoreCase')" in text
+
+
+@pytest.mark.parametrize("file", [*SCRIPTS, ROOT / "docs" / "windows.md"], ids=lambda file: file.name)
+def test_a_folder_that_is_given_to_somebody_keeps_no_rights_of_others(file: Path) -> None:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "icacls" in line and "/grant" in line]
+    within = "$data\\instance", "$data\\logs"  # in the folder of the data, which was closed before
+
+    assert [line for line in lines if "/inheritance:r" not in line and not any(each in line for each in within)] == []
+
+
+def test_a_link_in_the_place_of_a_folder_is_refused_before_anything_is_given_or_written_there() -> None:
+    install = (WINDOWS / "install.ps1").read_text(encoding="ascii")
+    backup = (WINDOWS / "backup.ps1").read_text(encoding="ascii")
+    protect = install[install.index("function Protect-Folder") : install.index("# What is given")]
+
+    assert protect.count("ReparsePoint") == 2
+    assert (
+        protect.index("ReparsePoint") < protect.index("/setowner") < protect.index("/reset") < protect.index("/grant:r")
+    )
+    assert install.index("Protect-Folder $data") < install.index("'/T', '/Q'")
+    assert backup.index("ReparsePoint") < backup.index("Register-ScheduledTask") < backup.index("run.py backup")
 
 
 # The service of Windows
