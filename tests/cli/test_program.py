@@ -125,6 +125,17 @@ def test_flask_makes_no_instance_either(tmp_path, place, args) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_flask_db_lists_what_an_administrator_may_need_and_has_the_rest(place) -> None:
+    listing = python_run("db", "--help", program=FLASK, **place)
+    python_run("upgrade", **place)
+    other = python_run("db", "heads", program=FLASK, **place)
+
+    assert re.findall(r"^  ([a-z]+)  ", listing.out.partition("Commands:")[2], re.MULTILINE) == [
+        *("current", "history", "upgrade")
+    ]
+    assert (other.status, other.out.partition(" ")[2]) == (0, "(head)\n")
+
+
 def test_flask_run_does_not_start_the_development_server_on_an_instance(tmp_path, place) -> None:
     python_run("upgrade", **place)
     refused = python_run("run", program=FLASK, **place)
