@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ import tree_sitter_powershell
 import yaml
 from tree_sitter import Language, Node, Parser
 
+from api.problems import PROBLEMS
 from run import program as program_commands
 from server.server import DRAIN_SECONDS, TIMEOUTS
 from settings import MIB, Settings
-from tests.support.program import ROOT, environment, program
+from tests.support.program import ROOT, SOON, environment, program
 
 DEPLOY = ROOT / "deploy"
 WINDOWS = DEPLOY / "windows"
@@ -322,6 +325,51 @@ def test_nginx_reads_its_files(upstream: Path, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+REFUSED_BY_NGINX = {
+    "400": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "414": b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    "431": b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("status", REFUSED_BY_NGINX)
+def test_what_nginx_can_not_read_is_a_problem_too(status: str, tmp_path: Path) -> None:
+    nginx = tool("nginx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site = (DEPLOY / "nginx" / "stockroom.conf").read_text(encoding="utf-8")
+    site = re.sub(r"\n +ssl_\w+ [^;]*;", "", site).replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    (tmp_path / "site.conf").write_text(site.replace("listen 80 ", f"listen unix:{tmp_path}/http "), encoding="utf-8")
+    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in NGINX_KINDS)
+    main = f"daemon off; pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}"
+    main += f"include {DEPLOY}/nginx/upstream.conf;\ninclude {tmp_path}/site.conf;\n}}\n"
+    (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
+    with subprocess.Popen([nginx, "-e", str(tmp_path / "error.log"), "-c", str(tmp_path / "nginx.conf")]) as server:
+        try:
+            answer = _answer(port, REFUSED_BY_NGINX[status])
+        finally:
+            server.terminate()
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status.encode())
+    assert b"Content-Type: application/problem+json\r\n" in head + b"\r\n"
+    assert json.loads(body)["status"] == int(status)
+
+
+def _answer(port: int, request: bytes) -> bytes:
+    """What a server that is just starting answers to a request that it closes the connection after."""
+    deadline = time.monotonic() + SOON
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=SOON) as connection:
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: connection.recv(65_536), b""))
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
 def test_nginx_takes_what_the_service_takes_and_closes_before_it() -> None:
     site = (DEPLOY / "nginx" / "stockroom.conf").read_text(encoding="utf-8")
 
@@ -336,9 +384,10 @@ def test_what_nginx_refuses_itself_has_the_shape_of_all_errors() -> None:
     site = (DEPLOY / "nginx" / "stockroom.conf").read_text(encoding="utf-8")
 
     told = re.findall(r"return (\d+) '(.*)';", site)
-    assert [int(status) for status, _ in told] == [413, 503]
+    assert [int(status) for status, _ in told] == [400, 414, 431, 413, 503]
     for status, body in told:
         problem = json.loads(body)
+        assert PROBLEMS[problem["code"]][:2] == (int(status), problem["title"])
         assert problem.keys() == {"type", "title", "status", "detail", "code", "request_id"}
         assert (problem["status"], problem["type"]) == (int(status), f"/problems/{problem['code']}")
 
