@@ -8,14 +8,15 @@ The program goes to -Program, below Program Files, where only administrators may
 administrators and the service may read. The settings are in .env beside run.py; an upgrade leaves them alone.
 Nothing is downloaded but the Python packages of requirements.lock, each with its SHA-256.
 .EXAMPLE
-.\install.ps1 -WinSW C:\Downloads\WinSW.NET461.exe -Checksum <its SHA-256>
+.\install.ps1 -WinSW C:\Downloads\WinSW.NET461.exe
 #>
 [CmdletBinding()]
 param(
     # WinSW.NET461.exe 2.12.0, as you downloaded it.
     [Parameter(Mandatory = $true)] [string] $WinSW,
-    # The SHA-256 of that file, as docs/windows.md has it.
-    [Parameter(Mandatory = $true)] [ValidatePattern('^[0-9A-Fa-f]{64}$')] [string] $Checksum,
+    # The SHA-256 of that file; docs/windows.md says how this one is had.
+    [ValidatePattern('^[0-9A-Fa-f]{64}$')]
+    [string] $Checksum = 'b5066b7bbdfba1293e5d15cda3caaea88fbeab35bd5b38c41c913d492aadfc4f',
     # Python 3.11 to 3.13, installed for all users.
     [string] $Python = "$env:ProgramFiles\Python313\python.exe",
     [string] $Program = "$env:ProgramFiles\Stockroom"

@@ -152,7 +152,7 @@ def test_the_commands_of_the_windows_guide_parse_and_call_what_exists() -> None:
 
     assert len(blocks) > 3
     assert [fault for block in blocks for fault in faults(block)] == []
-    assert len(blocks[0].splitlines()) == 10
+    assert len(blocks[0].splitlines()) == 8
 
 
 @pytest.mark.parametrize(
