@@ -8,10 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click import Group
 from click.testing import CliRunner
 from flask.cli import ScriptInfo
 
 import run
+from cli.common import DatabaseCommand
 from settings import VERSION
 from tests.support.program import FLASK, ROOT, RUN, environment, python_run
 
@@ -84,6 +86,18 @@ def test_commands_work_from_any_folder_and_say_on_stderr_on_which_database(tmp_p
     assert made.err.startswith(f"SQLite {database} is up to date")
     assert counted.err == f"Database: SQLite {database}\n"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["instance", "stockroom.sqlite3"]
+
+
+def test_every_command_that_works_on_the_database_says_which_one() -> None:
+    leaves = {
+        f"{group} {name}".strip(): leaf
+        for group, command in run.program.commands.items()
+        for name, leaf in (command.commands if isinstance(command, Group) else {"": command}).items()
+    }
+    # The first two say it when they are done; what is behind them does not touch the database.
+    others = {"restore", "upgrade", "maintenance on", "maintenance off", "maintenance status", "version"}
+
+    assert {name for name, leaf in leaves.items() if not isinstance(leaf, DatabaseCommand)} == others
 
 
 @pytest.mark.parametrize(
