@@ -11,8 +11,16 @@ from cli.application import require_database
 from cli.common import reporting_errors
 from startup import make_instance_folder, sqlite_file
 
+# What its help lists; the others are for who changes the schema, and are found by their names.
+LISTED = ("current", "history", "upgrade")
 
-@click.group("db", commands=flask_migrate.commands, params=flask_migrate.params)
+
+class _Migrations(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in super().list_commands(ctx) if name in LISTED]
+
+
+@click.group("db", cls=_Migrations, commands=flask_migrate.commands, params=flask_migrate.params)
 @with_appcontext
 @click.pass_context
 def migrations_group(context: click.Context, /, **options: Any) -> None:

@@ -9,7 +9,7 @@ Backs up the SQLite database of Stockroom while it runs, and keeps the newest co
 [CmdletBinding()]
 param(
     [string] $Program = "$env:ProgramFiles\Stockroom",
-    # Best a disk of its own; as in C:\ProgramData\Stockroom\backups, nobody but administrators should read it.
+    # Best a disk of its own; a new folder is for administrators and SYSTEM alone. A link is refused.
     [string] $Folder = "$env:ProgramData\Stockroom\backups",
     [ValidateRange(1, 1000)] [int] $Keep = 14,
     # Make the scheduled task instead of a backup now.
@@ -20,8 +20,22 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
+# SYSTEM will run what is there, so it must be where only administrators may change it.
+$Program = [IO.Path]::GetFullPath($Program)
+if (-not $Program.StartsWith("$env:ProgramFiles\", 'OrdinalIgnoreCase')) {
+    throw "-Program is $Program; it must be below $env:ProgramFiles, as install.ps1 put it."
+}
+if (-not (Test-Path -LiteralPath $Folder)) {
+    New-Item -ItemType Directory -Path $Folder | Out-Null
+    & icacls.exe $Folder '/inheritance:r' '/grant:r' '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' | Out-Null
+    if ($LASTEXITCODE -ne 0) { throw "$Folder could not be closed to others; the status of icacls is $LASTEXITCODE." }
+}
+if ((Get-Item -LiteralPath $Folder -Force).Attributes -band [IO.FileAttributes]::ReparsePoint) {
+    throw "$Folder is a link; name the folder itself."
+}
+
 if ($Register) {
-    # The installed script, which only administrators can change, as it will run as SYSTEM.
+    # The installed script.
     $script = "$Program\deploy\windows\backup.ps1"
     if (-not (Test-Path -LiteralPath $script)) { throw "There is no $script; install Stockroom first." }
     $action = New-ScheduledTaskAction -Execute "$env:SystemRoot\System32\WindowsPowerShell\v1.0\powershell.exe" `
@@ -35,7 +49,6 @@ if ($Register) {
     return
 }
 
-New-Item -ItemType Directory -Force -Path $Folder | Out-Null
 $file = Join-Path -Path $Folder -ChildPath "stockroom-$(Get-Date -Format 'yyyyMMdd-HHmmss').sqlite3"
 Push-Location -LiteralPath $Program
 try {

@@ -4,18 +4,19 @@
 .SYNOPSIS
 Installs Stockroom as a Windows service, or upgrades it. Run it from the folder that was unpacked.
 .DESCRIPTION
-The program goes to -Program, which only administrators may change; the data to %ProgramData%\Stockroom, which only
+The program goes to -Program, below Program Files, where only administrators may change it; the data to %ProgramData%\Stockroom, which only
 administrators and the service may read. The settings are in .env beside run.py; an upgrade leaves them alone.
 Nothing is downloaded but the Python packages of requirements.lock, each with its SHA-256.
 .EXAMPLE
-.\install.ps1 -WinSW C:\Downloads\WinSW.NET461.exe -Checksum <its SHA-256>
+.\install.ps1 -WinSW C:\Downloads\WinSW.NET461.exe
 #>
 [CmdletBinding()]
 param(
     # WinSW.NET461.exe 2.12.0, as you downloaded it.
     [Parameter(Mandatory = $true)] [string] $WinSW,
-    # The SHA-256 of that file, as docs/windows.md has it.
-    [Parameter(Mandatory = $true)] [ValidatePattern('^[0-9A-Fa-f]{64}$')] [string] $Checksum,
+    # The SHA-256 of that file; docs/windows.md says how this one is had.
+    [ValidatePattern('^[0-9A-Fa-f]{64}$')]
+    [string] $Checksum = 'b5066b7bbdfba1293e5d15cda3caaea88fbeab35bd5b38c41c913d492aadfc4f',
     # Python 3.11 to 3.13, installed for all users.
     [string] $Python = "$env:ProgramFiles\Python313\python.exe",
     [string] $Program = "$env:ProgramFiles\Stockroom"
@@ -36,8 +37,30 @@ function Invoke-Program {
     if ($LASTEXITCODE -ne 0) { throw "$File $Arguments ended with status $LASTEXITCODE." }
 }
 
+# Takes a folder from whoever made it, with all rights in it, and gives it to administrators and SYSTEM.
+function Protect-Folder {
+    param([string] $Folder, [string[]] $Grants)
+    New-Item -ItemType Directory -Force -Path $Folder | Out-Null
+    # A link would lead our rights, and what SYSTEM does, to where somebody else wants them.
+    if ((Get-Item -LiteralPath $Folder -Force).Attributes -band [IO.FileAttributes]::ReparsePoint) {
+        throw "$Folder is a link; remove it."
+    }
+    Invoke-Program 'icacls.exe' @($Folder, '/setowner', $administrators, '/Q')
+    Invoke-Program 'icacls.exe' @($Folder, '/reset', '/Q')
+    Invoke-Program 'icacls.exe' (@($Folder, '/inheritance:r', '/grant:r', "${system}:(OI)(CI)F", "${administrators}:(OI)(CI)F") + $Grants)
+    # From here on nobody else can make one within.
+    foreach ($child in Get-ChildItem -LiteralPath $Folder -Recurse -Force) {
+        if ($child.Attributes -band [IO.FileAttributes]::ReparsePoint) { throw "$($child.FullName) is a link; remove it." }
+    }
+}
+
 # What is given
 
+$Program = [IO.Path]::GetFullPath($Program)
+# SYSTEM runs what is there, every night; elsewhere others could change it, or the folders that it is in.
+if (-not $Program.StartsWith("$env:ProgramFiles\", 'OrdinalIgnoreCase')) {
+    throw "-Program is $Program; it must be below $env:ProgramFiles, which only administrators may change."
+}
 if ($source -eq $Program) { throw "Unpack Stockroom elsewhere; $Program is where this script puts it." }
 if ((Get-FileHash -LiteralPath $WinSW -Algorithm SHA256).Hash -ne $Checksum) {
     throw "$WinSW has another SHA-256 than -Checksum; nothing was changed."
@@ -77,9 +100,9 @@ if (-not (Test-Path -LiteralPath "$Program\.env")) {
 }
 Invoke-Program 'icacls.exe' @("$Program\.env", '/inheritance:r', '/grant:r', "${system}:F", "${administrators}:F", "${account}:R")
 # Anybody may make a folder in ProgramData: whoever made this one has no rights in it any more.
+Protect-Folder $data @("${account}:RX")
 New-Item -ItemType Directory -Force -Path "$data\instance", "$data\logs", "$data\backups" | Out-Null
-Invoke-Program 'icacls.exe' @($data, '/setowner', $administrators, '/T', '/Q')
-Invoke-Program 'icacls.exe' @($data, '/inheritance:r', '/grant:r', "${system}:(OI)(CI)F", "${administrators}:(OI)(CI)F", "${account}:RX")
+Invoke-Program 'icacls.exe' @("$data\*", '/setowner', $administrators, '/T', '/Q')
 Invoke-Program 'icacls.exe' @("$data\*", '/reset', '/T', '/Q')
 Invoke-Program 'icacls.exe' @("$data\instance", '/grant:r', "${account}:(OI)(CI)M")
 Invoke-Program 'icacls.exe' @("$data\logs", '/grant:r', "${account}:(OI)(CI)M")

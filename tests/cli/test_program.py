@@ -8,10 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click import Group
 from click.testing import CliRunner
 from flask.cli import ScriptInfo
 
 import run
+from cli.common import DatabaseCommand
 from settings import VERSION
 from tests.support.program import FLASK, ROOT, RUN, environment, python_run
 
@@ -87,6 +89,18 @@ def test_commands_work_from_any_folder_and_say_on_stderr_on_which_database(tmp_p
     assert left == ["instance", "stockroom.sqlite3", "stockroom.sqlite3-lock"]
 
 
+def test_every_command_that_works_on_the_database_says_which_one() -> None:
+    leaves = {
+        f"{group} {name}".strip(): leaf
+        for group, command in run.program.commands.items()
+        for name, leaf in (command.commands if isinstance(command, Group) else {"": command}).items()
+    }
+    # The first two say it when they are done; what is behind them does not touch the database.
+    others = {"restore", "upgrade", "maintenance on", "maintenance off", "maintenance status", "version"}
+
+    assert {name for name, leaf in leaves.items() if not isinstance(leaf, DatabaseCommand)} == others
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -124,6 +138,17 @@ def test_flask_makes_no_instance_either(tmp_path, place, args) -> None:
     assert ran.status == (0 if args == ["--help"] else 2)
     assert ran.err.count("\n") == (ran.status == 2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_flask_db_lists_what_an_administrator_may_need_and_has_the_rest(place) -> None:
+    listing = python_run("db", "--help", program=FLASK, **place)
+    python_run("upgrade", **place)
+    other = python_run("db", "heads", program=FLASK, **place)
+
+    assert re.findall(r"^  ([a-z]+)  ", listing.out.partition("Commands:")[2], re.MULTILINE) == [
+        *("current", "history", "upgrade")
+    ]
+    assert (other.status, other.out.partition(" ")[2]) == (0, "(head)\n")
 
 
 def test_flask_run_does_not_start_the_development_server_on_an_instance(tmp_path, place) -> None:

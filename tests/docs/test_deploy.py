@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ import tree_sitter_powershell
 import yaml
 from tree_sitter import Language, Node, Parser
 
+from api.problems import PROBLEMS
 from run import program as program_commands
 from server.server import DRAIN_SECONDS, TIMEOUTS
 from settings import MIB, Settings
-from tests.support.program import ROOT, environment, program
+from tests.support.program import ROOT, SOON, environment, program
 
 DEPLOY = ROOT / "deploy"
 WINDOWS = DEPLOY / "windows"
@@ -55,7 +58,7 @@ CMDLETS = {
     "Get-CimInstance": {"ClassName", "Filter"},
     "Get-Date": {"Format"},
     "Get-FileHash": {"LiteralPath", "Algorithm"},
-    "Get-Item": {"Path"},
+    "Get-Item": {"Path", "LiteralPath"},
     "Get-ScheduledTask": {"TaskName"},
     "Get-Service": {"Name"},
     "Invoke-RestMethod": {"Uri"},
@@ -89,8 +92,8 @@ CMDLETS = {
     "Write-Output": set(),
 }
 FORBIDDEN = ("Invoke-Expression", "iex ", "Invoke-WebRequest", "Invoke-RestMethod", "WebClient", "BitsTransfer")
-OWN = {"Invoke-Program"}
-PROGRAMS = {"notepad.exe", "robocopy.exe", r".\.venv\Scripts\python.exe"}
+OWN = {"Invoke-Program", "Protect-Folder"}
+PROGRAMS = {"icacls.exe", "notepad.exe", "robocopy.exe", r".\.venv\Scripts\python.exe"}
 
 
 def tree(text: str) -> Node:
@@ -149,7 +152,7 @@ def test_the_commands_of_the_windows_guide_parse_and_call_what_exists() -> None:
 
     assert len(blocks) > 3
     assert [fault for block in blocks for fault in faults(block)] == []
-    assert len(blocks[0].splitlines()) == 10
+    assert len(blocks[0].splitlines()) == 8
 
 
 @pytest.mark.parametrize(
@@ -176,6 +179,36 @@ def test_every_program_that_the_scripts_run_is_checked_for_its_status(script: Pa
 
     called = [number for number, line in enumerate(lines) if line.lstrip().startswith("& ")]
     assert all("$LASTEXITCODE" in lines[number + 1] for number in called)
+
+
+@pytest.mark.parametrize("name", ["install.ps1", "backup.ps1"])
+def test_what_system_runs_is_where_only_administrators_may_change_it(name: str) -> None:
+    text = (WINDOWS / name).read_text(encoding="ascii")
+    full, check = text.index("[IO.Path]::GetFullPath($Program)"), text.index("$Program.StartsWith(")
+
+    assert full < check < min(text.index(word) for word in ("robocopy.exe", "ScheduledTask") if word in text)
+    assert "-not $Program.StartsWith(\"$env:ProgramFiles\\\", 'OrdinalIgnoreCase')" in text
+
+
+@pytest.mark.parametrize("file", [*SCRIPTS, ROOT / "docs" / "windows.md"], ids=lambda file: file.name)
+def test_a_folder_that_is_given_to_somebody_keeps_no_rights_of_others(file: Path) -> None:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "icacls" in line and "/grant" in line]
+    within = "$data\\instance", "$data\\logs"  # in the folder of the data, which was closed before
+
+    assert [line for line in lines if "/inheritance:r" not in line and not any(each in line for each in within)] == []
+
+
+def test_a_link_in_the_place_of_a_folder_is_refused_before_anything_is_given_or_written_there() -> None:
+    install = (WINDOWS / "install.ps1").read_text(encoding="ascii")
+    backup = (WINDOWS / "backup.ps1").read_text(encoding="ascii")
+    protect = install[install.index("function Protect-Folder") : install.index("# What is given")]
+
+    assert protect.count("ReparsePoint") == 2
+    assert (
+        protect.index("ReparsePoint") < protect.index("/setowner") < protect.index("/reset") < protect.index("/grant:r")
+    )
+    assert install.index("Protect-Folder $data") < install.index("'/T', '/Q'")
+    assert backup.index("ReparsePoint") < backup.index("Register-ScheduledTask") < backup.index("run.py backup")
 
 
 # The service of Windows
@@ -292,6 +325,51 @@ def test_nginx_reads_its_files(upstream: Path, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+REFUSED_BY_NGINX = {
+    "400": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "414": b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    "431": b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("status", REFUSED_BY_NGINX)
+def test_what_nginx_can_not_read_is_a_problem_too(status: str, tmp_path: Path) -> None:
+    nginx = tool("nginx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site = (DEPLOY / "nginx" / "stockroom.conf").read_text(encoding="utf-8")
+    site = re.sub(r"\n +ssl_\w+ [^;]*;", "", site).replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    (tmp_path / "site.conf").write_text(site.replace("listen 80 ", f"listen unix:{tmp_path}/http "), encoding="utf-8")
+    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in NGINX_KINDS)
+    main = f"daemon off; pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}"
+    main += f"include {DEPLOY}/nginx/upstream.conf;\ninclude {tmp_path}/site.conf;\n}}\n"
+    (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
+    with subprocess.Popen([nginx, "-e", str(tmp_path / "error.log"), "-c", str(tmp_path / "nginx.conf")]) as server:
+        try:
+            answer = _answer(port, REFUSED_BY_NGINX[status])
+        finally:
+            server.terminate()
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status.encode())
+    assert b"Content-Type: application/problem+json\r\n" in head + b"\r\n"
+    assert json.loads(body)["status"] == int(status)
+
+
+def _answer(port: int, request: bytes) -> bytes:
+    """What a server that is just starting answers to a request that it closes the connection after."""
+    deadline = time.monotonic() + SOON
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=SOON) as connection:
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: connection.recv(65_536), b""))
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
 def test_nginx_takes_what_the_service_takes_and_closes_before_it() -> None:
     site = (DEPLOY / "nginx" / "stockroom.conf").read_text(encoding="utf-8")
 
@@ -306,9 +384,10 @@ def test_what_nginx_refuses_itself_has_the_shape_of_all_errors() -> None:
     site = (DEPLOY / "nginx" / "stockroom.conf").read_text(encoding="utf-8")
 
     told = re.findall(r"return (\d+) '(.*)';", site)
-    assert [int(status) for status, _ in told] == [413, 503]
+    assert [int(status) for status, _ in told] == [400, 414, 431, 413, 503]
     for status, body in told:
         problem = json.loads(body)
+        assert PROBLEMS[problem["code"]][:2] == (int(status), problem["title"])
         assert problem.keys() == {"type", "title", "status", "detail", "code", "request_id"}
         assert (problem["status"], problem["type"]) == (int(status), f"/problems/{problem['code']}")
 

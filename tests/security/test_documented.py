@@ -44,3 +44,13 @@ def test_every_answer_names_its_test():
 
     assert [cells for cells in answered if len(cells) != 3 or not cells[1]] == []
     assert [cells[0] for cells in answered if "::" not in cells[2]] == ["API7 Server side request forgery"]
+
+
+def test_what_applies_of_oauth_and_openid_connect_is_answered_or_named_as_not_met():
+    answered = rows("OWASP ASVS 5.0, chapter 10: OAuth and OpenID Connect")
+    met = {cells[0].split()[0] for cells in answered}
+    unmet = set(re.findall(r"^- \*\*(10\.\d\.\d)", DOCUMENT.partition("## Not met, and why")[2], re.MULTILINE))
+
+    assert [cells[0] for cells in answered if len(cells) != 3 or "::" not in cells[2]] == []
+    numbers = {1: 2, 2: 3, 3: 5, 5: 5}
+    assert met | unmet == {f"10.{section}.{each}" for section, last in numbers.items() for each in range(1, last + 1)}
