@@ -14,6 +14,7 @@ from api.auth.issuer import Issuer
 from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
 from api.in_flight import InFlight
+from api.middleware.addresses import name_client
 from api.middleware.cors import init_cors
 from api.middleware.cross_site import init_cross_site
 from api.middleware.headers import init_headers, with_security_headers
@@ -29,7 +30,7 @@ from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
 from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
-from api.services import NAME, Services
+from api.services import NAME, Services, services_of
 from api.throttle import Throttle
 from cli.commands import app_of_environment, init_cli
 from models.database.base import db
@@ -49,7 +50,8 @@ class _Service(Flask):
         return func
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request, with the security headers."""
+        """Answer a request of its client, with the security headers."""
+        name_client(environ, services_of(self).settings.trusted_proxy)
         return super().wsgi_app(environ, with_security_headers(start_response))
 
 

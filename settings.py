@@ -18,6 +18,7 @@ SECRET_KEY_BYTES = 32
 ISSUER_LENGTH = 255
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 128
 USERNAME_LENGTH = 64
+RESERVED_USERNAMES = ("system", "cli")  # the actors of events that no user causes
 USERNAME_CHARACTERS = "A-Za-z0-9._@-"
 USERNAME = re.compile(f"[{USERNAME_CHARACTERS}]{{1,{USERNAME_LENGTH}}}")
 
@@ -209,6 +210,8 @@ class _Reader:
 
     def username(self, name: str, default: str) -> str:
         value = self.text(name, default)
+        if value.lower() in RESERVED_USERNAMES:
+            raise SettingsError(f"{name} is {value!r}, by which the audit means the service itself; take another name.")
         if not USERNAME.fullmatch(value):
             raise SettingsError(
                 f"{name} is {value!r}; it must be 1 to {USERNAME_LENGTH} letters, digits, dots, hyphens, "

@@ -71,14 +71,14 @@ def gives_one(schema: Schema, *statuses: int, **options: Any) -> Callable[[Metho
     return gives(schema, *statuses, tagged=True, **options)
 
 
-def gives_page(schema: Schema, *, name: str | None = None) -> Callable[[Method], Method]:
+def gives_page(schema: Schema, **options: Any) -> Callable[[Method], Method]:
     """Declare that a method returns a page, as `api.responses.pagination.Paging.page_of` makes it."""
     page = closed(
         f"{schema['title']}Page",
         {"data": list_of(schema), "next_cursor": CURSOR},
         {"total_items": COUNT, "total_pages": COUNT, "current_page": ID, "limit": ID},
     )
-    return gives(page, linked=True, name=name)
+    return gives(page, linked=True, **options)
 
 
 def answers(*media_types: str) -> Callable[[Method], Method]:

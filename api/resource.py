@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import flask_restful
@@ -15,6 +16,7 @@ from api.idempotency import once, refuse_key
 from api.middleware.rate_limits import count_request
 from api.monitoring.audit import record_refusal
 from api.operation import Operation, operation_of
+from api.problems import PROBLEMS
 from api.requests.bodies import check_encoding
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.conditional import check_untagged, refuse_conditions
@@ -51,10 +53,15 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
             count_request(principal)
         try:
             self.authorize(method)
+            return self._answer(method, args, kwargs)
         except (Challenged, Refusal) as refusal:
-            if principal:
-                record_refusal(principal, refusal.code if isinstance(refusal, Refusal) else refusal.problem)
+            code = refusal.code if isinstance(refusal, Refusal) else refusal.problem
+            if principal and PROBLEMS[code].status == HTTPStatus.FORBIDDEN:
+                record_refusal(principal, code)
             raise
+
+    def _answer(self, method: str, args: Any, kwargs: Any) -> Any:
+        """Negotiate and parse, then call the method."""
         operation = self.operations[method]
         negotiate(operation.media_types)
         if not operation.idempotent:

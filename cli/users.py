@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from api.auth.accounts import email_type, new_hash, password_type, username_type
+from api.auth.accounts import email_type, new_hash, new_username_type, password_type, username_type
 from api.requests.types import InvalidValue
 from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from cli.errors import CommandError
@@ -37,7 +37,7 @@ def user_group() -> None:
 
 
 @user_group.command("create", cls=StockCommand)
-@username_argument
+@click.argument("username", type=Typed("username", new_username_type))
 @click.option("--role", type=role_choice, default="guest", show_default=True)
 @click.option("--email", type=Typed("email", email_type))
 @password_options

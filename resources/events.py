@@ -16,6 +16,8 @@ from api.responses.pagination import Paging
 from models.database.column_types import MAX_ID, MAX_LONG_ID
 from models.event import Event
 from models.json_schema import BOOLEAN, TEXT, Schema, closed, list_of
+from models.people.credentials import find_by_name
+from models.values import normalized
 
 
 class Position(Text):
@@ -38,7 +40,7 @@ feed_parser = RequestParser(
 )
 paging = Paging(Event.id, {}, default="-id")
 filters = (
-    QueryField("actor", Text(64, 1), help="The name of the user who caused it."),
+    QueryField("actor", Text(64, 1), help="The name of the user who caused it, in any case."),
     QueryField("type", type_type, help="The type, as `item.updated` or `sign_in.failed`."),
     QueryField("item_id", Integer(1, MAX_ID)),
     QueryField("since", Timestamp(), help="At this time or later."),
@@ -75,8 +77,14 @@ class AuditResource(ProtectedResource):
     @gives_page(Event.AUDIT_SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List all events, newest first; those of users, tokens, sign-ins, failures and refusals are included."""
-        query = Event.audit_log(**{name: args[name] for name in audit_filters})
+        query = Event.audit_log(**{name: args[name] for name in audit_filters} | {"actor": _spelled(args["actor"])})
         return paging.page_of(query, args, Event.to_audit_dict)
+
+
+def _spelled(actor: str | None) -> str | None:
+    """Return the name of an actor as events have it, whatever its case in the query."""
+    user = find_by_name(actor) if actor else None
+    return user.username if user else actor and normalized(actor)
 
 
 def _position(cursor: str) -> int:

@@ -7,10 +7,11 @@ from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
 from api.auth import code_flow
-from api.auth.accounts import email_type, new_hash, password_type, renewed_hash, username_type
+from api.auth.accounts import email_type, new_hash, new_username_type, password_type, renewed_hash
 from api.auth.authentication import current_principal
 from api.auth.permissions import session_required
 from api.auth.sign_ins import PAIR, begin_session, token_pair
+from api.middleware.hosts import base_url
 from api.operation import gives, gives_one, takes
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
@@ -39,7 +40,7 @@ refresh_parser = RequestParser(
     name="Refresh",
 )
 registration_parser = RequestParser(
-    Field("username", username_type, required=True),
+    Field("username", new_username_type, required=True),
     Field("email", email_type, required=True),
     Field("password", password_type, required=True),
     example={"username": "mia", "email": "mia@example.com", "password": "a long sentence is best"},
@@ -173,7 +174,7 @@ def _refresh(refresh_token: str) -> Refreshed | None:
 
 
 def _callback() -> str:
-    return url_for("oidc_callback", _external=True)
+    return f"{base_url()}{url_for('oidc_callback')}"
 
 
 def _forget(response: Response) -> Response:
@@ -183,4 +184,9 @@ def _forget(response: Response) -> Response:
 
 def _cookie_options() -> dict[str, Any]:
     """Return the options of the cookie: callback only, hidden from scripts, Lax as another site redirects there."""
-    return {"path": url_for("oidc_callback"), "secure": request.is_secure, "httponly": True, "samesite": "Lax"}
+    return {
+        "path": url_for("oidc_callback"),
+        "secure": base_url().startswith("https:"),
+        "httponly": True,
+        "samesite": "Lax",
+    }

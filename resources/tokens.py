@@ -6,12 +6,12 @@ from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
-from api.auth.permissions import password_required, token_required
+from api.auth.permissions import password_required, require_scope, token_required
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
 from api.operation import gives, gives_one, gives_page, takes
 from api.requests.containers import ListOf
-from api.requests.fields import Field
+from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Choice, Integer
@@ -21,10 +21,12 @@ from api.responses.pagination import Paging
 from api.services import current_settings
 from models.database.transactions import transactional
 from models.json_schema import ID, TEXT, TIME, Schema, closed
+from models.people.credentials import find_by_name
 from models.people.token import ApiToken, IssuedToken
 from models.people.user import User
 from models.principal import SCOPES, Principal
-from models.values import rfc3339
+from models.values import normalized, rfc3339
+from settings import USERNAME_LENGTH
 
 token_parser = RequestParser(
     Field("name", Text(100, 1), required=True, help="What the token is for."),
@@ -46,7 +48,10 @@ token_parser = RequestParser(
     name="NewToken",
 )
 paging = Paging(ApiToken.id, {"name": ApiToken.name, "created_at": ApiToken.created_at})
-list_parser = RequestParser(*paging.fields)
+list_parser = RequestParser(
+    QueryField("user", Text(USERNAME_LENGTH, 1), help="The name of another user, whose tokens an admin lists."),
+    *paging.fields,
+)
 
 
 def with_secret(title: str, **more: Schema) -> Schema:
@@ -60,10 +65,10 @@ class TokenListResource(ProtectedResource):
     permissions = dict.fromkeys(("GET", "POST"), password_required)
 
     @takes(list_parser)
-    @gives_page(ApiToken.SCHEMA)
+    @gives_page(ApiToken.SCHEMA, refuses=("forbidden",))
     def get(self, args: Namespace) -> Any:
-        """List the caller's API tokens that have not been revoked."""
-        return paging.page_of(ApiToken.owned(current_principal().user_id), args, ApiToken.REPRESENTATION.of_row)
+        """List the API tokens of the caller or, as an admin, of another user; revoked ones are left out."""
+        return paging.page_of(ApiToken.owned(_owner(args["user"])), args, ApiToken.REPRESENTATION.of_row)
 
     @takes(token_parser)
     @gives(with_secret("IssuedToken"), 201)
@@ -91,20 +96,20 @@ class TokenListResource(ProtectedResource):
 
 
 class TokenResource(ProtectedResource):
-    """One of the caller's API tokens."""
+    """One API token: the caller's or, for an admin, anybody's."""
 
     permissions = dict.fromkeys(("GET", "DELETE"), password_required)
 
     @gives_one(ApiToken.SCHEMA)
     def get(self, token_id: int) -> Any:
-        """Read one of the caller's API tokens; one of another user is not found."""
-        return answer(ApiToken.get(token_id, current_principal().user_id).to_dict())
+        """Read an API token; one of another user is found by an admin alone."""
+        return answer(ApiToken.get(token_id, _only_of(current_principal())).to_dict())
 
     @gives(None, 204)
     @transactional
     def delete(self, token_id: int) -> Any:
-        """Revoke one of the caller's API tokens; it is refused from the next request on."""
-        token = ApiToken.get(token_id, current_principal().user_id, lock=True)
+        """Revoke an API token, one's own or, as an admin, anybody's; it is refused from the next request on."""
+        token = ApiToken.get(token_id, _only_of(current_principal()), lock=True)
         check_unchanged(token.to_dict())
         token.revoke(current_principal())
         return None, 204
@@ -118,7 +123,7 @@ class TokenRotateResource(ProtectedResource):
     @gives(with_secret("RotatedToken", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
     @transactional
     def post(self, token_id: int) -> Any:
-        """Rotate an API token; the new one has its scopes, lifetime and networks, the old one works for 24 hours."""
+        """Rotate an API token: its one successor has its scopes, lifetime and networks; it works 24 hours more."""
         old = ApiToken.get(token_id, current_principal().user_id, lock=True)
         successor = old.rotate(current_principal(), _most_days(current_principal()))
         return _issued(successor, replaces=old.id, replaced_expires_at=rfc3339(old.expires_at))
@@ -134,6 +139,21 @@ class CurrentTokenResource(ProtectedResource):
         """Read the API token of this request."""
         principal = current_principal()
         return answer(ApiToken.get(principal.token_id or 0, principal.user_id).to_dict())
+
+
+def _only_of(principal: Principal) -> int | None:
+    """Return the user whose tokens this principal may see; None for an admin, who may see those of all."""
+    return None if "users:write" in principal.scopes else principal.user_id
+
+
+def _owner(username: str | None) -> int:
+    """Return the id of the user whose tokens are asked for, 0 for a name that nobody has; raise Refusal `forbidden`."""
+    principal = current_principal()
+    if username is None or normalized(username) == normalized(principal.username):
+        return principal.user_id
+    require_scope(principal, "users:write")
+    user = find_by_name(username)
+    return user.id if user else 0
 
 
 def _most_days(principal: Principal) -> int | None:

@@ -6,9 +6,9 @@ from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
-from api.auth.accounts import email_type, new_hash, password_type, username_type
+from api.auth.accounts import email_type, new_hash, new_username_type, password_type
 from api.auth.authentication import current_principal
-from api.auth.permissions import any_user, password_required, scope
+from api.auth.permissions import any_user, password_required, person_required, scope
 from api.errors import InvalidInput, fault
 from api.operation import gives, gives_one, gives_page, takes
 from api.requests.fields import Field, QueryField
@@ -27,7 +27,7 @@ role_type = Choice(*ROLES)
 
 email_field = Field("email", email_type, nullable=True)
 user_parser = RequestParser(
-    Field("username", username_type, required=True, help="Unique, ignoring case."),
+    Field("username", new_username_type, required=True, help="Unique, ignoring case."),
     Field("password", password_type, required=True),
     Field("role", role_type, help="`guest` if left out."),
     email_field,
@@ -65,9 +65,10 @@ class UserListResource(ProtectedResource):
         return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.REPRESENTATION.of_row)
 
     @takes(user_parser)
-    @gives_one(User.SCHEMA, 201, refuses=("username_taken", "email_taken"))
+    @gives_one(User.SCHEMA, 201, refuses=("username_taken", "email_taken", "password_required"))
     def post(self, args: Namespace) -> Any:
-        """Create a user."""
+        """Create a user; an API token makes no admin."""
+        _check_power(args.get("role"), ROLES[0])
         return _create(**{"role": "guest", **_hashed(args, args["username"])})
 
 
@@ -82,10 +83,13 @@ class UserResource(ProtectedResource):
         return answer(User.get(user_id).to_dict())
 
     @takes(user_patch_parser)
-    @gives_one(User.SCHEMA, refuses=("last_admin", "email_taken", "no_password"))
+    @gives_one(User.SCHEMA, refuses=("last_admin", "email_taken", "no_password", "password_required"))
     def patch(self, args: Namespace, user_id: int) -> Any:
-        """Change the role, activity, password or email address of a user."""
-        return answer(_change(user_id, **_hashed(args, User.get(user_id).username)))
+        """Change role, activity, password or address of a user; a token changes no password and makes no admin."""
+        user = User.get(user_id)
+        if "password" in args:
+            person_required(current_principal())
+        return answer(_change(user_id, **_hashed(args, user.username)))
 
     @gives(None, 204, refuses=("last_admin",))
     def delete(self, user_id: int) -> Any:
@@ -131,6 +135,7 @@ def _create(**fields: Any) -> Any:
 @transactional
 def _change(user_id: int, **changes: Any) -> dict[str, Any]:
     user = _locked(user_id)
+    _check_power(changes.get("role"), user.role)
     user.change(**changes, by=current_principal())
     return user.to_dict()
 
@@ -148,6 +153,15 @@ def _locked(user_id: int) -> User:
     user = User.get(user_id, lock=True)
     check_unchanged(user.to_dict())
     return user
+
+
+def _check_power(role: str | None, before: str) -> None:
+    """Raise Refusal `password_required` if an API token would make an admin, or lower a role.
+
+    Otherwise whoever has one with `users:write` has all that its owner may do, for longer than the token lives.
+    """
+    if role is not None and (role == ROLES[-1] or ROLES.index(role) < ROLES.index(before)):
+        person_required(current_principal())
 
 
 def _hashed(args: Namespace, username: str) -> dict[str, Any]:

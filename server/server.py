@@ -31,7 +31,7 @@ CROWDED_TIMEOUTS = {"idle": 1.0, "lingering": 1.0, "receiving": 5.0}
 CHECK_SECONDS = 0.5  # also how long a stop may take to be noticed: on Windows, no signal ends a poll
 CONNECTION_LIMIT = 500 if hasattr(select, "poll") else 400  # Windows has select() alone, for 512 sockets
 
-FORWARDED = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"]
+FORWARDED = ["x-forwarded-proto", "x-forwarded-host"]
 
 
 def serve(server: "Server") -> None:
@@ -77,7 +77,7 @@ class Server:
 
     A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path; a
     longer one is refused before it is read or stored. `error_answer` makes the response to a request that never reaches
-    the application. X-Forwarded-For, -Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts`
+    the application. X-Forwarded-Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts`
     and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given; at most half of them wait for
     clients that read slowly.
     """
@@ -104,7 +104,7 @@ class Server:
             connection_limit=connection_limit,
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=max_body_bytes + 1,  # waitress refuses bodies of this size already
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=False,  # the application reads X-Forwarded-For itself
             ident=None,
             **proxy,
         )

@@ -20,7 +20,7 @@ from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
 from models.people.token import LAST_USE_EVERY
-from tests.support.clients import Client, person
+from tests.support.clients import HERE, Client, person, person_with_password
 from tests.support.databases import (
     DATABASES,
     WORKER,
@@ -137,8 +137,8 @@ def apps(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Callable[...
 
 @pytest.fixture
 def admin(app: Flask) -> Client:
-    """May do everything."""
-    return person(app, "ada", "admin")
+    """May do everything, with a password: an API token may not."""
+    return person_with_password(app, "ada", "admin")
 
 
 @pytest.fixture
@@ -164,4 +164,4 @@ def lamp(member: Client) -> str:
     """The path of an item of which there are five."""
     created = member.post("/items", json={"sku": "LAMP-1", "name": "Desk lamp", "price": "12.50", "quantity": 5})
     assert created.status_code == 201, created.json
-    return str(created.headers["Location"])
+    return str(created.headers["Location"]).removeprefix(HERE)

@@ -7,7 +7,7 @@ database at every request.
 import re
 import secrets
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jwt
 from flask import current_app
@@ -17,6 +17,9 @@ from models.values import now
 ALGORITHM = "HS256"
 ID = re.compile("[1-9][0-9]{0,8}")
 REQUIRED = ["exp", "iat", "sub", "jti", "sid"]
+# How far the clocks of two processes may differ, in seconds: a token may seem to come from the future.
+LEEWAY = 30
+OPTIONS: Any = {"require": REQUIRED, "strict_aud": False, "verify_iat": False}
 
 
 class Claims(NamedTuple):
@@ -43,10 +46,12 @@ def read(token: str) -> Claims | None:
     """Return the claims of a token that is signed with the secret key or a fallback and has not expired; else None."""
     for key in (current_app.config["SECRET_KEY"], *(current_app.config["SECRET_KEY_FALLBACKS"] or ())):
         try:
-            claims = jwt.decode(token, key, [ALGORITHM], options={"require": REQUIRED, "strict_aud": False})
+            claims = jwt.decode(token, key, [ALGORITHM], options=OPTIONS)
         except jwt.InvalidSignatureError:
             continue
         except jwt.InvalidTokenError:
+            return None
+        if not isinstance(claims["iat"], int) or claims["iat"] > now().timestamp() + LEEWAY:
             return None
         if not ID.fullmatch(claims["sub"]) or not ID.fullmatch(str(claims["sid"])):
             return None

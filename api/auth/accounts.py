@@ -13,7 +13,7 @@ from api.requests.types import InvalidValue
 from api.services import services
 from models.people.user import EMAIL_LENGTH
 from models.values import normalized
-from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, USERNAME, USERNAME_LENGTH
+from settings import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, RESERVED_USERNAMES, USERNAME, USERNAME_LENGTH
 
 
 class Email(Text):
@@ -29,12 +29,25 @@ class Email(Text):
         return text
 
 
-username_type = Text(
-    USERNAME_LENGTH,
-    1,
-    pattern=USERNAME.pattern,
-    pattern_words="must consist of letters, digits, dots, hyphens, underscores and @",
-)
+class Username(Text):
+    """The name of a user."""
+
+    def __init__(self) -> None:
+        words = "must consist of letters, digits, dots, hyphens, underscores and @"
+        super().__init__(USERNAME_LENGTH, 1, pattern=USERNAME.pattern, pattern_words=words)
+
+
+class NewUsername(Username):
+    """The name of a new user, who must not be taken for the service itself in the audit."""
+
+    def __call__(self, value: Any) -> str:
+        text = super().__call__(value)
+        if normalized(text) in RESERVED_USERNAMES:
+            raise InvalidValue("reserved", "is a name by which the audit means the service itself")
+        return text
+
+
+username_type, new_username_type = Username(), NewUsername()
 # Spaces at its ends are part of a password; control characters have no place in HTTP Basic (RFC 7617 section 2).
 password_type = Text(
     MAX_PASSWORD_LENGTH,

@@ -17,14 +17,16 @@ from api.request_id import request_origin
 from api.services import services
 from models.database.best_effort import write_best_effort
 from models.people import credentials
-from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken
+from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken, is_well_formed
 from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
 from models.refusals import Refusal
-from models.values import now
+from models.values import normalized, now
 
 REALM = "Stockroom API"
 # How long recording the last use of a token may wait for the write lock (SQLite), in seconds; then it is left out.
 RECORD_WAIT = 0.05
+# The user name under which any API token may come in HTTP Basic.
+ANY_OWNER = "token"
 EXPIRES_SOON = timedelta(days=7)
 
 
@@ -123,6 +125,16 @@ def _scheme() -> Any:
 
 
 @basic.verify_password  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
+def verify_basic(username: str | None, password: str) -> Principal | None:
+    """Return the principal of a user name and a password, or of an API token in the place of the password.
+
+    Spreadsheets know HTTP Basic alone: such a token comes under the name of its owner, or as `token`.
+    """
+    if username is not None and is_well_formed(password):
+        return _principal_of_token(password, username)
+    return verify_password(username, password)
+
+
 def verify_password(username: str | None, password: str) -> Principal | None:
     """Return the principal of the user of this name, if the password is right and the user active; else None.
 
@@ -173,8 +185,12 @@ def verify_access_token(token: str) -> Principal | None:
 @api_key.verify_token  # type: ignore[untyped-decorator]
 def verify_api_token(secret: str) -> Principal | None:
     """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
+    return _principal_of_token(secret, ANY_OWNER)
+
+
+def _principal_of_token(secret: str, username: str) -> Principal | None:
     token = credentials.find_by_secret(secret)
-    if token is None:
+    if token is None or normalized(username) not in (ANY_OWNER, normalized(token.username)):
         return None
     principal = _principal(
         token.user_id, token, SCOPES_OF_ROLE[token.role].intersection(token.scopes), "token", token_id=token.id

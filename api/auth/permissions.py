@@ -70,6 +70,13 @@ password_required = CredentialRequired(
     "password_required",
     "A token may not do this; use the password or a sign-in of the user.",
 )
+# A token of the OpenID provider is a person's too, but it makes nothing that would outlive it.
+person_required = CredentialRequired(
+    (BASIC, BEARER),
+    ("password", "session", "oidc"),
+    "password_required",
+    "An API token may not change a password, make an admin or lower a role; use the password or a sign-in of an admin.",
+)
 session_required = CredentialRequired(
     (BEARER,), ("session",), "sign_in_required", "Only the access token of a sign-in can ask this."
 )

@@ -6,6 +6,7 @@ from wsgiref.types import StartResponse
 
 from flask import Flask, Response, g, request
 
+from api.middleware.hosts import absolute
 from api.request_id import request_id
 
 SECURITY_HEADERS = (
@@ -15,6 +16,8 @@ SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
+# The headers with URLs, which many clients follow only if they are absolute; they are made and stored as paths.
+LINKING = {"location", "link"}
 VARY = ("Accept", "Authorization", "X-API-Key")
 
 
@@ -41,6 +44,8 @@ def _add_headers(response: Response) -> Response:
     headers.add("X-Request-ID", request_id())
     if request.is_secure:
         headers.add("Strict-Transport-Security", "max-age=31536000")
+    for name in present & LINKING:
+        headers[name] = absolute(headers[name])
     if "cache-control" not in present:
         headers.add("Cache-Control", "private, no-cache" if _is_cacheable(response) else "no-store")
     if "vary" in present:

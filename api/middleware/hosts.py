@@ -34,6 +34,12 @@ def base_url() -> str:
     return f"{request.scheme}://{request.host}" if request.host else ""
 
 
+def absolute(links: str) -> str:
+    """Return `Location` or `Link` with absolute URLs in the place of paths."""
+    base = base_url()
+    return base + links if links.startswith("/") else links.replace("</", f"<{base}/")
+
+
 def _refuse_other_names(names: frozenset[str]) -> None:
     name = _name(request.host)
     if name not in names and not _is_loopback(name):

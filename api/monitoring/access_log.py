@@ -103,7 +103,7 @@ class _RequestRecord:
         self._problem = g.get("problem")
         self._status = response.status_code
         self._method = request.method
-        self._path = request.path
+        self._path = request.path if len(request.path) <= PATH_LENGTH else without_tokens(request.path)
         self._address = request.remote_addr
         principal = g.get("principal")
         self._user = principal.username if principal else None

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from api.middleware.rate_limits import client_network
+from api.monitoring.log_lines import without_tokens
 from api.paths import API
 from api.request_id import request_origin
 from api.requests.text import truncate
@@ -51,7 +52,7 @@ def record_refusal(principal: Principal, code: str) -> None:
         data = {
             "code": code,
             "method": request.method,
-            "path": truncate(request.path, 200),
+            "path": truncate(without_tokens(request.path), 200),
             "token_id": principal.token_id,
         }
         _record("access.refused", data, principal)

@@ -4,8 +4,8 @@ import re
 
 from api.requests.text import UNPRINTABLE
 
-# What looks like an API token or a JWT (RFC 7519), wherever a client put it.
-TOKEN = re.compile(r"(stk_|eyJ)[\w-]{20,}(?:\.[\w-]+)*")
+# What looks like an API token, a JWT (RFC 7519) or a refresh token, wherever a client put it.
+TOKEN = re.compile(r"(stk_|eyJ)[\w-]{20,}(?:\.[\w-]+)*|\b[0-9A-Za-z]{43}\.[0-9A-Za-z]{43}\b")
 
 
 def without_tokens(line: str) -> str:

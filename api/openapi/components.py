@@ -59,8 +59,10 @@ HEADERS: Json = {
     ),
     "X-Token-Expires-In": _header("The seconds until the API token of this request expires, in its last week.", COUNT),
     "ETag": _header("The strong entity tag of this representation (RFC 9110).", TEXT, required=True),
-    "Location": _header("The path of what was created, or the URL of a redirect.", TEXT, required=True),
-    "Link": _header("Links to `first`, `prev` and `next`, and to `last` where there are totals (RFC 8288).", TEXT),
+    "Location": _header("The absolute URL of what was created, or of a redirect.", TEXT, required=True),
+    "Link": _header(
+        "Absolute links to `first`, `prev` and `next`, and to `last` where there are totals (RFC 8288).", TEXT
+    ),
     "Retry-After": _header("The seconds to wait before the next request.", INTEGER, required=True),
     "WWW-Authenticate": _header("The authentication schemes that are accepted.", TEXT, required=True),
     "Content-Disposition": _header("The name of the file (RFC 6266).", TEXT, required=True),

@@ -1,4 +1,7 @@
-"""The end of sign-ins at an OpenID provider; those that began before had none, and end now."""
+"""The end of sign-ins at an OpenID provider, and the successor of a rotated API token.
+
+Sign-ins at a provider that began before had no end, and end now.
+"""
 
 from datetime import UTC, datetime
 
@@ -15,6 +18,7 @@ sign_ins = sa.table("sign_ins", sa.column("user_id"), sa.column("ended_at", UtcT
 
 
 def upgrade() -> None:
+    op.add_column("api_tokens", sa.Column("successor_id", sa.Integer()))
     op.add_column("sign_ins", sa.Column("ends_at", UtcTime()))
     of_provider = sa.select(users.c.id).where(users.c.password_hash == "")
     unended = sign_ins.c.user_id.in_(of_provider), sign_ins.c.ended_at.is_(None)
@@ -23,3 +27,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("sign_ins", "ends_at")
+    op.drop_column("api_tokens", "successor_id")

@@ -16,7 +16,8 @@ from models.people.secrets import hashed
 from models.people.user import User
 from models.principal import ROLES, Principal
 from models.refusals import Refusal
-from settings import ISSUER_LENGTH, USERNAME_LENGTH
+from models.values import normalized
+from settings import ISSUER_LENGTH, RESERVED_USERNAMES, USERNAME_LENGTH
 
 SUBJECT_LENGTH = 255
 SUFFIX_LENGTH = 8
@@ -132,7 +133,7 @@ _USER_OF = PreparedQuery(
 
 def _free_name(claims: IdentityClaims) -> str:
     """Return the claimed name or, if it is taken, the name with a suffix derived from issuer and subject."""
-    if User.by_name(claims.name) is None:
+    if normalized(claims.name) not in RESERVED_USERNAMES and User.by_name(claims.name) is None:
         return claims.name
     suffix = hashed(f"{claims.issuer} {claims.subject}")[:SUFFIX_LENGTH]
     return f"{claims.name[: USERNAME_LENGTH - SUFFIX_LENGTH - 1]}-{suffix}"

@@ -66,6 +66,8 @@ class ApiToken(Model):
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime())
     allowed_ips: Mapped[list[str] | None] = mapped_column(Json())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime())
+    # No foreign key: SQLite adds none to a table that is there.
+    successor_id: Mapped[int | None] = mapped_column()
     last_used_at: Mapped[datetime | None] = mapped_column(UtcTime())
     last_used_ip: Mapped[str | None] = mapped_column(String(45))
     created_at: Mapped[datetime] = mapped_column(UtcTime())
@@ -106,12 +108,22 @@ class ApiToken(Model):
         return _TOKENS.where(user_id=user_id)
 
     @classmethod
-    def get(cls, token_id: int, user_id: int, *, lock: bool = False) -> Self:
-        """Return a token of this user, with `lock` locked; raises NotFound, also if it is revoked or another user's."""
-        token = db.session.get(cls, token_id, with_for_update=lock)
-        if token is None or token.user_id != user_id or token.revoked_at is not None:
-            raise NotFound(f"You have no token {token_id}.")
+    def get(cls, token_id: int, user_id: int | None, *, lock: bool = False) -> Self:
+        """Return a token of this user, or with None of any; with `lock`, locked.
+
+        Raises NotFound, also for a token that is revoked or another user's.
+        """
+        token = db.session.get(cls, token_id, with_for_update=lock, populate_existing=lock)
+        if token is None or user_id not in (None, token.user_id) or token.revoked_at is not None:
+            raise NotFound(f"There is no token {token_id}." if user_id is None else f"You have no token {token_id}.")
         return token
+
+    @classmethod
+    def revoke_all_of(cls, user_id: int, by: Principal) -> None:
+        """Revoke every token of a user."""
+        tokens = select(cls).where(cls.user_id == user_id, cls.revoked_at.is_(None)).order_by(cls.id)
+        for token in db.session.scalars(tokens.with_for_update().execution_options(populate_existing=True)).all():
+            token.revoke(by)
 
     @classmethod
     def record_use(cls, token_id: int, address: str | None) -> None:
@@ -134,11 +146,15 @@ class ApiToken(Model):
         """Issue a successor with the same name, scopes, lifetime and networks; the caller has locked this token.
 
         With `most_days`, the successor lives no longer than these.
-        This one remains valid for another `OVERLAP`, unless it expires sooner.
+        This one remains valid for another `OVERLAP`, unless it expires sooner. A successor that it has already is
+        revoked: its secret may have been lost with the answer, and of two rotations at once one successor is left.
         """
+        successor = db.session.get(ApiToken, self.successor_id, with_for_update=True) if self.successor_id else None
+        if successor and successor.revoked_at is None:
+            successor.revoke(by)
         end = now() + OVERLAP
         self.expires_at = min(self.expires_at or end, end)
-        return self.issue(
+        issued = self.issue(
             user_id=self.user_id,
             name=self.name,
             scopes=self.scopes,
@@ -146,6 +162,8 @@ class ApiToken(Model):
             allowed_ips=self.allowed_ips,
             by=by,
         )
+        self.successor_id = issued.row.id
+        return issued
 
     def revoke(self, by: Principal = SYSTEM) -> None:
         """Revoke the token: the next request with it is refused."""

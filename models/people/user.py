@@ -14,6 +14,7 @@ from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
 from models.json_schema import BOOLEAN, ID, TEXT, TIME, nullable, one_of
 from models.people.session import Session
+from models.people.token import ApiToken
 from models.principal import ROLES, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
@@ -144,9 +145,9 @@ class User(Model):
     def change(self, *, by: Principal = SYSTEM, **changes: Any) -> None:
         """Set `email`, `role`, `active` or `password_hash` of a locked user; values that are equal change nothing.
 
-        A new password and a user who is not active end all sessions. Raises Refusal `last_admin` when no active admin
-        would be left, `email_taken` when another user has the address, `no_password` for a new password of a user who
-        has none.
+        A new password and a user who is not active end all sessions; deactivation revokes all tokens, for good. Raises
+        Refusal `last_admin` when no active admin would be left, `email_taken` when another user has the address,
+        `no_password` for a new password of a user who has none.
         """
         changes = {name: value for name, value in changes.items() if value != getattr(self, name)}
         if not changes:
@@ -163,6 +164,8 @@ class User(Model):
             self.updated_at = now()
         if "password_hash" in changes or not self.active:
             Session.end_all_of(self.id)
+        if "active" in changes:  # both times: a request under way may have made a token since the user was deactivated
+            ApiToken.revoke_all_of(self.id, by)
         data = {**self.to_dict(), "changed": sorted(name.removesuffix("_hash") for name in changes)}
         Event.record("user.updated", data, by, stream=ACCESS)
 

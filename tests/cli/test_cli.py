@@ -143,13 +143,23 @@ def test_another_password_ends_the_old_one(run, app, member):
     assert with_password(app, "mel", reset.out.strip()).get("/users/me").status_code == 200
 
 
-def test_a_deactivated_user_is_refused_until_activated_again(run, member):
+def test_a_deactivated_user_is_refused_until_activated_again_and_the_tokens_stay_revoked(app, run, member):
+    mel = with_password(app, "mel")
     deactivated = run("user", "deactivate", "mel").status
-    refused = member.get("/users/me").status_code
+    refused = [each.get("/users/me").status_code for each in (mel, member)]
     activated = run("user", "activate", "mel").status
 
-    assert (deactivated, refused, activated) == (0, 401, 0)
-    assert member.get("/users/me").status_code == 200
+    assert (deactivated, refused, activated) == (0, [401, 401], 0)
+    assert [each.get("/users/me").status_code for each in (mel, member)] == [200, 401]
+
+
+@pytest.mark.parametrize("name", ["system", "CLI"])
+def test_no_user_is_created_with_a_name_of_the_service_itself(run, app, name):
+    refused = run("user", "create", name)
+
+    assert refused.status == 2
+    assert "the audit means the service itself" in refused.err
+    assert run("user", "list").out.count("\n") <= 1
 
 
 @pytest.mark.parametrize("args", [["set-role", "ada", "guest"], ["deactivate", "ada"]])

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests.support.clients import person
+from tests.support.clients import HERE, person
 from tests.support.databases import on_one_database
 from tests.support.shelf import add, body, path_of, together
 
@@ -43,7 +43,7 @@ def test_an_item_is_answered_as_it_was_given(member):
     assert created.status_code == 201
     shown = {name: created.json[name] for name in FULL}
     assert json.dumps(shown) == json.dumps({**FULL, "price": "12.50"})
-    assert created.headers["Location"] == f"/api/v1/items/{created.json['id']}"
+    assert created.headers["Location"] == f"{HERE}/api/v1/items/{created.json['id']}"
     assert member.get(created.headers["Location"]).text == created.text
 
 
@@ -523,7 +523,7 @@ def test_any_sku_can_be_addressed_by_its_path(member, sku):
 
     assert (created.status_code, replaced.status_code) == (201, 200)
     assert created.json["sku"] == sku
-    assert created.headers["Location"] == f"/api/v1/items/{created.json['id']}"
+    assert created.headers["Location"] == f"{HERE}/api/v1/items/{created.json['id']}"
     assert "Location" not in replaced.headers
     assert member.get(path_of(sku)).json == replaced.json == member.get(created.headers["Location"]).json
 

@@ -189,6 +189,29 @@ def test_a_forged_access_token_opens_nothing(app, mel, forge):
     assert (refused.status_code, refused.json["code"]) == (401, "invalid_credentials")
 
 
+def shifted(claims, seconds):
+    """The access token of a process whose clock is ahead by so many seconds."""
+    times = {name: claims[name] + seconds for name in ("iat", "exp")}
+    return jwt.encode({**claims, **times}, SECRET, "HS256")
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(20, 200), (-20, 200), (300, 401)])
+def test_the_clocks_of_two_processes_may_differ_a_little(app, mel, ahead, status):
+    claims = jwt.decode(mel.pair["access_token"], SECRET, ["HS256"])
+
+    answer = Client(app, {"Authorization": f"Bearer {shifted(claims, ahead)}"}).get("/users/me")
+
+    assert answer.status_code == status
+
+
+def test_an_access_token_lasts_no_longer_for_that(app, mel):
+    claims = jwt.decode(mel.pair["access_token"], SECRET, ["HS256"])
+
+    expired = shifted(claims, claims["iat"] - claims["exp"] - 5)
+
+    assert Client(app, {"Authorization": f"Bearer {expired}"}).get("/users/me").status_code == 401
+
+
 def test_a_token_signed_with_an_earlier_key_stays_good_while_that_is_a_fallback(app, mel, settings_of):
     rotated = create_app(settings_of(app, SECRET_KEY="n" * 32, SECRET_KEY_FALLBACKS=SECRET))
     replaced = create_app(settings_of(app, SECRET_KEY="n" * 32))

@@ -4,6 +4,7 @@ import logging
 import re
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from app import create_app
 from models.database.base import db
 from models.people.token import ALPHABET, ApiToken, is_well_formed, new_secret
 from models.principal import SCOPES
-from tests.support.clients import PASSWORD, Client, person, with_password
+from tests.support.clients import PASSWORD, Client, person, signed_in, with_password
 from tests.support.databases import on_one_database, settings_for
 
 BODY = {"name": "till", "scopes": ["items:read"]}
@@ -178,16 +179,51 @@ def test_one_lists_ones_own_tokens_without_the_revoked(app, admin, mel, told):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_somebody_elses_token_is_not_found_even_by_an_admin(app, admin, told, till, method):
+def test_somebody_elses_token_is_not_found_by_who_is_no_admin(app, guest, told, till, method):
     path = f"/tokens/{told['id']}"
-    others, nobodys = (with_password(app, "ada").open(method, each) for each in (path, "/tokens/2147483647"))
+    others, nobodys = (with_password(app, "gus").open(method, each) for each in (path, "/tokens/2147483647"))
 
     assert others.status_code == nobodys.status_code == 404
     assert others.json["code"] == nobodys.json["code"] == "not_found"
     assert till.get("/items").status_code == 200
 
 
+@pytest.mark.parametrize("sign_in", [with_password, signed_in])
+def test_an_admin_sees_and_revokes_the_tokens_of_others(app, admin, mel, told, till, sign_in):
+    boss, path = sign_in(app, "ada"), f"/tokens/{told['id']}"
+
+    assert [token["name"] for token in boss.get("/tokens?user=MEL").json["data"]] == ["tests", "till"]
+    assert boss.get("/tokens?user=nobody").json["data"] == []
+    assert boss.get("/tokens?user=ada").json == boss.get("/tokens").json
+    assert boss.get(path).json == mel.get(path).json
+    assert till.get("/items").status_code == 200
+    assert boss.post(f"{path}/rotate").status_code == 404  # the secret is the owner's
+    assert boss.delete(path).status_code == 204
+
+    assert till.get("/items").status_code == 401
+    revoked = admin.get("/audit?type=token.revoked").json["data"]
+    assert [(event["actor"], event["data"]["id"]) for event in revoked] == [("ada", told["id"])]
+
+
+def test_nobody_else_asks_for_the_tokens_of_others(app, mel, guest, told):
+    refused = with_password(app, "gus").get("/tokens?user=mel")
+
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    assert with_password(app, "gus").get("/tokens?user=GUS").status_code == 200
+
+
+def test_a_reactivated_user_has_none_of_the_old_tokens(app, admin, member, told, till):
+    for active in (False, True):
+        assert admin.patch(f"/users/{member.user_id}", json={"active": active}).status_code == 200
+
+    assert till.get("/items").status_code == member.get("/items").status_code == 401
+    assert with_password(app, "mel").get("/tokens").json["data"] == []
+    revoked = admin.get("/audit?type=token.revoked").json["data"]
+    assert {(event["actor"], event["data"]["name"]) for event in revoked} == {("ada", "tests"), ("ada", "till")}
+
+
 def test_a_token_makes_lists_reads_and_revokes_none(app, admin, told):
+    admin = person(app, "ada", "admin")
     own = with_password(app, "ada").get("/tokens").json["data"][0]
     answers = [
         admin.post("/tokens", json=BODY),
@@ -196,7 +232,7 @@ def test_a_token_makes_lists_reads_and_revokes_none(app, admin, told):
     ]
 
     assert [(each.status_code, each.json["code"]) for each in answers] == [(403, "password_required")] * 6
-    assert with_password(app, "ada").get("/tokens").json["total_items"] == 1
+    assert with_password(app, "ada").get("/tokens").json["total_items"] == 2
 
 
 def test_a_token_can_tell_about_itself(mel, told, till):
@@ -258,6 +294,23 @@ def test_a_successor_has_the_same_name_scopes_and_lifetime(app, mel):
             lifetime = new["expires_at"] and moment(new["expires_at"]) - moment(new["created_at"])
             assert lifetime == (days and timedelta(days=days))
             assert Client(app, {"X-API-Key": new["token"]}).get("/items").status_code == 200
+
+
+def test_a_token_that_is_rotated_again_has_one_successor(app, mel, told):
+    first, second = (mel.post(f"/tokens/{told['id']}/rotate").json for _ in range(2))
+
+    assert Client(app, {"X-API-Key": first["token"]}).get("/items").status_code == 401
+    assert Client(app, {"X-API-Key": second["token"]}).get("/items").status_code == 200
+
+
+def test_two_rotations_at_once_leave_one_successor(app, mel, told):
+    with ThreadPoolExecutor(4) as pool:
+        rotated = list(pool.map(lambda _: mel.post(f"/tokens/{told['id']}/rotate"), range(4)))
+
+    good = [Client(app, {"X-API-Key": each.json["token"]}).get("/items").status_code for each in rotated]
+    assert [each.status_code for each in rotated] == [201] * 4
+    assert sorted(good) == [200, 401, 401, 401]
+    assert mel.get("/tokens").json["total_items"] == 3  # of the tests, the old one and its successor
 
 
 def test_the_old_token_works_for_a_day_more(mel, told, till):

@@ -7,7 +7,7 @@ import pytest
 
 from models.database import transactions
 from models.principal import SCOPES_OF_ROLE
-from tests.support.clients import PASSWORD, person, with_password
+from tests.support.clients import PASSWORD, Client, person, person_with_password, signed_in, with_password
 from tests.support.databases import on_one_database
 
 NEW = "another battery staple"
@@ -337,10 +337,10 @@ def together(monkeypatch):
 @pytest.mark.parametrize(("method", "body"), ENDS)
 @pytest.mark.parametrize("whom", ["each other", "themselves"])
 def test_two_last_admins_who_go_at_the_same_moment_leave_one(app, admin, together, method, body, whom):
-    eve = person(app, "eve", "admin")
+    eve = person_with_password(app, "eve", "admin")
     admins = [admin, eve] if whom == "themselves" else [eve, admin]
     for each in admins:
-        each.get("/users/me")  # the use of the token is noted
+        each.get("/users/me")  # the password is known to be right
 
     answers = together(lambda number: (admin, eve)[number].open(method, f"/users/{admins[number].user_id}", json=body))
 
@@ -349,3 +349,72 @@ def test_two_last_admins_who_go_at_the_same_moment_leave_one(app, admin, togethe
     left = [each.get("/users?role=admin&active=true") for each in (admin, eve)]
     assert sorted(answer.status_code for answer in left) in ([200, 401], [200, 403])
     assert next(answer for answer in left if answer.status_code == 200).json["total_items"] == 1
+
+
+@pytest.mark.parametrize("name", ["system", "System", "cli", "CLI"])
+def test_nobody_is_called_as_the_audit_calls_the_service_itself(apps, admin, name):
+    registering = Client(apps(ALLOW_REGISTRATION="true"))
+    body = {"username": name, "password": PASSWORD, "email": "s@example.com"}
+
+    for answer in (admin.post("/users", json=body), registering.post("/auth/register", json=body)):
+        assert answer.status_code == 422
+        assert [(fault["field"], fault["code"]) for fault in answer.json["errors"]] == [("username", "reserved")]
+    assert admin.get("/users").json["total_items"] == 1
+
+
+# --- what an API token may not do -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def script(app, admin):
+    """An API token of the admin, with every scope."""
+    return person(app, "ada", "admin")
+
+
+def refused(answer):
+    return answer.status_code, answer.json["code"]
+
+
+PASSWORD_REQUIRED = 403, "password_required"
+
+
+def test_an_api_token_takes_over_nobody_and_makes_no_admin(app, admin, script, member):
+    before, (mel, ada) = admin.get("/users").json["data"], (f"/users/{member.user_id}", f"/users/{admin.user_id}")
+    eve = {"username": "eve", "password": PASSWORD, "role": "admin"}
+
+    assert refused(script.patch(ada, json={"password": "another long one"})) == PASSWORD_REQUIRED
+    assert refused(script.patch(mel, json={"password": "another long one"})) == PASSWORD_REQUIRED
+    assert refused(script.patch(mel, json={"role": "admin"})) == PASSWORD_REQUIRED
+    assert refused(script.patch(mel, json={"role": "guest"})) == PASSWORD_REQUIRED
+    assert refused(script.patch(ada, json={"role": "member"})) == PASSWORD_REQUIRED
+    assert refused(script.post("/users", json=eve)) == PASSWORD_REQUIRED
+
+    assert admin.get("/users").json["data"] == before
+    assert with_password(app, "mel").get("/users/me").status_code == 200
+    told = admin.get("/audit?type=access.refused").json["data"]
+    assert {(event["actor"], event["data"]["code"]) for event in told} == {("ada", "password_required")}
+
+
+@pytest.mark.parametrize("role", ["guest", "member"])
+def test_an_api_token_makes_guests_and_members_with_their_first_password(app, admin, script, role):
+    made = script.post("/users", json={"username": "pat", "password": PASSWORD, "role": role})
+
+    assert (made.status_code, made.json["role"]) == (201, role)
+    assert with_password(app, "pat").get("/users/me").status_code == 200
+
+
+def test_an_api_token_makes_a_guest_a_member_changes_an_address_and_deactivates(admin, script, guest):
+    path = f"/users/{guest.user_id}"
+
+    assert script.patch(path, json={"role": "member"}).json["role"] == "member"
+    assert script.patch(path, json={"email": "gus@example.com"}).json["email"] == "gus@example.com"
+    assert script.delete(path).status_code == 204
+
+
+@pytest.mark.parametrize("sign_in", [with_password, signed_in])
+def test_an_admin_with_a_password_or_a_sign_in_does_all_of_it(app, admin, member, sign_in):
+    path = f"/users/{member.user_id}"
+
+    assert sign_in(app, "ada").patch(path, json={"role": "admin"}).json["role"] == "admin"
+    assert sign_in(app, "ada").patch(path, json={"role": "guest", "password": "another long one"}).status_code == 200
+    assert with_password(app, "mel", "another long one").get("/users/me").json["role"] == "guest"

@@ -24,6 +24,8 @@ LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ \[[A-Za-z0-9
 NEW_PASSWORD = "a grandmother sails by moonlight"
 GUESSED = "a guess that comes quite close"
 FORGED = "2026-11-20 08:00:00,000 ERROR stockroom [-] forged"
+REFRESH_TOKEN = f"{'r3fresH' * 6}X.{'t0keN99' * 6}Y"
+AS_A_NAME = "typed-one-field-too-early"
 API_TOKEN = "stk_" + "0123456789" * 4 + "abc" + "000000"
 
 
@@ -95,6 +97,9 @@ def everything(session: Session) -> None:
     session.ask("PATCH", f"/users/{mel['id']}", {"password": NEW_PASSWORD + "!"}, status=200, Authorization=admin)
     session.ask("GET", "/items", status=401, Authorization=session.basic("mel", GUESSED + "?"))
     session.ask("GET", f"/nowhere/{session.secret(API_TOKEN)}", status=404)
+    session.ask("GET", f"/nowhere/{session.secret(REFRESH_TOKEN)}", status=404)
+    session.ask("DELETE", f"/users/{session.secret(REFRESH_TOKEN)}", status=404, Authorization=admin)
+    session.ask("GET", "/items", status=401, Authorization=session.basic(session.secret(AS_A_NAME), GUESSED + "#"))
 
 
 def forge(session: Session) -> None:

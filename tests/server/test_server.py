@@ -639,17 +639,17 @@ def test_three_hundred_idle_connections_do_not_keep_another_client_waiting(servi
 # Behind a proxy
 
 
-def test_a_forwarded_address_counts_from_the_trusted_proxy_alone() -> None:
+def test_a_forwarded_address_is_left_to_the_application_with_that_of_the_connection() -> None:
     told = []
     for proxy in ("127.0.0.1", "192.0.2.1", None):
         with running(trusted_proxy=proxy) as service, closing(service.http()) as client:
             client.request("GET", "/address", headers={"X-Forwarded-For": "203.0.113.9"})
             told.append(client.getresponse().read())
 
-    assert told == [b"203.0.113.9 203.0.113.9", b"127.0.0.1 None", b"127.0.0.1 None"]
+    assert told == [b"127.0.0.1 203.0.113.9"] * 3
 
 
-@pytest.mark.parametrize("header", ['X-Forwarded-For: "', "X-Forwarded-Proto: ws", 'X-Forwarded-Host: a"'])
+@pytest.mark.parametrize("header", ["X-Forwarded-Proto: ws", 'X-Forwarded-Host: a"'])
 def test_a_malformed_forwarded_header_is_refused_in_the_one_shape(header: str) -> None:
     with running(trusted_proxy="127.0.0.1") as service:
         with service.connect(f"GET /address HTTP/1.1\r\n{header}\r\n\r\n".encode()) as client:

@@ -256,7 +256,7 @@ SENSELESS = {
     ],
     "HOSTS": ["https://stock.example.com", "stock.example.com:8000", "*", "::1", "stock/", "a b"],
     "TRUSTED_PROXY": ["*", "10.0.0.0/8", "proxy.example.com", "10.0.0.1,10.0.0.2"],
-    "ADMIN_USERNAME": ["a b", "x" * 65, "Jörg"],
+    "ADMIN_USERNAME": ["System", "cli", "a b", "x" * 65, "Jörg"],
     "ADMIN_PASSWORD": ["short", "x" * 129, "two\nlines are one too many", "x" * 12, "admin1234567"],
     "IDEMPOTENCY_HOURS": ["0", "a day"],
     "AUDIT_DAYS": ["0", "a year"],

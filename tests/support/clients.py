@@ -14,13 +14,14 @@ from models.principal import SCOPES_OF_ROLE
 from tests.support.documented import assert_documented
 
 V1 = "/api/v1"
+HERE = "http://localhost"  # what every test client asks for
 PASSWORD = "correct horse battery staple"
 # A cheap hash, made with a method that the service no longer uses.
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
 
 
 class Client:
-    """An HTTP client of the service; paths are below /api/v1 unless they begin with //.
+    """An HTTP client of the service; paths are below /api/v1 unless they begin with //, and may be URLs.
 
     Every response must be as the OpenAPI document says, unless `documented` is False: for tests that make an operation
     respond as none does.
@@ -35,6 +36,7 @@ class Client:
         self.pair: dict[str, Any] = {}
 
     def open(self, method: str, path: str, *, headers: dict[str, str] | None = None, **kwargs: Any) -> TestResponse:
+        path = path.removeprefix(HERE)
         below = "" if path.startswith((V1, "//")) else V1
         url = below + (path[1:] if path.startswith("//") else path)
         response = self.app.test_client().open(
@@ -79,6 +81,12 @@ def person(app: Flask, name: str, role: str, scopes: list[str] | None = None) ->
 def with_password(app: Flask, name: str, password: str = PASSWORD) -> Client:
     """Return a client that authenticates with HTTP Basic."""
     return Client(app, {"Authorization": Authorization("basic", {"username": name, "password": password}).to_header()})
+
+
+def person_with_password(app: Flask, name: str, role: str) -> Client:
+    """Return the client of a user with this role, who authenticates with HTTP Basic."""
+    user_id = person(app, name, role).user_id
+    return Client(app, with_password(app, name).headers, user_id)
 
 
 def signed_in(app: Flask, name: str, password: str = PASSWORD) -> Client:

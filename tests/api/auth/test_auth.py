@@ -140,6 +140,58 @@ def test_an_api_token_may_come_as_an_api_key(app, member):
     assert Client(app, {"X-API-Key": secret}).get("/users/me").json["username"] == "mel"
 
 
+@pytest.mark.parametrize("name", ["mel", "MEL", "token", "Token"])
+def test_an_api_token_may_come_as_the_password_of_its_owner_or_of_the_user_token(app, member, monkeypatch, name):
+    monkeypatch.setattr("api.auth.passwords.check_password_hash", lambda *_: pytest.fail("a token is no password"))
+    secret = member.headers["Authorization"].split()[1]
+    spreadsheet = with_password(app, name, secret)
+
+    assert spreadsheet.get("/users/me").json["username"] == "mel"
+    assert spreadsheet.get("/tokens/current").json == member.get("/tokens/current").json
+    assert spreadsheet.post("/items", json={"sku": "A", "name": "A"}).status_code == 201
+    assert (spreadsheet.get("/tokens").status_code, spreadsheet.get("/tokens").json["code"]) == (
+        403,
+        "password_required",
+    )
+
+
+def test_such_a_token_has_its_scopes_and_its_networks_and_no_more(app, admin, member):
+    scoped = person(app, "mel", "member", ["items:read"]).headers["Authorization"].split()[1]
+    with app.app_context():
+        options = {"scopes": ["items:read"], "expires_in_days": None, "allowed_ips": ["203.0.113.0/24"]}
+        bound = ApiToken.issue(user_id=member.user_id, name="bound", **options).secret
+        db.session.commit()
+
+    refused = with_password(app, "token", scoped).post("/items", json={"sku": "A", "name": "A"})
+    elsewhere = with_password(app, "mel", bound).get("/items")
+
+    assert (refused.status_code, refused.json["code"]) == (403, "insufficient_scope")
+    assert (elsewhere.status_code, elsewhere.json["code"]) == (401, "address_not_allowed")
+
+
+@pytest.mark.parametrize("name", ["ada", "", "nobody", "token ", "mel:x"])
+def test_under_another_name_a_token_is_no_password(app, admin, member, name):
+    secret = member.headers["Authorization"].split()[1]
+
+    assert with_password(app, name, secret).get("/users/me").status_code == 401
+
+
+def test_a_token_opens_no_sign_in_and_changes_no_password(app, member, nobody):
+    secret = member.headers["Authorization"].split()[1]
+    change = {"current_password": secret, "new_password": "a long sentence is best"}
+
+    assert nobody.post("/auth/login", json={"username": "mel", "password": secret}).status_code == 401
+    assert with_password(app, "mel", secret).put("/users/me/password", json=change).status_code == 403
+    assert with_password(app, "mel").put("/users/me/password", json=change).status_code == 422
+
+
+def test_a_revoked_token_is_no_password_any_longer(app, mel, member):
+    secret = member.headers["Authorization"].split()[1]
+    mel.delete(f"/tokens/{mel.get('/tokens').json['data'][0]['id']}")
+
+    assert with_password(app, "token", secret).get("/users/me").status_code == 401
+
+
 def test_a_user_name_is_found_whatever_its_case(app, mel):
     assert with_password(app, "MEL").get("/users/me").json["username"] == "mel"
 
@@ -426,7 +478,7 @@ def test_a_deactivated_user_is_out_at_once_and_in_again_when_reactivated(admin, 
     assert everywhere() == [401] * 4
 
     assert admin.patch(path, json={"active": True}).json["active"] is True
-    assert everywhere() == [200] * 4
+    assert everywhere() == [401, 200, 401, 200]  # tokens are revoked, the password is right again
 
 
 @pytest.mark.parametrize("who", ["mel", "admin"])

@@ -386,6 +386,10 @@ def test_a_user_name_is_made_of_what_the_token_tells(service, idp, claims, usern
     assert me(service, idp.token(**claims)).json["username"] == username
 
 
+def test_a_name_of_the_service_itself_gets_a_suffix(service, idp):
+    assert me(service, idp.token(preferred_username="System")).json["username"].startswith("System-")
+
+
 def test_racing_first_tokens_make_one_user(service, idp):
     token = idp.token()
 

@@ -145,6 +145,16 @@ def test_a_refusal_is_told_once_a_minute_for_each_door(app, admin, guest):
     assert second["data"]["path"] == "/api/v1/users"
 
 
+@pytest.mark.parametrize("actor", ["mel", "MEL", "Mel"])
+def test_an_actor_is_found_in_any_case(admin, member, lamp, actor):
+    assert types(admin, actor=actor) == ["item.created", "movement.created"]
+
+
+def test_the_service_itself_is_found_in_any_case_and_a_stranger_is_not(admin, member):
+    assert types(admin, actor="SYSTEM") == types(admin, actor="system") != []
+    assert types(admin, actor="nobody") == []
+
+
 def test_it_can_be_filtered_by_item_and_time(admin, member, lamp):
     item_id = member.get(lamp).json["id"]
     moment = told(admin, type="item.created")[0]["at"]
