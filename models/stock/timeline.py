@@ -56,7 +56,7 @@ class Timeline:
         self._spans.reverse()
         count = connection.execute(_LATEST_COUNT, {**self._whose, "since": self._times[0]}).one_or_none()
         self._counted_at: datetime = count.occurred_at if count else FIRST
-        self._count_id: int | None = count.id if count else None  # of a line of the same batch too
+        self._count_id: int | None = count.id if count else None  # None also for a line of the same batch
 
     def quantity_at(self, time: datetime) -> int:
         """Return the stock at the time of a line, with what has that time."""
