@@ -1,14 +1,11 @@
 """The model `Event`: every change has one, written in its transaction; their ids follow the order of the commits."""
 
-import pickle
-import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import IO, Any
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
+from sqlalchemy import Connection, ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
@@ -17,6 +14,7 @@ from models.database.column_types import Json, LongId, UtcTime, exact_text, long
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
+from models.pending_events import PendingEvents, staged
 from models.principal import Principal
 from models.representation import Representation
 from models.values import as_json, now
@@ -94,7 +92,7 @@ class Event(Model):
     ) -> None:
         """Record changes of one type, each as its new state, the id of its item and that of its movement."""
         info = db.session.info
-        pending: _PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, _PendingEvents())
+        pending: PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, PendingEvents())
         common = {
             "stream": stream,
             "type": type,
@@ -184,63 +182,42 @@ _insert = insert(table_of(Event)).values(
 _lock = select(Lock.name).where(Lock.name == FEED_LOCK).with_for_update()
 
 
-class _PendingEvents:
-    """The events of a transaction that has not ended; if there are very many, most of them are in a temporary file."""
-
-    IN_MEMORY = 2000
-
-    def __init__(self) -> None:
-        self._last: list[dict[str, Any]] = []
-        self._file: IO[bytes] | None = None
-        self.kinds: Counter[str] = Counter()  # of movements
-
-    def append(self, row: dict[str, Any]) -> None:
-        self._last.append(row)
-        if len(self._last) == self.IN_MEMORY:
-            self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - close() closes it
-            pickle.dump(self._last, self._file)
-            self._last = []
-
-    def chunks(self) -> Iterator[list[dict[str, Any]]]:
-        """Yield all events in their order, in lists."""
-        if self._file:
-            end = self._file.tell()
-            self._file.seek(0)
-            while self._file.tell() < end:
-                yield pickle.load(self._file)  # noqa: S301 - a file that nobody else can write
-        if self._last:
-            yield self._last
-
-    def close(self) -> None:
-        if self._file:
-            self._file.close()
-
-
 @event.listens_for(db.session, "before_commit")
 def _write_pending(session: Session) -> None:
     """Write the events last, with the lock of the feed held from before their ids are assigned until they are visible.
 
     So ids follow the order of commits: a reader that sees an event sees every earlier one, and one that stores its
-    cursor misses none. Without the lock, an id assigned early could become visible late.
+    cursor misses none. Without the lock, an id assigned early could become visible late. All other commits wait for it:
+    so very many events are brought to the database before, and only get their ids then.
     """
     if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
         return
-    pending: _PendingEvents | None = session.info.pop(_PENDING, None)
+    pending: PendingEvents | None = session.info.pop(_PENDING, None)
     if pending is None:
         return
     with closing(pending):
         session.flush()
         connection = session.connection()
-        if connection.dialect.name != "sqlite":  # which has one writer at a time
+        if connection.dialect.name == "sqlite":  # which has one writer at a time
+            _insert_pending(connection, pending)
+        elif pending.are_many():
+            with staged(connection, table_of(Event), pending) as select_staged:
+                connection.execute(_lock)
+                connection.execute(insert(table_of(Event)).from_select(_columns, select_staged))
+        else:
             connection.execute(_lock)
-        for events in pending.chunks():
-            execute_many(connection, _insert, events)
+            _insert_pending(connection, pending)
     session.info[RECORDED] = pending.kinds
+
+
+def _insert_pending(connection: Connection, pending: PendingEvents) -> None:
+    for events in pending.chunks():
+        execute_many(connection, _insert, events)
 
 
 @event.listens_for(db.session, "after_soft_rollback")
 def _discard_pending(session: Session, _: object) -> None:
-    pending: _PendingEvents | None = session.info.pop(_PENDING, None)
+    pending: PendingEvents | None = session.info.pop(_PENDING, None)
     session.info.pop(RECORDED, None)
     if pending is not None:
         pending.close()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.files import imported
+
 
 def read_all(client, limit=2, path="/events", join="?"):
     """Walk the feed from the beginning in small steps."""
@@ -97,3 +99,16 @@ def test_a_cursor_that_is_none_is_refused(member, cursor):
     refused = member.get(f"/events?since={cursor}")
 
     assert (refused.status_code, refused.json["code"]) == (400, "invalid_cursor")
+
+
+def test_the_events_of_a_large_import_come_all_and_in_their_order(member):
+    rows = 1200  # with a movement each these are more events than are kept in memory
+
+    imported(member, "sku,name,quantity\n" + "".join(f"S{number},n,{number + 1}\n" for number in range(rows)))
+
+    events = read_all(member, limit=200)
+    assert [event["id"] for event in events] == sorted({event["id"] for event in events})
+    created = [event["data"]["sku"] for event in events if event["type"] == "item.created"]
+    moved = [(event["data"]["sku"], event["data"]["delta"]) for event in events if event["type"] == "movement.created"]
+    assert created == [f"S{number}" for number in range(rows)]
+    assert moved == [(f"S{number}", number + 1) for number in range(rows)]
