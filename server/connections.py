@@ -138,11 +138,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
 
     def _is_behind(self) -> bool:
         """Return whether too much of the responses is unsent."""
-        unsent = self.total_outbufs_len
+        unsent = int(self.total_outbufs_len)
         if unsent <= UNSENT_BYTES_CROWDED:
             return False
-        others = list(self.server.active_channels.values())
-        return unsent > UNSENT_BYTES or sum(each.total_outbufs_len for each in others) > UNSENT_BYTES_IN_ALL
+        of_all = sum(int(each.total_outbufs_len) for each in list(self.server.active_channels.values()))
+        return unsent > UNSENT_BYTES or of_all > UNSENT_BYTES_IN_ALL
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Do not wait, as waitress would for less, and between the requests of a pipeline: `write_soon` does."""

@@ -42,6 +42,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
     """A request being received; one that is malformed or ambiguous is answered 400."""
 
     adj: Any
+    body_rcv: Any
     command = path = ""  # waitress logs them even if the request line is unreadable
     unless = ""  # what would allow a larger body, as the end of a sentence
 
