@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from api.media_types import PROBLEM
 from api.problems import CODE_OF_STATUS, PROBLEMS, document
 from api.request_id import request_id, sane_or_new
-from models.database.errors import is_unavailable
+from models.database.errors import is_disk_full, is_unavailable
 from models.refusals import Refusal
 from server.connections import ErrorAnswer
 
@@ -121,5 +121,8 @@ def _failed(error: Exception) -> Response:
     if is_unavailable(error):
         log.error("database unavailable: %s", getattr(error, "orig", None) or error)
         return problem("unavailable", "The database can't take the request now; nothing was changed.")
+    if is_disk_full(error):
+        log.error("a temporary file can't be written: %s", error)
+        return problem("unavailable", "The disk of the service is full; nothing was changed.")
     log.error("unexpected failure: %s %s", request.method, request.path, exc_info=error)
     return problem("internal_error", "Something went wrong here; the log has it under this request_id.")

@@ -141,8 +141,8 @@ PROBLEMS = {
     "unavailable": Problem(
         503,
         "Unavailable",
-        "The database can't serve the request now. Nothing was changed, unless `detail` says that this is unknown; "
-        "retry after `Retry-After`, with the same Idempotency-Key.",
+        "The database or the disk can't serve the request now. Nothing was changed, unless `detail` says that this is "
+        "unknown; retry after `Retry-After`, with the same Idempotency-Key.",
     ),
     "server_busy": Problem(
         503,

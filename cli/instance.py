@@ -1,6 +1,7 @@
 """`backup`, `restore`, `upgrade`, `maintenance` and `version`: the instance as a whole."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 import click
@@ -83,13 +84,29 @@ def maintenance_group() -> None:
 
 
 @maintenance_group.command("on", cls=InstanceCommand)
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="For how many seconds to wait for requests under way.",
+)
 @click.argument("message", nargs=-1)
-def maintenance_on(message: tuple[str, ...]) -> None:
-    """Switch maintenance on. Clients read the MESSAGE in the detail of each 503."""
-    services().maintenance.enable(" ".join(message))
-    click.echo(
-        f"Maintenance is on in {current_settings().instance_path}; within a second, the API answers 503.", err=True
-    )
+def maintenance_on(message: tuple[str, ...], seconds: float) -> None:
+    """Switch maintenance on and wait until nothing is under way. Clients read the MESSAGE in the detail of each 503."""
+    began = time.monotonic()
+    maintenance = services().maintenance
+    maintenance.enable(" ".join(message))
+    is_obeyed = maintenance.obeyed_within(seconds)
+    on = f"Maintenance is on in {current_settings().instance_path}; the API answers 503"
+    waited = f"{time.monotonic() - began:.1f} s"
+    if not is_obeyed:
+        raise CommandError(
+            f"{on}, but after {waited} a request that began before is still under way; "
+            "python run.py maintenance status says when none is."
+        )
+    click.echo(f"{on}, and nothing is under way (waited {waited}).", err=True)
 
 
 @maintenance_group.command("off", cls=InstanceCommand)
@@ -102,9 +119,13 @@ def maintenance_off() -> None:
 @maintenance_group.command("status", cls=InstanceCommand)
 @json_option
 def maintenance_status(as_json: bool) -> None:
-    """Print whether maintenance is on, and what clients are answered."""
-    message = services().maintenance.message()
+    """Print whether maintenance is on, what clients are answered, and whether requests are still under way."""
+    maintenance = services().maintenance
+    message = maintenance.message()
+    is_under_way = None if message is None else not maintenance.requests.end_within(0)
     if as_json:
-        print_json({"on": message is not None, "message": message})
-    else:
-        click.echo("Maintenance is off." if message is None else f"Maintenance is on: {message}")
+        print_json({"on": message is not None, "message": message, "under_way": is_under_way})
+        return
+    click.echo("Maintenance is off." if message is None else f"Maintenance is on: {message}")
+    if is_under_way:
+        click.echo("A request that began before is still under way.")

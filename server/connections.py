@@ -1,20 +1,19 @@
-"""One connection of the server: parsing its requests, sending responses, closing; stricter than waitress does."""
+"""One connection of the server: receiving requests, sending responses, closing."""
 
 import logging
-import re
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from waitress import task, wasyncore
 from waitress.channel import ClientDisconnected, HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
 from waitress.server import TcpWSGIServer
+
+from server.requests import HEADER_BYTES, Request
 
 log = logging.getLogger("stockroom")
 
-HEADER_BYTES = 32 * 1024
+RETRY_SECONDS = "2"
 # How much of a body must arrive within the timeout for "receiving": some 70 kB/s, so slow links may send large files.
 PROGRESS_BYTES = 1024 * 1024
 # How much of a refused request is read and thrown away before the connection is closed.
@@ -23,7 +22,6 @@ LINGER_BYTES = 64 * 1024 * 1024
 # It is less for each connection when all of them together have very much unsent.
 UNSENT_BYTES, UNSENT_BYTES_CROWDED, UNSENT_BYTES_IN_ALL = 64 * 1024 * 1024, 1024 * 1024, 1024 * 1024 * 1024
 WAIT_SECONDS = 0.5  # how often a thread that waits looks again
-FRAMING_HEADER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
 
 class ErrorAnswer(NamedTuple):
@@ -36,29 +34,6 @@ class ErrorAnswer(NamedTuple):
 
 # Makes that response from the status, a sentence for the client and the X-Request-ID that was sent ("" without one).
 MakeErrorAnswer = Callable[[int, str, str], ErrorAnswer]
-
-
-class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """A request being received; one that is malformed or ambiguous is answered 400."""
-
-    adj: Any
-    command = path = ""  # waitress logs them even if the request line is unreadable
-
-    def parse_header(self, header_plus: bytes) -> None:
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # an unclosed [ in the URI, or a Content-Length of thousands of digits
-            raise ParsingError("The URI or the Content-Length is invalid") from error
-        self.adj = self.adj.of_path.get(self.path, self.adj)
-        # waitress removes Transfer-Encoding, except from a version that does not have it (RFC 9112 section 6.1).
-        if len(FRAMING_HEADER.findall(header_plus)) > 1 or "TRANSFER_ENCODING" in self.headers:
-            raise ParsingError("The body's length is given twice, or in a way this HTTP version lacks")
-        if self.adj.trusted_proxy:  # parsed here too: waitress refuses it later, in another format
-            try:
-                environ = {f"HTTP_{name}": value for name, value in self.headers.items()}
-                parse_proxy_headers(environ, 1, self.adj.trusted_proxy_headers)
-            except MalformedProxyHeader as error:
-                raise ParsingError(f"{error.header} is malformed") from error
 
 
 class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
@@ -85,7 +60,7 @@ class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
         error = self.request.error
         request = next(iter(self.channel.requests), self.request)
         details = {
-            413: f"The body may have {request.adj.max_request_body_size - 1} bytes at most.",
+            413: f"The body may have {request.adj.max_request_body_size - 1} bytes at most{request.unless}.",
             431: f"The request line and the headers together may have {HEADER_BYTES} bytes at most.",
             500: "Something went wrong here; the log has it under this request_id.",
         }
@@ -99,6 +74,7 @@ class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
             ("Content-Type", content_type),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-ID", request_id),
+            *([("Retry-After", RETRY_SECONDS)] if error.code in (429, 503) else []),
         ]
         self.content_length = len(body)
         self.set_close_on_finish()
@@ -110,13 +86,16 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
 
     task_class = Task
     error_task_class = ErrorTask
-    parser_class = Request
 
     close_when_flushed: bool
     lingering = False
     discarded = 0
     last_state: tuple[str, object] = ("new", None)
     since = 0.0
+
+    def parser_class(self, adj: Any) -> Request:
+        """Return the parser of the next request."""
+        return Request(adj, self.addr[0])
 
     def state(self) -> tuple[str, object]:
         """Return the stage of the connection, as in TIMEOUTS, and a value that changes with its progress."""
@@ -162,11 +141,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
 
     def _is_behind(self) -> bool:
         """Return whether too much of the responses is unsent."""
-        unsent = self.total_outbufs_len
+        unsent = int(self.total_outbufs_len)
         if unsent <= UNSENT_BYTES_CROWDED:
             return False
-        others = list(self.server.active_channels.values())
-        return unsent > UNSENT_BYTES or sum(each.total_outbufs_len for each in others) > UNSENT_BYTES_IN_ALL
+        of_all = sum(int(each.total_outbufs_len) for each in list(self.server.active_channels.values()))
+        return unsent > UNSENT_BYTES or of_all > UNSENT_BYTES_IN_ALL
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Do not wait, as waitress would for less, and between the requests of a pipeline: `write_soon` does."""
@@ -197,7 +176,15 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
                 self.handle_close()
 
     def handle_close(self) -> None:
-        super().handle_close()
+        """Close the connection; the loop, which calls this, must go on whatever fails here."""
+        number = self._fileno
+        try:
+            super().handle_close()
+        except Exception:
+            log.exception("closing the connection of %s failed", self.addr[0])
+            self._map.pop(number, None)  # or the loop would come here again and again
+            if self.socket is not None:
+                self.socket.close()
         if self.request is not None:
             self.request.close()  # a part of a body may be in a temporary file
 
@@ -210,6 +197,13 @@ class Listener(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
 
     def set_reuse_addr(self) -> None:
         """Leave the socket as it was bound: on Windows, no other program may share the port."""
+
+    def handle_accept(self) -> None:
+        """Accept a connection; one that fails at once must not end the listening."""
+        try:
+            super().handle_accept()
+        except Exception:
+            log.exception("a connection could not be accepted")
 
     def stop_listening(self) -> None:
         """Stop listening, after accepting the connections in the backlog: their clients are connected already."""

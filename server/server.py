@@ -17,7 +17,9 @@ from waitress import task, wasyncore
 from waitress.adjustments import Adjustments
 
 from server.affinity import pin_to
-from server.connections import HEADER_BYTES, Channel, Listener, MakeErrorAnswer
+from server.bodies import StoredBodies
+from server.connections import Channel, Listener, MakeErrorAnswer
+from server.requests import HEADER_BYTES
 from server.sockets import BACKLOG
 
 log = logging.getLogger("stockroom")
@@ -28,6 +30,8 @@ DRAIN_SECONDS = 15.0
 DRAIN_IDLE_SECONDS = 0.5  # the next request of a client may be on its way
 # At the connection limit, one that has been at such a stage for so many seconds is closed for a new one.
 CROWDED_TIMEOUTS = {"idle": 1.0, "lingering": 1.0, "receiving": 5.0}
+# How many of the largest bodies may be stored at a time.
+BODIES_OF_CLIENT, BODIES_IN_ALL = 2, 4
 CHECK_SECONDS = 0.5  # also how long a stop may take to be noticed: on Windows, no signal ends a poll
 CONNECTION_LIMIT = 500 if hasattr(select, "poll") else 400  # Windows has select() alone, for 512 sockets
 
@@ -75,11 +79,11 @@ class _Dispatcher(task.ThreadedTaskDispatcher):  # type: ignore[misc] # waitress
 class Server:
     """Serves `app` on `sockets`, which it closes at the end: `run` it in one thread, `stop` it from any.
 
-    A body, with the framing of its chunks, may have `max_body_bytes`, or what `larger_bodies` has for its path; a
-    longer one is refused before it is read or stored. `error_answer` makes the response to a request that never reaches
-    the application. X-Forwarded-Proto and -Host are used if the client's address is `trusted_proxy`. `timeouts`
-    and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given; at most half of them wait for
-    clients that read slowly.
+    A body, with the framing of its chunks, may have `max_body_bytes`, or with a credential what `larger_bodies` has for
+    its path; a longer one is refused before it is read or stored. `error_answer` makes the response to a request that
+    never reaches the application. X-Forwarded-Proto and -Host are used if the client's address is
+    `trusted_proxy`. `timeouts` and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given; at
+    most half of them wait for clients that read slowly.
     """
 
     def __init__(
@@ -110,6 +114,9 @@ class Server:
         )
         adjustments.error_answer = error_answer
         adjustments.waiting = threading.BoundedSemaphore(max(1, threads // 2))  # of threads, for slow readers
+        largest = max([max_body_bytes, *(larger_bodies or {}).values()])
+        adjustments.bodies = StoredBodies(BODIES_OF_CLIENT * largest, BODIES_IN_ALL * largest)
+        adjustments.small_body_bytes = max_body_bytes
         adjustments.of_path = {}
         for path, limit in (larger_bodies or {}).items():
             adjustments.of_path[path] = copy.copy(adjustments)

@@ -1,5 +1,6 @@
 """What the errors of the database drivers mean: a broken constraint, an error code, an unavailable database."""
 
+import errno
 import sqlite3
 from typing import Any
 
@@ -12,6 +13,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 STATEMENT_ERRORS = {1, 1052, 1054, 1267, 1305, 1364, 3819, 4025}
 # The error codes of a read-only database: PostgreSQL (SQLSTATE), MariaDB (errno) and SQLite (primary code).
 READ_ONLY = {"25006", 1290, 1792, 1836, sqlite3.SQLITE_READONLY}
+
+# The disk of the temporary files is full: error numbers of the system, and primary codes of SQLite (full, input or
+# output failed, can't be opened).
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+SQLITE_DISK_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 
 def broken_constraint(error: IntegrityError) -> str:
@@ -40,6 +46,13 @@ def is_unavailable(error: Exception) -> bool:
     if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in READ_ONLY:
         return True
     return isinstance(error, OperationalError) and _number(error.orig) not in STATEMENT_ERRORS
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Return whether a temporary file, or SQLite's private database in one, could not be written."""
+    if isinstance(error, sqlite3.OperationalError):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in SQLITE_DISK_FULL
+    return isinstance(error, OSError) and error.errno in DISK_FULL
 
 
 def _number(error: BaseException | None) -> Any:

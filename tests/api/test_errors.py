@@ -1,5 +1,6 @@
 """Errors: one shape, whatever went wrong and wherever; nothing leaks, and the log knows."""
 
+import errno
 import functools
 import io
 import logging
@@ -380,6 +381,13 @@ def test_an_unreachable_database_is_503_that_says_when_to_come_again(tmp_path, s
 
 def test_a_full_pool_is_503(member, raising):
     raising(PoolTimeout("QueuePool limit"))
+
+    assert_problem(member.get("/users/me"), 503, "unavailable")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_without_room_for_temporary_files_is_503(member, raising, number):
+    raising(OSError(number, "No space left"))
 
     assert_problem(member.get("/users/me"), 503, "unavailable")
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from models.people.token import ApiToken
 from models.people.user import User
 from models.stock.item import Item
 from models.stock.movement import Movement
+from resources.users import CurrentUserResource
 from tests.support.clients import PASSWORD, Client, with_password
 from tests.support.databases import settings_for
 from tests.support.program import ROOT, environment, python_run
@@ -477,7 +480,37 @@ def test_maintenance_says_whether_it_is_on(run, app):
 
     assert (off.status, off.out) == (0, "Maintenance is off.\n")
     assert (on[0].status, on[0].out) == (0, "Maintenance is on: back at noon\n")
-    assert on[1] == {"on": True, "message": "back at noon"}
+    assert on[1] == {"on": True, "message": "back at noon", "under_way": False}
+
+
+def test_maintenance_says_how_long_it_waited_and_that_a_request_is_still_under_way(run, app, member, monkeypatch):
+    entered, may_end = threading.Event(), threading.Event()
+
+    def slow(*_):
+        entered.set()
+        may_end.wait()
+        return {}
+
+    monkeypatch.setattr(CurrentUserResource, "get", slow)
+    monkeypatch.setattr(member, "documented", False, raising=False)
+    request = threading.Thread(target=member.get, args=["/users/me"])
+    request.start()
+    entered.wait()
+    settings = {"INSTANCE_PATH": app.instance_path, "DATABASE_URL": "sqlite:///other.sqlite3"}  # another process
+    in_vain = python_run("maintenance", "on", "--wait", "0.2", **settings)
+    still = python_run("maintenance", "status", "--json", **settings)
+    may_end.set()
+    request.join()
+    done = run("maintenance", "on")
+    ended = run("maintenance", "status", "--json").json
+    run("maintenance", "off")
+
+    assert in_vain.status == 1
+    assert re.search(r"after \d\.\d s a request that began before is still under way", in_vain.err), in_vain.err
+    assert json.loads(still.out)["under_way"] is True
+    assert done.status == 0
+    assert re.search(r"nothing is under way \(waited \d\.\d s\)", done.err)
+    assert ended["under_way"] is False
 
 
 def test_the_shell_has_the_database_and_the_models_at_hand(app):

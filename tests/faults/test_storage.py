@@ -1,5 +1,6 @@
 """A disk that is full, a file that can't be written, a lock that somebody else holds: SQLite goes on reading."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -48,6 +49,15 @@ def _allowed(*command: str | Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(done.stderr.strip())
+
+
+@pytest.fixture
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the temporary files, on a small disk of its own."""
+    folder = tmp_path_factory.mktemp("temporary")
+    _allowed("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def assert_reads_went_on_and_writes_came_back(tally: Tally, finding: Finding, healed: float) -> None:
@@ -123,3 +133,28 @@ def test_a_lock_that_another_program_holds_stops_writes_only_and_only_while_it_i
 
     finding = found(items, figures(tally, healed))
     assert_reads_went_on_and_writes_came_back(tally, finding, healed)
+
+
+@pytest.mark.parametrize("megabytes", [47, 6], ids=["no room for the body", "no room for its rows"])
+def test_where_temporary_files_have_no_room_an_import_is_told_to_come_again_and_all_others_are_served(
+    temporary: Path, tmp_path: Path, megabytes: int
+) -> None:
+    url = f"sqlite:///{(tmp_path / 'stock.sqlite3').as_posix()}"
+    text = "sku,name,description\r\n" + "".join(f"A-{n},lamp,{'x' * 4000}\r\n" for n in range(megabytes * 250))
+    settings = {"TMPDIR": str(temporary), "SQLITE_TMPDIR": str(temporary)}
+    with serving(Service(url, tmp_path / "instance", **settings)) as service:
+        client = service.client()
+        client.connect()
+        headers = {**client.headers, "Content-Type": "text/csv"}
+        client.connection.request("POST", "/api/v1/items/import", text, headers)
+        response = client.connection.getresponse()
+        problem = json.loads(response.read())
+        anonymous = service.client(X_None="")
+        anonymous.connect()
+        anonymous.connection.request("POST", "/api/v1/items/import", text)
+
+        assert (response.status, problem["code"]) == (503, "unavailable"), service.log()
+        assert response.getheader("Retry-After")
+        assert anonymous.connection.getresponse().status == (413 if megabytes > 1 else 401)
+        assert service.client().get("/items").json["total_items"] == 0
+        assert service.is_running

@@ -31,6 +31,8 @@ LIMIT = 1024 * 1024
 DEFAULTS = {"threads": 2, "max_body_bytes": LIMIT, "error_answer": error_answer}
 SOON = 10.0  # what takes longer has failed
 HELLO = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
+WAIT = HELLO.replace(b"hello", b"wait")
+POST = b"POST /length HTTP/1.1\r\nHost: test\r\n"
 
 
 class App:
@@ -345,16 +347,16 @@ def test_the_server_does_not_say_what_it_is_made_of(service: Running) -> None:
     [
         (b"nonsense\r\n\r\n", 400, "bad_request"),
         (b"get / HTTP/1.1\r\n\r\n", 400, "bad_request"),
-        (b"GET http://[ HTTP/1.1\r\n\r\n", 400, "bad_request"),
-        (b"GET / HTTP/1.1\r\nAuthorization: Bearer secret\rsecret\r\n\r\n", 400, "bad_request"),
-        (b"GET / HTTP/1.1\r\n Authorization: secret\r\n\r\n", 400, "bad_request"),
-        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
-        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "bad_request"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n", 400, "bad_request"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
+        (b"GET http://[ HTTP/1.1\r\nHost: test\r\n\r\n", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer secret\rsecret\r\n\r\n", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\nHost: test\r\n Authorization: secret\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
         (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n", 431, "headers_too_large"),
-        (b"GET / HTTP/1.1\r\nCookie: " + b"secret" * 6000 + b"\r\n\r\n", 431, "headers_too_large"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", 413, "content_too_large"),
+        (b"GET / HTTP/1.1\r\nHost: test\r\nCookie: " + b"secret" * 6000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1048577\r\n\r\n", 413, "content_too_large"),
         (b"GET /failure HTTP/1.1\r\nHost: test\r\n\r\n", 500, "internal_error"),
     ],
 )
@@ -380,7 +382,7 @@ def test_what_never_reaches_the_application_is_refused_in_the_one_shape(
     ("sent", "honoured"),
     [("order-7.retry_2", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False)],
 )
-@pytest.mark.parametrize("start", ["GET /failure HTTP/1.1", "POST / HTTP/1.1\r\nContent-Length: 9999999"])
+@pytest.mark.parametrize("start", ["GET /failure HTTP/1.1", "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9999999"])
 def test_a_refusal_carries_the_clients_request_id_if_it_is_sane(
     service: Running, start: str, sent: str, honoured: bool
 ) -> None:
@@ -440,7 +442,10 @@ def test_a_client_that_sends_too_much_gets_to_read_why(service: Running) -> None
 
 def test_a_client_that_never_stops_sending_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "LINGER_BYTES", LIMIT)
-    with running() as service, service.connect(b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n") as client:
+    with (
+        running() as service,
+        service.connect(POST + b"Content-Length: 9999999\r\n\r\n") as client,
+    ):
         answer(client)
         with pytest.raises(ConnectionError):
             for _ in range(1000):
@@ -455,7 +460,7 @@ def test_a_client_that_lingers_in_silence_is_cut_off() -> None:
 
 def test_a_chunked_body_above_the_limit_is_refused_before_its_end(service: Running) -> None:
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
-    with service.connect(b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + 17 * chunk) as client:
+    with service.connect(POST + b"Transfer-Encoding: chunked\r\n\r\n" + 17 * chunk) as client:
         response, _ = answer(client)
 
     assert response.status == 413
@@ -464,17 +469,18 @@ def test_a_chunked_body_above_the_limit_is_refused_before_its_end(service: Runni
 
 def test_a_chunked_body_below_the_limit_is_taken(service: Running) -> None:
     body = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
-    with service.connect(b"POST /length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body) as client:
+    with service.connect(POST + b"Transfer-Encoding: chunked\r\n\r\n" + body) as client:
         assert answer(client)[1] == b"11"
 
 
 def test_one_path_may_have_larger_bodies_than_the_others() -> None:
+    credential = {"Authorization": "Bearer x"}
     with running(larger_bodies={"/length": 3 * LIMIT}) as service, closing(service.http()) as client:
-        client.request("POST", "/length?dry_run=true", bytes(3 * LIMIT))
+        client.request("POST", "/length?dry_run=true", bytes(3 * LIMIT), credential)
         assert client.getresponse().read() == str(3 * LIMIT).encode()
         for path, size in (("/length", 3 * LIMIT + 1), ("/length/", LIMIT + 1), ("/other", LIMIT + 1)):
             with closing(service.http()) as other:
-                other.request("POST", path, headers={"Content-Length": str(size)})
+                other.request("POST", path, headers={**credential, "Content-Length": str(size)})
                 assert other.getresponse().status == 413, path
 
 
@@ -482,7 +488,7 @@ def test_a_large_body_may_take_its_time_while_it_grows(monkeypatch: pytest.Monke
     monkeypatch.setattr(connections, "PROGRESS_BYTES", 1000)
     began = time.monotonic()
     with running(timeouts=timeouts(receiving=0.3)) as service:
-        with service.connect(b"POST /length HTTP/1.1\r\nContent-Length: 8000\r\nConnection: close\r\n\r\n") as client:
+        with service.connect(POST + b"Content-Length: 8000\r\nConnection: close\r\n\r\n") as client:
             for _ in range(8):
                 time.sleep(0.1)
                 client.sendall(bytes(1000))
@@ -491,34 +497,34 @@ def test_a_large_body_may_take_its_time_while_it_grows(monkeypatch: pytest.Monke
 
 
 def test_a_client_that_asks_first_is_told_413_and_not_to_continue(service: Running) -> None:
-    head = b"POST /length HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n"
+    head = POST + b"Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n"
     with service.connect(head) as client:
         assert everything(client).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_client_that_asks_first_is_told_to_continue(service: Running) -> None:
-    with service.connect(b"POST /length HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n") as client:
+    with service.connect(POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n") as client:
         assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"hello")
         assert answer(client)[1] == b"5"
 
 
 def test_a_client_that_asks_first_and_has_no_body_is_answered(service: Running) -> None:
-    with service.connect(b"GET /hello HTTP/1.1\r\nExpect: 100-continue\r\n\r\n") as client:
+    with service.connect(b"GET /hello HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n\r\n") as client:
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 # Deadlines and crowds
 
 
-@pytest.mark.parametrize("start", [b"GET /", b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n"])
+@pytest.mark.parametrize("start", [b"GET /", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 999999\r\n\r\n"])
 def test_a_request_that_comes_in_drips_is_cut_off(start: bytes) -> None:
     with running(timeouts=timeouts(receiving=0.2)) as service, service.connect(start) as client:
         assert drips_until_cut_off(client)
 
 
 def test_half_a_body_leaves_no_file_open() -> None:
-    half = b"POST / HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n" + bytes(LIMIT * 3 // 4)
+    half = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1048576\r\n\r\n" + bytes(LIMIT * 3 // 4)
     with running(timeouts=timeouts(receiving=0.2)) as service, service.connect(half) as client:
         assert drips_until_cut_off(client)
     gc.collect()  # an open file would warn
@@ -537,7 +543,7 @@ def test_a_request_that_comes_in_time_is_answered_even_on_an_old_connection() ->
 
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
     with running(timeouts=timeouts(idle=0.1)) as service:
-        with service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as busy, service.connect() as idle:
+        with service.connect(WAIT) as busy, service.connect() as idle:
             assert idle.recv(1) == b""
             service.app.release.set()
             assert answer(busy)[1] == b"hello"
@@ -545,7 +551,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
 
 def test_a_client_that_does_not_read_gives_its_thread_back() -> None:
     with running(threads=1, timeouts=timeouts(sending=0.2)) as service:
-        with service.connect(b"GET /huge HTTP/1.1\r\n\r\n" * 2), closing(service.http()) as other:
+        with service.connect(b"GET /huge HTTP/1.1\r\nHost: test\r\n\r\n" * 2), closing(service.http()) as other:
             other.request("GET", "/hello")
             assert other.getresponse().read() == b"hello"
 
@@ -553,7 +559,7 @@ def test_a_client_that_does_not_read_gives_its_thread_back() -> None:
 def test_a_client_that_reads_slowly_gets_everything() -> None:
     began = time.monotonic()
     with running(timeouts=timeouts(sending=0.8)) as service:
-        with service.connect(b"GET /huge HTTP/1.1\r\nConnection: close\r\n\r\n") as client:
+        with service.connect(b"GET /huge HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n") as client:
             received = 0
             while data := client.recv(LIMIT // 4):
                 received += len(data)
@@ -563,21 +569,18 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
 
 
 def test_a_large_response_waits_on_disk_for_a_slow_client_and_no_thread_does() -> None:
-    with running(threads=1) as service, service.connect(b"GET /large HTTP/1.1\r\n\r\n") as slow:
+    with running(threads=1) as service, service.connect(b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n") as slow:
         with closing(service.http()) as other:
             other.request("GET", "/hello")
             assert other.getresponse().read() == b"hello"
         assert len(answer(slow)[1]) == 32 * LIMIT
 
 
-@pytest.mark.parametrize("path", ["/large", "/huge"])
-def test_half_of_the_threads_at_most_wait_for_clients_that_do_not_read(
-    monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
+def test_half_of_the_threads_at_most_wait_for_clients_that_do_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "UNSENT_BYTES_IN_ALL", 8 * LIMIT)
     with running(threads=2) as service, ExitStack() as closes, closing(service.http()) as other:
         for _ in range(6):
-            closes.enter_context(service.connect(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode() * 3))
+            closes.enter_context(service.connect(HELLO.replace(b"hello", b"large") * 3))
         for _ in range(3):
             other.request("GET", "/hello")
             assert other.getresponse().read() == b"hello"
@@ -586,7 +589,7 @@ def test_half_of_the_threads_at_most_wait_for_clients_that_do_not_read(
 def test_at_the_limit_the_longest_idle_make_room_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "CROWDED_TIMEOUTS", {"idle": 0.1, "receiving": 0.1})
     with running(connection_limit=20) as service, ExitStack() as closes:
-        busy = closes.enter_context(service.connect(b"GET /wait HTTP/1.1\r\n\r\n"))
+        busy = closes.enter_context(service.connect(WAIT))
         drip = closes.enter_context(service.connect(b"GET /"))
         crowd = [closes.enter_context(service.connect()) for _ in range(10)]
         time.sleep(0.3)
@@ -652,7 +655,7 @@ def test_a_forwarded_address_is_left_to_the_application_with_that_of_the_connect
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto: ws", 'X-Forwarded-Host: a"'])
 def test_a_malformed_forwarded_header_is_refused_in_the_one_shape(header: str) -> None:
     with running(trusted_proxy="127.0.0.1") as service:
-        with service.connect(f"GET /address HTTP/1.1\r\n{header}\r\n\r\n".encode()) as client:
+        with service.connect(f"GET /address HTTP/1.1\r\nHost: test\r\n{header}\r\n\r\n".encode()) as client:
             response, body = answer(client)
 
     assert response.status == 400
@@ -663,7 +666,7 @@ def test_a_malformed_forwarded_header_is_refused_in_the_one_shape(header: str) -
 
 
 def test_a_stop_answers_the_request_under_way_and_takes_no_new_connection() -> None:
-    with running() as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as client:
+    with running() as service, service.connect(WAIT) as client:
         assert service.app.entered.wait(SOON)
         service.server.stop()
         assert service.refuses_connections()
@@ -695,7 +698,10 @@ def test_a_stop_answers_the_request_that_has_begun_to_arrive() -> None:
 
 @pytest.mark.parametrize("begun", [b"", HELLO[:9]])
 def test_a_stop_answers_every_request_of_a_pipeline(begun: bytes) -> None:
-    with running() as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n" + 3 * HELLO + begun) as client:
+    with (
+        running() as service,
+        service.connect(WAIT + 3 * HELLO + begun) as client,
+    ):
         assert service.app.entered.wait(SOON)
         service.server.stop()
         assert service.refuses_connections()
@@ -773,7 +779,7 @@ def test_a_stop_leaves_no_thread_behind() -> None:
 
 
 def test_a_stop_gives_up_what_takes_too_long() -> None:
-    with running(drain_seconds=0.2) as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n") as client:
+    with running(drain_seconds=0.2) as service, service.connect(WAIT) as client:
         assert service.app.entered.wait(SOON)
         service.server.stop()
         assert service.ended()
@@ -781,7 +787,7 @@ def test_a_stop_gives_up_what_takes_too_long() -> None:
 
 
 def test_a_second_stop_ends_at_once() -> None:
-    with running() as service, service.connect(b"GET /wait HTTP/1.1\r\n\r\n"):
+    with running() as service, service.connect(WAIT):
         assert service.app.entered.wait(SOON)
         service.server.stop()
         assert service.refuses_connections()
@@ -854,7 +860,7 @@ def waiting_process() -> Iterator[tuple[subprocess.Popen[str], int, socket.socke
             assert child.stdout is not None
             port = int(child.stdout.readline())
             with socket.create_connection(("127.0.0.1", port), SOON) as client:
-                client.sendall(b"GET /wait HTTP/1.1\r\n\r\n")
+                client.sendall(WAIT)
                 assert child.stdout.readline() == "entered\n"
                 yield child, port, client
         finally:

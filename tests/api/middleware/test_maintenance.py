@@ -1,5 +1,9 @@
 """Maintenance: while it is on, the API answers 503 and says why; everything else stays."""
 
+import sqlite3
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from app import create_app
 from models.database.base import db
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for
+from tests.support.program import PASSWORD, program
 
 WORDS = "Counting the shelves until noon"
 
@@ -133,3 +138,40 @@ def test_it_is_the_file_of_the_instance(database_url, tmp_path: Path, app):
     assert refused.json["detail"] == WORDS
     assert person(app, "mel", "member").get("/items").status_code == 200
     assert isinstance(Client(app), Client)
+
+
+def test_once_it_is_on_nothing_more_is_written_by_any_process(tmp_path):
+    settings = {"INSTANCE_PATH": str(tmp_path), "PORT": "0", "ADMIN_PASSWORD": PASSWORD, "RATE_LIMIT": ""}
+    with program(**settings) as one, program(**settings) as other:
+        services = [each for each in (one, other) if each.said]
+        one.ask("POST", "/items", {"sku": "LAMP-1", "name": "Desk lamp"})
+        token = one.ask("POST", "/tokens", {"name": "t", "scopes": ["items:read", "stock:write"]}).json["token"]
+        statuses: list[int] = []
+
+        def write(service):
+            status = 201
+            while status == 201:
+                movement = {"kind": "receive", "quantity": 1, "reason": "delivery"}
+                status = service.ask("POST", "/items/1/movements", movement, token=token).status
+                statuses.append(status)
+
+        writers = [threading.Thread(target=write, args=[services[number % 2]]) for number in range(6)]
+        for writer in writers:
+            writer.start()
+        while len(statuses) < 60:  # so that both processes are in full swing
+            time.sleep(0.01)
+        maintenance = MaintenanceFlag(tmp_path / "maintenance")
+        maintenance.enable("")  # as the command does
+        is_obeyed = maintenance.obeyed_within(30)
+        written = movements(tmp_path)
+        for writer in writers:
+            writer.join()
+
+        assert is_obeyed
+        assert statuses.count(201) == written == movements(tmp_path) > 0
+        assert set(statuses) == {201, 503}
+
+
+def movements(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "stockroom.sqlite3")) as connection:
+        return int(connection.execute("SELECT count(*) FROM movements").fetchone()[0])
