@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from api.auth import access_tokens, oidc
 from api.middleware.addresses import comes_from
 from api.middleware.rate_limits import check_sign_in, client_network, count_failed_sign_in
-from api.monitoring.audit import record_failed_sign_in, record_refusal
+from api.monitoring.audit import count_refused_sign_in, record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
 from api.request_id import request_origin
 from api.services import services
@@ -145,7 +145,7 @@ def verify_password(username: str | None, password: str) -> Principal | None:
     try:
         check_sign_in(username)
     except TooManyRequests:
-        record_failed_sign_in(None)
+        count_refused_sign_in()
         raise
     user = credentials.find_by_name(username)
     right = services().passwords.verify(username, user and user.password_hash, password, client_network())

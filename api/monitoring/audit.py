@@ -32,10 +32,15 @@ def init_audit(app: Flask) -> None:
     app.after_request(_purge_hourly)
 
 
+def count_refused_sign_in() -> None:
+    """Count a sign-in that a limit refused; those of a minute are recorded as one."""
+    services().failed_sign_ins.add(client_network(), refused=True)
+
+
 def record_failed_sign_in(username: str | None) -> None:
     """Record a failed sign-in as this user, None for a name that nobody has: it may be a password, typed there.
 
-    Of a network, those after the first ones in a minute are counted, and recorded as one.
+    Where very many fail from one network in a minute, the later ones are only counted.
     """
     if services().failed_sign_ins.add(client_network()):
         _record("sign_in.failed", {"username": username}, UNKNOWN._replace(**request_origin()))

@@ -7,18 +7,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 # How many failures of a network have entries of their own in a window, and how long that is, in seconds.
-FIRST = 10
+FIRST = 100
 SECONDS = 60.0
 # How many windows are kept; beyond them, the oldest ends early.
 REMEMBERED = 10_000
 
 
 class _Window:
-    """The failures of one network: their number, and when the window ends."""
+    """The failures of one network: how many have entries, how many are only counted, and when the window ends."""
 
     def __init__(self, end: float) -> None:
         self.end = end
-        self.number = 0
+        self.entries = 0
+        self.counted = 0
 
 
 class FailedSignIns:
@@ -31,8 +32,11 @@ class FailedSignIns:
         self._counted: list[tuple[str, int]] = []
         self._next_end = math.inf
 
-    def add(self, network: str) -> bool:
-        """Count a failure; return whether it is to have an entry of its own, as it is one of the first."""
+    def add(self, network: str, *, refused: bool = False) -> bool:
+        """Count a failure; return whether it is to have an entry of its own.
+
+        Those have one that are among the first, and were not `refused` by a limit before anything was checked.
+        """
         with self._lock:
             self._end_windows()
             window = self._windows.get(network)
@@ -41,8 +45,11 @@ class FailedSignIns:
                 self._next_end = min(self._next_end, window.end)
                 if len(self._windows) > REMEMBERED:
                     self._end_oldest()
-            window.number += 1
-            return window.number <= FIRST
+            if refused or window.entries >= FIRST:
+                window.counted += 1
+                return False
+            window.entries += 1
+            return True
 
     def counted(self) -> list[tuple[str, int]]:
         """Return, once, the networks whose windows have ended, with the failures that have no entry of their own."""
@@ -60,6 +67,6 @@ class FailedSignIns:
 
     def _end_oldest(self) -> None:
         network, window = self._windows.popitem(last=False)
-        if window.number > FIRST:
-            self._counted.append((network, window.number - FIRST))
+        if window.counted:
+            self._counted.append((network, window.counted))
         self._next_end = next(iter(self._windows.values())).end if self._windows else math.inf
