@@ -2,16 +2,17 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from api.media_types import CSV, NDJSON
-from api.requests.uploads import Source, store
-from cli.common import StockCommand, command_line, json_option, print_json, progress, user_named
+from api.requests.types import InvalidValue
+from api.requests.uploads import format_of
+from cli.common import StockCommand, Typed, command_line, json_option, print_json, progress, user_named
 from cli.errors import CommandError
 from models.database.reading import rows_of
 from models.files.importing import ON_CONFLICT, Import, RefusedRows
@@ -20,11 +21,38 @@ from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.stock import item_query
 from resources.exports import csv_chunks, json_chunks
+from resources.import_options import OPTIONS, conflicts, mapping_of, options_of
 from resources.imports import stage
 from resources.item_rows import COLUMNS
+from tables.reading import NDJSON
 
 REQUIRED_SCOPES = {"items:write", "stock:write"}
-JSON_NAMES = (".ndjson", ".jsonl")
+
+
+def file_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how a file is read, as the parameters of a request do."""
+    for option in reversed([option for option in OPTIONS if option.name != "columns"]):
+        name = f"--{option.name.replace('_', '-')}"
+        command = click.option(name, option.name, type=Typed(option.name, option.convert), help=option.help)(command)
+    return click.option(
+        "--map",
+        "columns",
+        metavar='"NAME=FIELD"',
+        multiple=True,
+        callback=_mapping,
+        help='The field of a column of the file, as "Variant SKU=sku"; may be repeated.',
+    )(command)
+
+
+def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    pairs = [value.rpartition("=")[::2] for value in values]
+    for name, field in pairs:
+        if not name or field not in COLUMNS:
+            raise click.BadParameter(f'"{name}={field}" must be NAME=FIELD, with one of {", ".join(COLUMNS)}.')
+    try:
+        return mapping_of(pairs)
+    except InvalidValue as error:
+        raise click.BadParameter(f"{error}.") from error
 
 
 @click.command("import", cls=StockCommand)
@@ -32,15 +60,19 @@ JSON_NAMES = (".ndjson", ".jsonl")
 @click.option("--user", "username", help="The user whom the ledger names; by default the first active admin.")
 @click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
 @click.option("--on-conflict", type=click.Choice(ON_CONFLICT), default="update", show_default=True)
+@file_options
 @json_option
-def import_command(file: Path, username: str | None, dry_run: bool, on_conflict: str, as_json: bool) -> None:
-    """Create, update and count items by a CSV or NDJSON FILE. All rows are imported, or none."""
+def import_command(
+    file: Path, username: str | None, dry_run: bool, on_conflict: str, as_json: bool, **options: Any
+) -> None:
+    """Create, update and count items by a CSV, NDJSON or XLSX FILE. All rows are imported, or none."""
+    for error in conflicts(options):
+        raise click.UsageError(f"--{error.part} {error}.")
     by = _importer(username)
-    format_ = _format_of(file)
     with closing(Import(on_conflict, dry_run=dry_run)) as rows, file.open("rb") as opened:
-        upload = store(Source(format_, opened, format_ == NDJSON))
         with progress("Reading", file.stat().st_size) as bar:
-            stage(upload, rows, lambda read: _with_position(read, upload.text.buffer, bar))
+            watch = partial(_with_position, file=opened, bar=bar)
+            stage(opened, format_of(file.name), options_of(options), rows, watch=watch)
         try:
             outcome = rows.apply(by)
         except RefusedRows as refused:
@@ -49,7 +81,10 @@ def import_command(file: Path, username: str | None, dry_run: bool, on_conflict:
     if as_json:
         print_json(outcome)
     else:
-        counts = ", ".join(f"{name}: {number}" for name, number in outcome.items() if isinstance(number, int))
+        numbers = {name: number for name, number in outcome.items() if isinstance(number, int)}
+        if not outcome["skipped"]:
+            del numbers["skipped"]
+        counts = ", ".join(f"{name}: {number}" for name, number in numbers.items())
         click.echo(counts.replace("dry_run: True", "nothing changed").removeprefix("dry_run: False, "))
 
 
@@ -63,7 +98,8 @@ def export_command(file: Path, bom: bool) -> None:
     """
     with progress("Exporting", item_query.count()) as bar:
         batches = _with_count(item_query.batches(), bar)
-        texts = json_chunks(COLUMNS, batches) if _format_of(file) == NDJSON else csv_chunks(COLUMNS, batches, bom)
+        is_ndjson = format_of(file.name) == NDJSON
+        texts = json_chunks(COLUMNS, batches) if is_ndjson else csv_chunks(COLUMNS, batches, bom)
         if str(file) == "-":
             _write(nullcontext(sys.stdout.buffer), texts)
         else:
@@ -90,12 +126,8 @@ def _with_count(chunks: Iterator[list[dict[str, Any]]], bar: Any) -> Iterator[li
 def _with_position(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
     """Yield the rows; the bar follows the position in the file, in bytes."""
     for row in rows:
-        bar.update(file.tell() - bar.pos)
+        bar.update(max(0, file.tell() - bar.pos))  # the parts of a workbook are not read in their order
         yield row
-
-
-def _format_of(file: Path) -> str:
-    return NDJSON if file.suffix.lower() in JSON_NAMES else CSV
 
 
 def _importer(username: str | None) -> Principal:

@@ -21,7 +21,7 @@ from settings import ROOT, Settings
 from tests.support.databases import settings_for
 
 # From the lowest up; a floor is a file beside this list's own, or a folder with all that is in it.
-FLOORS = ("urls", "settings", "server", "models", "api", "resources", "pages", "startup", "cli", "app", "run")
+FLOORS = ("urls", "settings", "server", "tables", "models", "api", "resources", "pages", "startup", "cli", "app", "run")
 # What is in the checkout and no part of the service.
 NO_FLOORS = ("bench", "docs", "migrations", "tests")
 
@@ -52,7 +52,7 @@ OPEN = {
 # What watches the service stands beside the API: without sign-in, limits and forms.
 BESIDE = {"livez", "readyz", "metrics"}
 # What clients may send is shared by the resources that take it.
-INPUTS = {"resources.item_parsers", "resources.item_rows"}
+INPUTS = {"resources.import_options", "resources.item_parsers", "resources.item_rows"}
 # An export is filtered like the list.
 OF_FILES = {"resources.exports": {"resources.movements"}}
 # What a model needs besides SQLAlchemy.
@@ -114,6 +114,11 @@ def test_settings_know_the_standard_library_only():
 @pytest.mark.parametrize("module", on("server"))
 def test_the_server_knows_waitress_and_the_settings_and_nothing_of_the_api(module):
     assert packages(module) <= {"waitress", "server", "settings"}
+
+
+@pytest.mark.parametrize("module", on("tables"))
+def test_tables_know_neither_http_nor_the_database(module):
+    assert packages(module) <= {"charset_normalizer", "openpyxl", "tables"}
 
 
 @pytest.mark.parametrize("module", on("models"))

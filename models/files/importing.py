@@ -6,7 +6,7 @@ writes, in one transaction that compares every row again; so other writers wait 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
@@ -37,19 +37,20 @@ _FIND_HOLDERS = select(_items.c.barcode, _items.c.sku, _items.c.sku_key).where(
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """One fault of a row, with the line of the file at which the row begins."""
+    """One fault of a row, with the line of the file at which the row begins, and its number below the header."""
 
     line: int
     column: str
     value: str
     code: str
     message: str
+    row: int = 0  # the header
 
 
 class RefusedRows(Refusal):
     """Some rows can't be imported, so none was."""
 
-    def __init__(self, faults: Iterable[RowFault], *, dry_run: bool) -> None:
+    def __init__(self, faults: Iterable[RowFault], *, dry_run: bool, read_as: Mapping[str, Any]) -> None:
         listed = sorted(faults, key=lambda fault: fault.line)[:MAX_FAULTS]
         count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
         count = f"{count} or more" if len(listed) == MAX_FAULTS else count
@@ -60,10 +61,12 @@ class RefusedRows(Refusal):
             created=0,
             updated=0,
             unchanged=0,
+            read_as=read_as,
             errors=[
                 {
                     "field": fault.column,
                     "line": fault.line,
+                    "row": fault.row,
                     "column": fault.column,
                     "value": fault.value,
                     "code": fault.code,
@@ -98,6 +101,7 @@ class Import:
         self.dry_run = dry_run
         self.faults: list[RowFault] = []
         self.counts: Counter[str] = Counter()
+        self.read_as: dict[str, Any] = {}  # format, encoding and columns, as the reader of the file found them
         self._staging = Staging()
 
     def close(self) -> None:
@@ -108,9 +112,9 @@ class Import:
         """Store the rows; a row with the SKU or barcode of an earlier one is a fault."""
         self._staging.add(rows)
         for column in ("sku", "barcode"):
-            for line, value, first in self._staging.duplicates(column):
+            for line, row, value, first in self._staging.duplicates(column):
                 message = f"{column} {value!r} stands on line {first} already"
-                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", message))
+                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", message, row))
                 if len(self.faults) >= MAX_FAULTS:
                     return
 
@@ -123,7 +127,7 @@ class Import:
             existing = _existing(rows)
             pending: list[tuple[Row, int | None, bool]] = []
             for row in rows:
-                faults = list(self._faults(row, existing))
+                faults = [replace(fault, row=row.row) for fault in self._faults(row, existing)]
                 self.faults += faults
                 if faults or not row.valid:
                     continue
@@ -181,10 +185,10 @@ class Import:
         Raises RefusedRows.
         """
         if self.faults:
-            raise RefusedRows(self.faults, dry_run=self.dry_run)
+            raise RefusedRows(self.faults, dry_run=self.dry_run, read_as=self.read_as)
         counts = self.counts if self.dry_run else self._write(by)
-        outcomes = ("created", "updated", "unchanged", *(["skipped"] if self.on_conflict == "skip" else []))
-        return {"dry_run": self.dry_run, **{name: counts[name] for name in outcomes}, "errors": []}
+        outcomes = {name: counts[name] for name in ("created", "updated", "unchanged", "skipped")}
+        return {"dry_run": self.dry_run, **outcomes, "read_as": self.read_as, "errors": []}
 
     @transactional
     def _write(self, by: Principal) -> Counter[str]:
@@ -194,9 +198,9 @@ class Import:
         for rows in self._staging.pending():
             discard_plans()
             existing = _existing(rows, lock=True)
-            faults = [fault for row in rows for fault in self._faults(row, existing)]
+            faults = [replace(fault, row=row.row) for row in rows for fault in self._faults(row, existing)]
             if faults:
-                raise RefusedRows(faults, dry_run=False)
+                raise RefusedRows(faults, dry_run=False, read_as=self.read_as)
             new: list[Row] = []
             changed: list[Change] = []
             for row in rows:
