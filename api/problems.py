@@ -121,6 +121,17 @@ PROBLEMS = {
     ),
     # 422, 429: well-formed, and refused
     "invalid_input": Problem(422, "Invalid input", "`errors` lists every validation error with its field."),
+    "bad_encoding": Problem(
+        422,
+        "Bad encoding",
+        "A byte of the file is wrong in its encoding; `line` and `column` say where. Save it as UTF-8, or mend it.",
+    ),
+    "encoding_needed": Problem(
+        422,
+        "Encoding needed",
+        "The file is neither UTF-8 nor UTF-16: add `encoding=`; `encodings` has the likeliest, and what they read.",
+    ),
+    "not_a_table": Problem(422, "Not a table", "The file is no CSV, NDJSON or XLSX; `detail` says what it is."),
     "idempotency_key_reused": Problem(
         422,
         "Idempotency-Key reused",

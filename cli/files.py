@@ -3,16 +3,18 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
-from api.media_types import CSV, NDJSON
-from api.requests.uploads import Source, store
-from cli.common import StockCommand, command_line, json_option, print_json, progress, user_named
+from api.requests.types import InvalidValue
+from api.requests.uploads import format_of
+from cli.common import StockCommand, Typed, command_line, json_option, print_json, progress, user_named
 from cli.errors import CommandError, ConfigurationError
 from models.database.reading import rows_of
 from models.files.importing import ON_CONFLICT, Import
@@ -22,16 +24,47 @@ from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.stock import item_query
 from resources.exports import csv_chunks, json_chunks
+from resources.import_options import OPTIONS, conflicts, mapping_of, options_of
 from resources.imports import stage
 from resources.item_rows import COLUMNS
+from tables.reading import CSV, NDJSON, XLSX
 
 REQUIRED_SCOPES = {"items:write", "stock:write"}
-FORMATS = {"csv": CSV, "ndjson": NDJSON}
-JSON_NAMES = (".ndjson", ".jsonl")
-# Names of formats that there are not: a CSV with such a name would be opened as what it is not.
-OTHER_NAMES = (".xlsx", ".xlsm", ".xls", ".ods", ".json", ".xml", ".html", ".parquet", ".zip", ".gz")
+# Names of formats that are not read, and of those that are not written: a CSV with such a name would be opened as what
+# it is not.
+NOT_READ = (".xls", ".ods", ".json", ".xml", ".html", ".parquet", ".zip", ".gz")
+NOT_WRITTEN = (*NOT_READ, ".xlsx", ".xlsm", ".tsv")
 
-format_option = click.option("--format", "format_", type=click.Choice([*FORMATS]), help="By default, as FILE is named.")
+
+def format_option(*formats: str) -> Callable[..., Any]:
+    """Return the option that says what the name of the file does not."""
+    return click.option("--format", "format_", type=click.Choice(formats), help="By default, as FILE is named.")
+
+
+def file_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how a file is read, as the parameters of a request do."""
+    for option in reversed([option for option in OPTIONS if option.name != "columns"]):
+        name = f"--{option.name.replace('_', '-')}"
+        command = click.option(name, option.name, type=Typed(option.name, option.convert), help=option.help)(command)
+    return click.option(
+        "--map",
+        "columns",
+        metavar='"NAME=FIELD"',
+        multiple=True,
+        callback=_mapping,
+        help='The field of a column of the file, as "Variant SKU=sku"; may be repeated.',
+    )(command)
+
+
+def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    pairs = [value.rpartition("=")[::2] for value in values]
+    for name, field in pairs:
+        if not name or field not in COLUMNS:
+            raise click.BadParameter(f'"{name}={field}" must be NAME=FIELD, with one of {", ".join(COLUMNS)}.')
+    try:
+        return mapping_of(pairs)
+    except InvalidValue as error:
+        raise click.BadParameter(f"{error}.") from error
 
 
 @click.command("import", cls=StockCommand)
@@ -39,22 +72,31 @@ format_option = click.option("--format", "format_", type=click.Choice([*FORMATS]
 @click.option("--user", "username", help="The user whom the ledger names; by default the first active admin.")
 @click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
 @click.option("--on-conflict", type=click.Choice(ON_CONFLICT), default="update", show_default=True)
-@format_option
+@format_option(CSV, NDJSON, XLSX)
+@file_options
 @json_option
 def import_command(
-    file: Path, *, username: str | None, dry_run: bool, on_conflict: str, format_: str | None, as_json: bool
+    file: Path,
+    *,
+    username: str | None,
+    dry_run: bool,
+    on_conflict: str,
+    format_: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
-    """Create, update and count items by a CSV or NDJSON FILE. All rows are imported, or none.
+    """Create, update and count items by a CSV, NDJSON or XLSX FILE. All rows are imported, or none.
 
-    A name that ends with .ndjson or .jsonl says that it is NDJSON; - is stdin.
+    The end of its name says which it is; - is stdin.
     """
+    for error in conflicts(options):
+        raise click.UsageError(f"--{error.part} {error}.")
     by = _importer(username)
-    media_type = _media_type(file, format_)
-    source = nullcontext(sys.stdin.buffer) if _is_dash(file) else file.open("rb")
-    with closing(Import(on_conflict, dry_run=dry_run)) as rows, source as opened:
-        upload = store(Source(media_type, opened, media_type == NDJSON))
-        with progress("Reading", 0 if _is_dash(file) else file.stat().st_size) as bar:
-            stage(upload, rows, lambda read: _with_position(read, upload.text.buffer, bar))
+    format_ = format_ or _format_by_name(file, NOT_READ)
+    with closing(Import(on_conflict, dry_run=dry_run)) as rows, _opened(file) as opened:
+        with progress("Reading", os.fstat(opened.fileno()).st_size) as bar:
+            watch = partial(_with_position, file=opened, bar=bar)
+            stage(opened, format_, options_of(options), rows, watch=watch)
         try:
             outcome = rows.apply(by)
         except RefusedRows as refused:
@@ -63,24 +105,27 @@ def import_command(
     if as_json:
         print_json(outcome)
     else:
-        counts = ", ".join(f"{name}: {number}" for name, number in outcome.items() if isinstance(number, int))
+        numbers = {name: number for name, number in outcome.items() if isinstance(number, int)}
+        if not outcome["skipped"]:
+            del numbers["skipped"]
+        counts = ", ".join(f"{name}: {number}" for name, number in numbers.items())
         click.echo(counts.replace("dry_run: True", "nothing changed").removeprefix("dry_run: False, "))
 
 
 @click.command("export", cls=StockCommand)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, which Excel needs.")
-@format_option
+@format_option(CSV, NDJSON)
 def export_command(file: Path, bom: bool, format_: str | None) -> None:
     """Write the items to a CSV or NDJSON FILE. Archived items are left out.
 
     A name that ends with .ndjson or .jsonl makes it NDJSON, every other CSV; - is stdout. A regular file is replaced as
     a whole, that behind a link too; to a pipe or a device the items are written as they come.
     """
-    media_type = _media_type(file, format_)
+    format_ = format_ or _format_by_name(file, NOT_WRITTEN)
     with progress("Exporting", item_query.count()) as bar:
         batches = _with_count(item_query.batches(), bar)
-        texts = json_chunks(COLUMNS, batches) if media_type == NDJSON else csv_chunks(COLUMNS, batches, bom)
+        texts = json_chunks(COLUMNS, batches) if format_ == NDJSON else csv_chunks(COLUMNS, batches, bom)
         if _is_dash(file) or _is_stdout(file):
             _write(nullcontext(sys.stdout.buffer), texts)
         elif file.exists() and not file.is_file():
@@ -128,20 +173,29 @@ def _with_count(chunks: Iterator[list[dict[str, Any]]], bar: Any) -> Iterator[li
 def _with_position(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
     """Yield the rows; the bar follows the position in the file, in bytes."""
     for row in rows:
-        bar.update(file.tell() - bar.pos)
+        bar.update(max(0, file.tell() - bar.pos))  # the parts of a workbook are not read in their order
         yield row
 
 
-def _media_type(file: Path, format_: str | None) -> str:
-    """Return the media type of a file; raises ConfigurationError for the name of a format that there is not."""
-    if format_:
-        return FORMATS[format_]
-    if file.suffix.lower() in OTHER_NAMES:
+def _opened(file: Path) -> IO[bytes]:
+    """Open a file to be read; what can be read only once, as stdin and pipes, is stored before."""
+    if not _is_dash(file) and file.is_file():
+        return file.open("rb")
+    stored = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the caller
+    with nullcontext(sys.stdin.buffer) if _is_dash(file) else file.open("rb") as source:
+        shutil.copyfileobj(source, stored)
+    stored.seek(0)
+    return stored
+
+
+def _format_by_name(file: Path, not_here: Sequence[str]) -> str | None:
+    """Return the format that the end of a name says, if any; raises ConfigurationError for one of `not_here`."""
+    if file.suffix.lower() in not_here:
         raise ConfigurationError(
-            f"{file} is named as {file.suffix[1:].upper()}, which there is not: name it .csv, or .ndjson for JSON "
+            f"{file} is named as {file.suffix[1:].upper()}, which can't be had here: name it .csv, or .ndjson for JSON "
             "lines, or say --format."
         )
-    return NDJSON if file.suffix.lower() in JSON_NAMES else CSV
+    return format_of(file.name)
 
 
 def _importer(username: str | None) -> Principal:

@@ -6,7 +6,7 @@ from api.paths import V1
 from resources.docs import DocsFileResource, DocsResource, OpenApiResource, ProblemResource
 from resources.events import AuditResource, EventListResource
 from resources.exports import ItemExportResource, MovementExportResource
-from resources.imports import ItemImportResource
+from resources.imports import ImportPresetListResource, ItemImportResource
 from resources.items import (
     ItemByBarcodeResource,
     ItemBySkuResource,
@@ -49,6 +49,7 @@ def add_routes(api: Api) -> None:
     api.add_resource(MovementResource, f"{V1}/movements/<id:movement_id>", endpoint="movement")
     api.add_resource(ReversalResource, f"{V1}/movements/<id:movement_id>/reversal", endpoint="reversal")
     api.add_resource(ItemImportResource, f"{V1}/items/import", endpoint="item_import")
+    api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")
     api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
     api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")
     api.add_resource(EventListResource, f"{V1}/events", endpoint="events")

@@ -26,6 +26,7 @@ FLOORS = (
     "settings",
     "environment",
     "server",
+    "tables",
     "models",
     "api",
     "resources",
@@ -66,7 +67,7 @@ OPEN = {
 # What watches the service stands beside the API: without sign-in, limits and forms.
 BESIDE = {"livez", "readyz", "metrics"}
 # What clients may send is shared by the resources that take it.
-INPUTS = {"resources.item_parsers", "resources.item_rows"}
+INPUTS = {"resources.import_options", "resources.item_parsers", "resources.item_rows"}
 # An export is filtered like the list.
 OF_FILES = {"resources.exports": {"resources.movements"}}
 # What a model needs besides SQLAlchemy.
@@ -131,6 +132,11 @@ def test_settings_know_the_standard_library_only():
 @pytest.mark.parametrize("module", on("server"))
 def test_the_server_knows_waitress_and_the_settings_and_nothing_of_the_api(module):
     assert packages(module) <= {"waitress", "server", "settings"}
+
+
+@pytest.mark.parametrize("module", on("tables"))
+def test_tables_know_neither_http_nor_the_database(module):
+    assert packages(module) <= {"charset_normalizer", "openpyxl", "tables"}
 
 
 @pytest.mark.parametrize("module", on("models"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.idempotency import HEADER, KEY
 from api.problems import PROBLEMS
-from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, TIME, closed, list_of, nullable
+from models.json_schema import BOOLEAN, COUNT, ID, INTEGER, TEXT, TIME, closed, list_of, nullable, one_of
 
 Json = dict[str, Any]
 
@@ -21,8 +21,22 @@ Every response has `X-Request-ID`, the client's own if it sent one of up to 128 
 Every error is `application/problem+json` (RFC 9457); its `type` is a path that explains it."""
 
 # The further members of the refusal of a file.
-OF_ROW = {"line": ID, "column": TEXT, "value": TEXT}
-OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT)}
+OF_ROW = {"line": ID, "row": COUNT, "column": TEXT, "value": TEXT}
+READ_AS = closed(
+    "ReadAs",
+    {
+        "format": one_of("csv", "ndjson", "xlsx"),
+        **{name: nullable(TEXT) for name in ("encoding", "delimiter", "decimal", "sheet")},
+        "columns": {"type": "object", "additionalProperties": TEXT},
+    },
+)
+OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT), "read_as": READ_AS}
+# Where a file can't be read, and in which encodings it might be.
+OF_FILE = {
+    "line": ID,
+    "column": ID,
+    "encodings": list_of(closed("LikelyEncoding", {"encoding": TEXT, "cell": TEXT})),
+}
 
 # Those of a refused movement. In the past of an old ledger `quantity` may be negative; `movement_id` is null for a
 # count of the same batch.
@@ -39,7 +53,7 @@ PROBLEM = closed(
         "code": {"type": "string", "enum": sorted(PROBLEMS)},
         "request_id": TEXT,
     },
-    {"errors": list_of(FAULT), **OF_MOVEMENT, "reversed_by": ID, **OF_IMPORT},
+    {"errors": list_of(FAULT), **OF_MOVEMENT, "reversed_by": ID, **OF_IMPORT, **OF_FILE},
 )
 
 

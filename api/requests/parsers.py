@@ -129,10 +129,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         Raises InvalidInput (422) with every validation error, Unreadable (400) or what `json_body` raises.
         """
         request = req or current_request
-        parameters: MultiDict[str, str] = NO_PARAMETERS
-        if request.query_string:
-            _check_utf8(request)
-            parameters = request.args
+        parameters = self._parameters(request)
         self._check_body(request)
         try:
             return self.read(json_body(request) if self.fields else {}, parameters)
@@ -178,6 +175,13 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             "additionalProperties": False,
             **self.rules,
         }
+
+    def _parameters(self, request: Request) -> MultiDict[str, str]:
+        """Return the query parameters; raise Unreadable for a query that is not UTF-8."""
+        if not request.query_string:
+            return NO_PARAMETERS
+        _check_utf8(request)
+        return request.args
 
     def _check_body(self, request: Request) -> None:
         if request.method == "POST" and request.mimetype in FORMS and not has_body(request):

@@ -10,12 +10,18 @@ from flask import Response
 from flask_restful.utils import unpack
 
 from api.media_types import CSV
-from api.requests.tables import APOSTROPHE, FORMULA, unescape_formula
+from tables.cells import escape_code, escape_formula
+
+# The columns whose texts a spreadsheet would take for numbers.
+CODES = ("sku", "barcode")
 
 
 def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
     """Return one row as cells: empty for null, tags separated by `|`, objects as JSON."""
-    return [_cell(row[column]) for column in columns]
+    return [
+        escape_code(value) if column in CODES and isinstance(value := row[column], str) else _cell(row[column])
+        for column in columns
+    ]
 
 
 def _cell(value: Any) -> str:
@@ -45,10 +51,3 @@ def csv_page(page: Any, columns: Sequence[str]) -> Response:
     body, status, headers = unpack(page)
     text = csv_text([list(columns), *(cells(row, columns) for row in body["data"])])
     return Response(text, status, headers, content_type=f"{CSV}; charset=utf-8")
-
-
-def escape_formula(text: str) -> str:
-    """Return the text as a cell that no spreadsheet runs as a formula; `unescape_formula` reverses it."""
-    if text and (text[0] in FORMULA or unescape_formula(text) is not text):
-        return APOSTROPHE + text
-    return text

@@ -6,6 +6,7 @@ writes, in one transaction that compares every row again; so other writers wait 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -43,6 +44,7 @@ class Import:
         self.dry_run = dry_run
         self.faults: list[RowFault] = []
         self.counts: Counter[str] = Counter()
+        self.read_as: dict[str, Any] = {}  # format, encoding and columns, as the reader of the file found them
         self._staging = Staging()
 
     def close(self) -> None:
@@ -53,9 +55,9 @@ class Import:
         """Store the rows; a row with the SKU or barcode of an earlier one is a fault."""
         self._staging.add(rows)
         for column in ("sku", "barcode"):
-            for line, value, first in self._staging.duplicates(column):
+            for line, row, value, first in self._staging.duplicates(column):
                 message = f"{column} {value!r} stands on line {first} already"
-                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", message))
+                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", message, row))
                 if len(self.faults) >= MAX_FAULTS:
                     return
 
@@ -68,7 +70,7 @@ class Import:
             existing = existing_items(rows)
             pending: list[tuple[Row, int | None, bool]] = []
             for row in rows:
-                faults = list(self._faults(row, existing))
+                faults = [replace(fault, row=row.row) for fault in self._faults(row, existing)]
                 self.faults += faults
                 if faults or not row.valid:
                     continue
@@ -126,10 +128,10 @@ class Import:
         Raises RefusedRows.
         """
         if self.faults:
-            raise RefusedRows(self.faults, dry_run=self.dry_run)
+            raise RefusedRows(self.faults, dry_run=self.dry_run, read_as=self.read_as)
         counts = self.counts if self.dry_run else self._write(by)
-        outcomes = ("created", "updated", "unchanged", *(["skipped"] if self.on_conflict == "skip" else []))
-        return {"dry_run": self.dry_run, **{name: counts[name] for name in outcomes}, "errors": []}
+        outcomes = {name: counts[name] for name in ("created", "updated", "unchanged", "skipped")}
+        return {"dry_run": self.dry_run, **outcomes, "read_as": self.read_as, "errors": []}
 
     @transactional
     def _write(self, by: Principal) -> Counter[str]:
@@ -139,9 +141,9 @@ class Import:
         for rows in self._staging.pending():
             discard_plans()
             existing = existing_items(rows, lock=True, freed=freed)
-            faults = [fault for row in rows for fault in self._faults(row, existing)]
+            faults = [replace(fault, row=row.row) for row in rows for fault in self._faults(row, existing)]
             if faults:
-                raise RefusedRows(faults, dry_run=False)
+                raise RefusedRows(faults, dry_run=False, read_as=self.read_as)
             new: list[Row] = []
             changed: list[Change] = []
             for row in rows:

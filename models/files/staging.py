@@ -12,7 +12,7 @@ CHUNK = 500
 class Row(NamedTuple):
     """One row of a file: the line it begins at, and the fields it sets, as clients see them.
 
-    A row that is not `valid` has only the fields without a fault.
+    A row that is not `valid` has only the fields without a fault; `row` is its number below the header.
     """
 
     line: int
@@ -20,6 +20,7 @@ class Row(NamedTuple):
     sku_key: str
     fields: dict[str, Any]
     valid: bool
+    row: int
 
 
 class Staging:
@@ -33,7 +34,8 @@ class Staging:
             PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             CREATE TABLE rows (
-                line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, fields BLOB
+                line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, fields BLOB,
+                row INTEGER
             );
             CREATE TABLE pending (position INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
             """
@@ -46,19 +48,19 @@ class Staging:
         """Store rows, in one transaction."""
         self._rows.execute("BEGIN")
         self._rows.executemany(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
-            ((*row[:3], _barcode(row.fields), row.valid, marshal.dumps(row.fields)) for row in rows),
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((*row[:3], _barcode(row.fields), row.valid, marshal.dumps(row.fields), row.row) for row in rows),
         )
         self._rows.execute("CREATE INDEX rows_sku_key ON rows (sku_key)")
         self._rows.execute("CREATE INDEX rows_barcode ON rows (barcode) WHERE barcode > ''")
         self._rows.execute("COMMIT")
 
-    def duplicates(self, column: str) -> Iterator[tuple[int, str, int]]:
-        """Yield line, value and line of first use for each row whose `sku` or `barcode` is that of an earlier row."""
+    def duplicates(self, column: str) -> Iterator[tuple[int, int, str, int]]:
+        """Yield line, row, value and line of first use for each row with the `sku` or `barcode` of an earlier row."""
         key = {"sku": "sku_key", "barcode": "barcode"}[column]
         yield from self._rows.execute(
             f"""
-            SELECT line, {column}, first FROM rows JOIN (
+            SELECT line, row, {column}, first FROM rows JOIN (
                 SELECT {key} AS duplicate_key, min(line) AS first FROM rows
                 WHERE {key} > '' GROUP BY {key} HAVING count(*) > 1
             ) ON {key} = duplicate_key WHERE line > first ORDER BY line
@@ -78,7 +80,7 @@ class Staging:
     def chunks(self) -> Iterator[list[Row]]:
         """Return an iterator over all rows in the order of the file, in lists of up to `CHUNK`."""
         return self._chunks(
-            "SELECT line, line, sku, sku_key, fields, valid FROM rows WHERE line > ? ORDER BY line LIMIT ?"
+            "SELECT line, line, sku, sku_key, fields, valid, row FROM rows WHERE line > ? ORDER BY line LIMIT ?"
         )
 
     def put_pending(self, pending: Iterable[tuple[Row, int | None, bool]]) -> None:
@@ -104,7 +106,7 @@ class Staging:
     def pending(self) -> Iterator[list[Row]]:
         """Return an iterator over the pending rows as sorted by `order_pending`, in lists of up to `CHUNK`."""
         return self._chunks(
-            "SELECT position, line, sku, sku_key, fields, valid FROM ordered JOIN rows USING (line) "
+            "SELECT position, line, sku, sku_key, fields, valid, row FROM ordered JOIN rows USING (line) "
             "WHERE position > ? ORDER BY position LIMIT ?"
         )
 
@@ -118,8 +120,8 @@ class Staging:
         while found := self._rows.execute(query, (last, CHUNK)).fetchall():
             last = found[-1][0]
             yield [
-                Row(line, sku, key, marshal.loads(fields), bool(valid))  # noqa: S302 - nobody else can write the file
-                for _, line, sku, key, fields, valid in found
+                Row(line, sku, key, marshal.loads(fields), bool(valid), row)  # noqa: S302 - nobody else can write the file
+                for _, line, sku, key, fields, valid, row in found
             ]
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from flask import Flask
+from openpyxl import Workbook
 
 from app import create_app
 from models.event import Event
@@ -293,10 +294,61 @@ def test_a_dry_run_changes_nothing(run, admin, file):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_an_import_reads_what_programs_write(run, admin, file, encoding):
     file.write_bytes("sku;name\r\nA;Größe\r\n".encode(encoding))
+    named = ["--encoding", "windows-1252"] if encoding == "cp1252" else []
 
-    assert run("import", file).status == 0
+    assert run("import", file, *named).status == 0
 
     assert admin.get("/items/by-sku/a").json["name"] == "Größe"
+
+
+def test_an_import_has_the_options_of_a_request(run, admin, file, tmp_path):
+    file.write_text("Variant SKU;Title;Variant Price;Vendor\n'00123;Größe;1.234,50 €;x\n", encoding="utf-8")
+    names = ["--map", "Variant SKU=sku", "--map", "Title=name", "--map", "Variant Price=price"]
+    workbook = Workbook()
+    workbook.create_sheet("Stock").append(["sku", "quantity"])
+    workbook["Stock"].append(["00123", 7])
+    workbook.save(tmp_path / "stock.xlsx")
+
+    options = ["--extra-columns", "ignore", "--decimal", ",", "--currency", "ignore"]
+
+    mapped = run("import", file, *names, *options, "--json")
+    counted = run("import", tmp_path / "stock.xlsx", "--sheet", "Stock")
+
+    assert mapped.json["read_as"]["columns"] == {"Variant SKU": "sku", "Title": "name", "Variant Price": "price"}
+    assert counted.out == "created: 0, updated: 1, unchanged: 0\n"
+    item = admin.get("/items/by-sku/00123").json
+    assert (item["name"], item["price"], item["quantity"]) == ("Größe", "1234.50", 7)
+
+
+def test_an_import_takes_a_preset_and_counts_what_it_leaves_out(run, admin):
+    file = Path(__file__).parents[1] / "tables" / "presets" / "shopify.csv"
+
+    assert run("import", file, "--preset", "shopify").out == "created: 3, updated: 0, unchanged: 0, skipped: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--map", "Title=title"], "must be NAME=FIELD"),
+        (["--map", "A=name", "--map", "B=name"], "each field once"),
+        (["--preset", "amazon"], "must be one of shopify"),
+        (["--decimal", ",", "--thousands", ","], "--thousands must not be"),
+    ],
+)
+def test_an_option_of_an_import_that_means_nothing_is_a_wrong_call(run, admin, file, options, words):
+    file.write_text("sku,name\nA,a\n", encoding="utf-8")
+
+    called = run("import", file, *options)
+
+    assert (called.status, words in called.err) == (2, True), called.err
+
+
+def test_a_file_that_is_no_table_is_one_sentence(run, admin, file):
+    file.write_bytes(b"%PDF-1.7")
+
+    called = run("import", file)
+
+    assert (called.status, "The file is a PDF." in called.err) == (1, True), called.err
 
 
 def test_a_faulty_file_is_refused_with_every_fault_and_nothing_is_changed(run, admin, file):

@@ -46,6 +46,7 @@ NEEDS: dict[str, dict[str, str]] = {
     "/movements": {"GET": READ, "POST": STOCK},
     "/movements/{}": {"GET": READ},
     "/movements/{}/reversal": {"POST": STOCK},
+    "/imports/presets": {"GET": READ},
     "/items/export": {"GET": READ},
     "/movements/export": {"GET": READ},
     "/items/import": {"POST": f"{WRITE} {STOCK}"},

@@ -1,0 +1,58 @@
+"""JSON lines: an object on each line, whose members are typed and exact, so that only their names may be mapped."""
+
+from typing import Any, TextIO
+
+from tables.csv_reader import MAX_LINE
+from tables.header import Naming
+from tables.records import JsonParser, Record, RecordFault, Records
+
+# How many different names are remembered of a file.
+REMEMBERED = 10_000
+
+
+def read_json_lines(file: TextIO, naming: Naming, parse: JsonParser) -> Records:
+    """Yield the objects of a file that has one on each line; blank lines are skipped."""
+    renamed = _Renamed(naming) if naming.given or naming.ignore_extra else None
+    line = 0
+    while text := file.readline(MAX_LINE):
+        line += 1
+        if len(text) == MAX_LINE:
+            message = f"The file can't be read from here on: a line has more than {MAX_LINE} characters"
+            yield RecordFault(line, line, "", "", "malformed_json", message)
+            return
+        if not text.strip():
+            continue
+        try:
+            value = parse(text.strip())
+        except ValueError as error:
+            yield RecordFault(line, line, "", text.strip(), "malformed_json", f"The line {error}")
+            continue
+        if not isinstance(value, dict):
+            yield RecordFault(line, line, "", text.strip(), "not_an_object", "The line must be a JSON object")
+        elif renamed is None:
+            yield Record(line, line, value)
+        elif (members := renamed.members(value)) is not None:
+            yield Record(line, line, members)
+        else:
+            yield RecordFault(line, line, "", text.strip(), "repeated", "The line names a field twice")
+
+
+class _Renamed:
+    """The members of objects by our names; members that have none are left out if the file may have more."""
+
+    def __init__(self, naming: Naming) -> None:
+        self._naming = naming
+        self._fields: dict[str, str | None] = {}
+
+    def members(self, value: dict[str, Any]) -> dict[str, Any] | None:
+        """Return an object with the fields as names, or None if two of its names stand for one field."""
+        found = [(field, member) for name, member in value.items() if (field := self._field_of(name)) is not None]
+        members = dict(found)
+        return members if len(members) == len(found) else None
+
+    def _field_of(self, name: str) -> str | None:
+        if name not in self._fields:
+            if len(self._fields) >= REMEMBERED:
+                self._fields.clear()
+            self._fields[name] = self._naming.field_of(name) or (None if self._naming.ignore_extra else name)
+        return self._fields[name]

@@ -1,0 +1,28 @@
+"""The page about spreadsheets is true: its commands answer as printed, its tables are those of the code."""
+
+import re
+
+from models.stock.item_fields import FILE_COLUMNS
+from resources.import_options import NAMES
+from tables.presets import PRESETS
+from tests.support.documents import blocks, section
+from tests.support.program import ROOT
+
+PAGE = (ROOT / "docs" / "spreadsheets.md").read_text(encoding="utf-8")
+
+
+def first_cells(title: str) -> list[str]:
+    """The names in the first column of the table below a heading."""
+    return re.findall(r"^\| `([a-z_-]+)", section(PAGE, title), re.MULTILINE)
+
+
+def test_its_commands_answer_as_printed(assert_answered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert_answered(blocks(PAGE, "bash"))
+
+
+def test_it_names_every_column_option_and_preset():
+    assert sorted(first_cells("Columns")) == sorted(FILE_COLUMNS)
+    assert first_cells("Options") == ["dry_run", "on_conflict", *NAMES]
+    assert first_cells("Files of other products") == list(PRESETS)

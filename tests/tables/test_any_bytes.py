@@ -1,0 +1,106 @@
+"""Any bytes at all: each reader reads them or refuses them in words, and fails on none."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from api.requests.bodies import parse_json
+from resources.item_rows import MEMBERS, TABLE, cell_readers, rows_of
+from tables.presets import PRESETS
+from tables.reading import CSV, NDJSON, XLSX, Options, Table
+from tables.records import InvalidOption, UnreadableFile
+from tests.tables.test_xlsx import workbook
+
+MIB = 1024 * 1024
+WORKBOOK = workbook(["sku", "name", "price"], ["A", "a", 1.5], [4711, "b", None])
+TEXTS = st.text(st.sampled_from("sku,;\t\"'=\r\n name\ufeffé\x00{}[]:0815.€"))
+OPTIONS = st.builds(
+    Options,
+    extra_columns=st.sampled_from([None, "refuse", "ignore"]),
+    columns=st.sampled_from([{}, {"n": "name"}, {"sku": "name", "name": "sku"}]),
+    preset=st.sampled_from([None, *PRESETS]),
+    encoding=st.sampled_from([None, "windows-1252", "utf-16", "gb18030", "shift_jis"]),
+    decimal=st.sampled_from([None, ","]),
+    currency=st.sampled_from([None, "ignore"]),
+    sheet=st.sampled_from([None, "Stock"]),
+)
+
+
+def read(data: bytes, format_: str, options: Options) -> None:
+    """Read all rows; whatever is wrong with them is a fault or one of the two exceptions, with words."""
+    faults: list = []
+    try:
+        table = Table(io.BytesIO(data), format_, TABLE, options, parse_json=parse_json, max_unpacked=10 * MIB)
+        readers = MEMBERS if table.format == NDJSON else cell_readers(table.numbers)
+        rows = list(rows_of(table, readers, faults))
+        json.dumps(table.read_as())
+    except (UnreadableFile, InvalidOption) as error:
+        assert str(error)
+    else:
+        assert rows or faults or table.skipped or format_ == NDJSON or data.count(b"\n") < 500
+        assert all(fault.message and fault.code for fault in faults)
+
+
+@pytest.mark.parametrize("format_", [CSV, NDJSON, XLSX, None])
+@given(
+    data=st.binary(max_size=300) | TEXTS.map(str.encode) | TEXTS.map(lambda text: text.encode("utf-16")),
+    options=OPTIONS,
+)
+@settings(max_examples=150, deadline=None)
+@example(data=b"sku,name\nA,a\n" + b"\xff", options=Options())
+@example(data=b"PK\x03\x04", options=Options())
+@example(data=b"\xff\xfe", options=Options())
+def test_any_bytes_are_read_or_refused(format_, data, options):
+    read(data, format_, options)
+
+
+@given(place=st.integers(0, len(WORKBOOK) - 1), byte=st.integers(0, 255), options=OPTIONS)
+@settings(max_examples=150, deadline=None)
+def test_a_workbook_with_one_other_byte_is_read_or_refused(place, byte, options):
+    read(WORKBOOK[:place] + bytes([byte]) + WORKBOOK[place + 1 :], XLSX, options)
+
+
+CELLS = st.sampled_from(
+    [
+        *(
+            b"",
+            b"<c/>",
+            b"<c r='ZZZZ9'/>",
+            b"<c r='XFD1' t='n'><v>1</v></c>",
+            b"<c t='s'><v>99</v></c>",
+            b"<c t='b'><v>x</v></c>",
+        ),
+        *(b"<c t='d'><v>2026-13-40</v></c>", b"<c><v>1e999</v></c>", b"<c><v>NaN</v></c>", b"<c s='77'><v>1</v></c>"),
+        *(
+            b"<c t='inlineStr'/>",
+            b"<c t='inlineStr'><is><t>sku</t></is></c>",
+            b"<c t='e'><v>#REF!</v></c>",
+            b"<x/>",
+            b"<c r=''/>",
+        ),
+    ]
+)
+
+
+@given(
+    rows=st.lists(st.lists(CELLS, max_size=4).map(b"".join), max_size=6),
+    numbers=st.lists(st.sampled_from(["", "r='3'", "r='x'", "r='-1'", "r='2000'"]), min_size=6, max_size=6),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_cells_of_a_workbook_are_read_or_refused(rows, numbers):
+    name = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    text = b"".join(b"<row %s>%s</row>" % (number.encode(), row) for number, row in zip(numbers, rows, strict=False))
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(WORKBOOK)) as old, zipfile.ZipFile(file, "w") as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part))
+    sheet = b"<worksheet xmlns='%s'><sheetData>%s</sheetData></worksheet>" % (name, text)
+    data = io.BytesIO()
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(data, "w") as new:
+        for part in old.namelist():
+            new.writestr(part, sheet if part.endswith("sheet1.xml") else old.read(part))
+    read(data.getvalue(), XLSX, Options())
