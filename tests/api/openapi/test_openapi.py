@@ -19,7 +19,10 @@ from tests.support.documented import WRITTEN, document, resolved
 # What watches the service is no operation of the API.
 BESIDE = {"livez", "readyz", "metrics"}
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
-FILES = {"text/csv", "application/x-ndjson"}
+FILES = {
+    *("text/csv", "text/tab-separated-values", "text/plain", "application/x-ndjson", "application/vnd.ms-excel"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -184,4 +187,4 @@ def test_items_and_movements_come_first(app):
 def test_the_document_is_small_enough_to_be_read(app, nobody):
     operations = len(list(endpoints(app)))
 
-    assert len(nobody.get("/openapi.json").data) <= 3_200 * operations
+    assert len(nobody.get("/openapi.json").data) <= 3_300 * operations
