@@ -137,13 +137,13 @@ import_parser = ImportParser(
     *OPTIONS,
     check=conflicts,
 )
-_FORM = closed("ImportFile", {"file": BINARY}, {name: each.schema() for name, each in import_parser.query.items()})
+_FORM = closed("ImportFile", {"file": BINARY}, dict.fromkeys(import_parser.query, TEXT))
 import_parser.media = {
     CSV: _media(TEXT, IN_CSV),
     TSV: _media(TEXT, IN_CSV.replace(",", "\t")),
     PLAIN: _media(TEXT, IN_CSV),
     NDJSON: _media(TEXT, '{"sku": "LAMP-1", "name": "Desk lamp", "quantity": 5}\n'),
-    XLSX: {"schema": BINARY},
+    XLSX: _media(BINARY, "the bytes of a workbook"),
     OLD_EXCEL: _media(TEXT, IN_CSV),
     MULTIPART: _media(_FORM, {"file": IN_CSV}),
 }
@@ -172,7 +172,7 @@ class ImportPresetListResource(ProtectedResource):
 
     @gives(closed("ImportPresets", {"data": list_of(PRESET)}), name="list_import_presets")
     def get(self) -> Any:
-        """List the products whose exports can be imported as they are, with their columns and the fields of each."""
+        """List the presets of imports, each with its columns."""
         return {
             "data": [
                 {"name": name, "title": preset.title, "columns": preset.columns} for name, preset in PRESETS.items()

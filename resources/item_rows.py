@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any
 
 from api.requests.bodies import InvalidJson, parse_json
-from api.requests.parsers import MAX_UNKNOWN, unknown
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
+from api.requests.unknown import MAX_UNKNOWN, unknown
 from models.files.bulk import BLANK
 from models.files.row_faults import VALUE_LENGTH, RowFault
 from models.files.staging import Row

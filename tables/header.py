@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from tables.presets import PRESETS, Preset
 from tables.records import Columns, InvalidOption, RecordFault
 
-MAX_COLUMNS = 1000
+MAX_COLUMNS = 200
 # How many names a message lists.
 LISTED = 10
 

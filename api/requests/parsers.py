@@ -6,7 +6,6 @@ before the method runs; a method without a parser takes neither body nor query p
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
@@ -22,16 +21,14 @@ from api.errors import InvalidInput, Unreadable, fault
 from api.media_types import FORMS
 from api.requests.bodies import has_body, json_body
 from api.requests.fields import Argument, Field, QueryField
-from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues, kind_of
+from api.requests.unknown import MAX_UNKNOWN, unknown
 from models.json_schema import Schema
 from models.refusals import MAX_FAULTS
 
 Check = Callable[[Namespace], Iterable[InvalidValue]]
 
 NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
-# The most unknown names that are reported; a body of 2 MiB can have 200,000.
-MAX_UNKNOWN = 100
 
 
 class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTful has no types
@@ -240,14 +237,3 @@ def _check_utf8(request: Request) -> None:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
         raise Unreadable("bad_request", "The query is not UTF-8.") from None
-
-
-def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidValue:
-    """Return the error of an unknown name, with the nearest known one; `what` is the kind of name, as "field"."""
-    names = list(known)
-    near = get_close_matches(name[:100].lower(), names, n=1)
-    if near:
-        hint = f"; did you mean {near[0]!r}?"
-    else:
-        hint = f"; known are {', '.join(names)}" if names else "; there are none here"
-    return InvalidValue(code, f"is not a {what} of this request{hint}", truncate(name))
