@@ -469,8 +469,10 @@ def test_an_export_to_the_name_of_stdout_is_appended_to_what_stands_there(tmp_pa
     assert link.is_symlink()
 
 
-@pytest.mark.parametrize("command", ["export", "import"])
-@pytest.mark.parametrize("name", ["items.xlsx", "items.JSON"])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("export", "items.xlsx"), ("export", "items.JSON"), ("import", "items.xls"), ("import", "items.JSON")],
+)
 def test_the_name_of_a_format_that_there_is_not_is_refused_with_those_that_there_are(
     run, admin, tmp_path, command, name
 ):

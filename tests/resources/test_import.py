@@ -314,10 +314,10 @@ def test_a_barcode_stands_in_one_row_only(member):
 @pytest.mark.parametrize("file", [b"\xff\xfes", b"\xfe\xff\x00", b"\xff\xfes\x00k\x00u\x00\n\x00A"])
 @on_one_database
 def test_a_text_that_breaks_off_within_a_character_is_a_fault_of_the_file(member, file):
-    for content_type, code in (("text/csv", "bad_encoding"), (NDJSON, "malformed_json")):
+    for content_type in ("text/csv", NDJSON):
         refused = send(member, file, content_type=content_type)
 
-        assert (refused.status_code, refused.json["errors"][-1]["code"]) == (422, code), refused.json
+        assert (refused.status_code, refused.json["code"]) == (422, "bad_encoding"), refused.json
     assert items(member) == {}
 
 
@@ -326,8 +326,8 @@ def test_a_header_of_very_many_names_is_one_fault(member):
     refused = send(member, ",".join(f"column{n}" for n in range(60_000)) + "\n")
 
     [error] = refused.json["errors"]
-    assert (refused.status_code, error["line"], error["code"]) == (422, 1, "wrong_length")
-    assert "60000 columns; a table has at most 200" in error["message"]
+    assert (refused.status_code, error["line"], error["code"]) == (422, 1, "too_many_columns")
+    assert "60000 columns; at most 200" in error["message"]
 
 
 @on_one_database

@@ -18,7 +18,7 @@ from tests.support.shelf import add, together
 
 def row(line, sku, **fields):
     """A row of a file, as the request's parsers would have read it."""
-    return Row(line, sku, normalized(sku), fields, True)
+    return Row(line, sku, normalized(sku), fields, True, line - 1)
 
 
 @pytest.fixture
