@@ -14,7 +14,6 @@ from api.auth.issuer import Issuer
 from api.auth.passwords import PasswordVerifier
 from api.errors import Api, init_errors
 from api.in_flight import InFlight
-from api.middleware.addresses import name_client
 from api.middleware.cors import init_cors
 from api.middleware.cross_site import init_cross_site
 from api.middleware.headers import init_headers, with_security_headers
@@ -39,6 +38,7 @@ from models.database.schema import MIGRATIONS
 from models.database.transactions import end_session
 from models.people.token import LAST_USE_EVERY
 from resources.routes import add_routes
+from server.forwarded import name_client
 from settings import Settings
 from startup import reporting_url, secret_key
 

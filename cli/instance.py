@@ -119,7 +119,10 @@ def maintenance_off() -> None:
 @maintenance_group.command("status", cls=InstanceCommand)
 @json_option
 def maintenance_status(as_json: bool) -> None:
-    """Print whether maintenance is on, what clients are answered, and whether requests are still under way."""
+    """Print whether maintenance is on.
+
+    If it is, what clients are answered is printed too, and whether requests are still under way.
+    """
     maintenance = services().maintenance
     message = maintenance.message()
     is_under_way = None if message is None else not maintenance.requests.end_within(0)

@@ -23,7 +23,10 @@ def stats_command(as_json: bool) -> None:
 @click.command("verify", cls=StockCommand)
 @json_option
 def verify_command(as_json: bool) -> None:
-    """Check that every quantity equals its ledger, now and at any time. What does not is listed, with exit status 1."""
+    """Check that every quantity equals its ledger.
+
+    No stock may ever have been negative, and no count is contradicted. What is wrong is listed, with exit status 1.
+    """
     with progress("Verifying", movements_to_verify()) as bar:
         mismatches = list(verify(bar.update))
     if as_json:

@@ -194,16 +194,24 @@ class Listener(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
 
     channel_class = Channel
     stopping = False
+    accepted: socket.socket | None = None  # the last one
 
     def set_reuse_addr(self) -> None:
         """Leave the socket as it was bound: on Windows, no other program may share the port."""
 
+    def accept(self) -> Any:
+        found = super().accept()
+        self.accepted = found[0] if found else None
+        return found
+
     def handle_accept(self) -> None:
-        """Accept a connection; one that fails at once must not end the listening."""
+        """Accept a connection; one that fails at once must not end the listening, and is closed."""
         try:
             super().handle_accept()
         except Exception:
             log.exception("a connection could not be accepted")
+            if self.accepted is not None:
+                self.accepted.close()
 
     def stop_listening(self) -> None:
         """Stop listening, after accepting the connections in the backlog: their clients are connected already."""

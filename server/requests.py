@@ -10,6 +10,7 @@ from waitress.proxy_headers import MalformedProxyHeader, parse_proxy_headers
 from waitress.utilities import Error
 
 from server.chunks import ChunkedBody
+from server.forwarded import name_client
 
 log = logging.getLogger("stockroom")
 
@@ -128,5 +129,6 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
             parse_proxy_headers(environ, 1, self.adj.trusted_proxy_headers)
         except MalformedProxyHeader as error:
             raise ParsingError(f"{error.header} is malformed") from error
-        if self._client == self.adj.trusted_proxy:
-            self._client = environ.get("REMOTE_ADDR", self._client)
+        environ["REMOTE_ADDR"] = self._client
+        name_client(environ, self.adj.trusted_proxy)
+        self._client = environ["REMOTE_ADDR"]

@@ -318,11 +318,11 @@ def together(monkeypatch):
     """Runs a request in two threads that begin to write at the same moment, both being signed in."""
     begin_write, barrier, arrived = transactions.begin_write, threading.Barrier(2), threading.local()
 
-    def wait_and_begin(*args):
+    def wait_and_begin(*args, **options):
         if not getattr(arrived, "once", False):
             arrived.once = True
             barrier.wait(10)
-        begin_write(*args)
+        begin_write(*args, **options)
 
     def run(request):
         monkeypatch.setattr(transactions, "begin_write", wait_and_begin)

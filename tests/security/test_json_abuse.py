@@ -194,4 +194,4 @@ def test_a_compressed_bomb_is_not_opened(site, member):
 
     answer = site.ask("POST", "/items", bomb, Content_Type=JSON, Content_Encoding="gzip", **sign_in(member))
 
-    assert_refused(answer, 400)  # it is no UTF-8, whatever it may be packed
+    assert_refused(answer, 415)

@@ -459,7 +459,7 @@ def test_a_stop_answers_the_request_under_way_and_exits_with_0(tmp_path: Path, h
         assert running.wait() == 0
         assert "Traceback" not in running.errors()
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ["secret_key", "stockroom.sqlite3", "stockroom.sqlite3-lock"]  # all closed
+    assert left == ["maintenance-lock", "secret_key", "stockroom.sqlite3", "stockroom.sqlite3-lock"]  # all closed
 
 
 def test_starts_at_the_same_moment_share_one_instance(tmp_path: Path, empty_database: str) -> None:
@@ -478,7 +478,7 @@ def test_starts_at_the_same_moment_share_one_instance(tmp_path: Path, empty_data
         cursor = running[1].ask("GET", "/items?limit=1", user=user).json["next_cursor"]
         assert running[2].ask("GET", f"/items?limit=1&cursor={cursor}", user=user).status == 200
     made = {path.name.partition("-")[0] for path in (tmp_path / "instance").iterdir()}
-    assert made <= {"secret_key", "stockroom.sqlite3"}
+    assert made <= {"maintenance", "secret_key", "stockroom.sqlite3"}
 
 
 def test_flask_db_upgrade_brings_an_empty_database_up_to_date(tmp_path: Path, empty_database: str) -> None:

@@ -19,7 +19,14 @@ from tests.support.documented import WRITTEN, document, resolved
 # What watches the service is no operation of the API.
 BESIDE = {"livez", "readyz", "metrics"}
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
-FILES = {"text/csv", "application/x-ndjson"}
+FILES = {
+    "text/csv",
+    "application/x-ndjson",
+    "text/tab-separated-values",
+    "text/plain",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -184,4 +191,4 @@ def test_items_and_movements_come_first(app):
 def test_the_document_is_small_enough_to_be_read(app, nobody):
     operations = len(list(endpoints(app)))
 
-    assert len(nobody.get("/openapi.json").data) <= 3_400 * operations
+    assert len(nobody.get("/openapi.json").data) <= 3_500 * operations
