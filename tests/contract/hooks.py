@@ -10,7 +10,11 @@ import schemathesis
 TESTER = 13
 
 
-@schemathesis.serializer("application/x-ndjson")
+@schemathesis.serializer(
+    "application/x-ndjson",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
 def as_text(context: Any, value: Any) -> Any:
     """A file goes out as it is."""
     return value if isinstance(value, bytes) else str(value).encode()
