@@ -77,7 +77,7 @@ class Neighbour:
 
 
 def lines(rows: int, price: str) -> Iterator[str]:
-    yield "sku,name,description,unit,price,quantity,reorder_level,location,barcode,tags,attributes\r\n"
+    yield "sku,name,description,unit,price,quantity,reorder_level,bin,barcode,tags,attributes\r\n"
     for n in range(rows):
         attributes = f'"{{""colour"": ""red"", ""size"": {n % 50}}}"'
         yield (

@@ -18,7 +18,7 @@ def items(first: int, last: int) -> Iterator[dict[str, Any]]:
             "price": f"{number % 900}.25",
             "quantity": number % 90 + 1000,
             "reorder_level": 5,
-            "location": f"Aisle {number % 40}",
+            "bin": f"Aisle {number % 40}",
             "barcode": str(4_000_000_000_000 + number),
             "tags": ["light", f"tag{number % 50}"],
             "attributes": {"colour": "red", "size": number % 50},

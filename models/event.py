@@ -37,7 +37,11 @@ MEMBERS: dict[str, Schema] = {
     "request_id": TEXT,
     "trace_id": nullable({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "item_id": nullable(ID),
-    "data": {**OBJECT, "description": "What was changed, as it became; a movement has the SKU that its item had then."},
+    "data": {
+        **OBJECT,
+        "description": "What was changed, as it became; a movement has the SKU that its item had then. What an earlier "
+        "version wrote about an item has `location` in the place of `bin`.",
+    },
 }
 
 

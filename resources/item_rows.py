@@ -10,7 +10,7 @@ from typing import Any
 from api.requests.bodies import InvalidJson, parse_json
 from api.requests.text import truncate
 from api.requests.types import InvalidValue, InvalidValues
-from api.requests.unknown import MAX_UNKNOWN, unknown
+from api.requests.unknown import FORMER, MAX_UNKNOWN, unknown
 from models.files.bulk import BLANK
 from models.files.row_faults import VALUE_LENGTH, RowFault
 from models.files.staging import Row
@@ -24,10 +24,10 @@ from tables.numbers import NumberFormat
 from tables.reading import Table
 from tables.records import CellFault, Columns, Record, RecordFault
 
-# The columns of the import are those of the export, so that an exported file can be imported.
+# The columns of the import are those of the export, so that an exported file can be imported; also one of before.
 COLUMNS = FILE_COLUMNS
 REQUIRED = ("sku",)
-TABLE = Columns(COLUMNS, REQUIRED)
+TABLE = Columns(COLUMNS, REQUIRED, FORMER)
 # The values of empty cells; an empty quantity is left out, so the stock stays.
 EMPTY = {**BLANK, "quantity": None}
 

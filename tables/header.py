@@ -25,7 +25,7 @@ def quoted(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How the columns of a file are named: by our own names, by those of a preset, and by the given ones before both.
+    """How the columns of a file are named: by ours, also former ones, or a preset's, but first by the given ones.
 
     `given` has fields by the names of the file; with `ignore_extra` columns of other names are left out.
     """
@@ -38,7 +38,8 @@ class Naming:
     _given: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = self.preset.columns if self.preset else {name: name for name in self.columns.names}
+        ours = {**self.columns.former, **{name: name for name in self.columns.names}}
+        known = self.preset.columns if self.preset else ours
         self._ours.update({key_of(name): field for name, field in known.items()})
         self._given.update({key_of(name): field for name, field in self.given.items()})
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 from tables.csv_reader import CsvTable
 from tables.encodings import CODECS, encoding_of
 from tables.header import Naming, read_header
-from tables.json_lines import read_json_lines
+from tables.json_lines import Members, read_json_lines
 from tables.numbers import NumberFormat
 from tables.presets import PRESETS, Preset
 from tables.records import Columns, InvalidOption, JsonParser, RecordFault, Records, UnreadableFile
@@ -85,6 +85,7 @@ class Table:
         self.preset: Preset | None = PRESETS[options.preset] if options.preset else None
         ignore = (options.extra_columns or ("ignore" if self.preset else "refuse")) == "ignore"
         self.naming = Naming(columns, options.columns, self.preset, ignore)
+        self._members = Members(self.naming)
         self.encoding: str | None = None
         self.delimiter: str | None = None
         self.sheet: str | None = None
@@ -120,7 +121,7 @@ class Table:
             "delimiter": self.delimiter,
             "decimal": None if self.format == NDJSON else self.numbers.decimal or ".",
             "sheet": self.sheet,
-            "columns": self._rows.header.columns if self._rows else {},
+            "columns": self._rows.header.columns if self._rows else self._members.columns,
         }
 
     def records(self) -> Records:
@@ -133,7 +134,7 @@ class Table:
         text = io.TextIOWrapper(self._file, CODECS[self.encoding or "utf-8"], newline="")
         try:
             if self.format == NDJSON:
-                yield from read_json_lines(text, self.naming, self._parse_json)
+                yield from read_json_lines(text, self._members, self._parse_json)
             else:
                 yield from self._csv(text)
         finally:

@@ -1,7 +1,7 @@
 """What a reader of a table yields, what it is asked for, and how it refuses."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
@@ -31,10 +31,11 @@ JsonParser = Callable[[str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns that a table may have, and those that it must have."""
+    """The columns that a table may have, and those that it must have; `former` has them by names of before."""
 
     names: tuple[str, ...]
     required: tuple[str, ...]
+    former: Mapping[str, str] = field(default_factory=dict)
 
 
 class UnreadableFile(Exception):

@@ -1,4 +1,4 @@
-"""Names in a request that nobody knows: the error of one, with the nearest known name."""
+"""Names in a request that nobody knows: the error of one, with the nearest known name, or that of today."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -8,13 +8,18 @@ from api.requests.types import InvalidValue
 
 # The most unknown names that are reported; a body of 2 MiB can have 200,000.
 MAX_UNKNOWN = 100
+# Names that fields had before, with those of today: the former ones will be nouns.
+FORMER = {"location": "bin"}
 
 
 def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidValue:
-    """Return the error of an unknown name, with the nearest known one; `what` is the kind of name, as "field"."""
+    """Return the error of an unknown name, with today's or the nearest known; `what` is its kind, as "field"."""
     names = list(known)
-    near = get_close_matches(name[:100].lower(), names, n=1)
-    if near:
+    key = name[:100].lower()
+    near = get_close_matches(key, names, n=1)
+    if FORMER.get(key) in names:
+        hint = f"; it is called {FORMER[key]!r} now, because {key}s will be things of their own"
+    elif near:
         hint = f"; did you mean {near[0]!r}?"
     else:
         hint = f"; known are {', '.join(names)}" if names else "; there are none here"

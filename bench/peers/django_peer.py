@@ -72,7 +72,7 @@ class Item(models.Model):
     price = models.DecimalField(max_digits=14, decimal_places=4)
     quantity = models.IntegerField()
     reorder_level = models.IntegerField(null=True)
-    location = models.CharField(max_length=100)
+    bin = models.CharField(max_length=100)
     barcode = models.CharField(max_length=64, null=True, unique=True)
     tags = models.JSONField(default=list)
     attributes = models.JSONField(default=dict)

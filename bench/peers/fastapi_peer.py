@@ -60,7 +60,7 @@ class Item(Base):
     price: Mapped[Decimal] = mapped_column(Numeric(14, 4))
     quantity: Mapped[int]
     reorder_level: Mapped[int | None]
-    location: Mapped[str] = mapped_column(String(100))
+    bin: Mapped[str] = mapped_column(String(100))
     barcode: Mapped[str | None] = mapped_column(String(64), unique=True)
     tags: Mapped[list[str]] = mapped_column(JSON)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -96,7 +96,7 @@ class ItemOut(BaseModel):
     price: Decimal
     quantity: int
     reorder_level: int | None
-    location: str
+    bin: str
     barcode: str | None
     tags: list[str]
     attributes: dict[str, Any]

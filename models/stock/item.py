@@ -73,7 +73,7 @@ class Item(Model):
     quantity: Mapped[int]
     moved_at: Mapped[datetime | None] = mapped_column(UtcTime())
     reorder_level: Mapped[int | None]
-    location: Mapped[str] = mapped_column(exact_text(100))
+    bin: Mapped[str] = mapped_column(exact_text(100))
     barcode: Mapped[str | None] = mapped_column(exact_text(BARCODE_LENGTH), unique=True)
     tags: Mapped[list[str]] = mapped_column(Json())
     attributes: Mapped[dict[str, Any]] = mapped_column(Json())

@@ -41,7 +41,7 @@ FIELDS: dict[str, ItemField] = {
     "price": ItemField(MONEY, Decimal(0)),
     "quantity": ItemField(COUNT),
     "reorder_level": ItemField(nullable(COUNT), None),
-    "location": ItemField(TEXT, ""),
+    "bin": ItemField(TEXT, ""),
     "barcode": ItemField(nullable(TEXT), None),
     "tags": ItemField(list_of(TEXT), ()),
     "attributes": ItemField(OBJECT, {}),
@@ -59,7 +59,7 @@ SORTS = {
     "name": "name_key",
     "price": "price",
     "quantity": "quantity",
-    "location": "location",
+    "bin": "bin",
     "created_at": "created_at",
     "updated_at": "updated_at",
 }

@@ -56,7 +56,7 @@ _ITEMS = FilterSet(
         **item_search.CONDITIONS,
         "sku": Item.sku_key == bindparam("sku"),
         "barcode": Item.barcode == bindparam("barcode"),
-        "location": Item.location == bindparam("location"),
+        "bin": Item.bin == bindparam("bin"),
         "tag": exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
         "low": _is_low,
         "enough": ~_is_low,

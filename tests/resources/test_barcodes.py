@@ -94,14 +94,14 @@ def test_while_barcodes_are_swapped_each_scan_moves_the_item_that_had_it(member)
 
 
 def test_an_item_is_patched_by_its_sku_whatever_the_case(member):
-    item = add(member, "LAMP/1", location="A-1")
+    item = add(member, "LAMP/1", bin="A-1")
     tag = member.get(f"/items/{item['id']}").headers["ETag"]
 
-    changed = member.patch("/items/by-sku/lamp/1", json={"location": "B-2"}, headers={"If-Match": tag})
-    stale = member.patch("/items/by-sku/lamp/1", json={"location": "C-3"}, headers={"If-Match": tag})
-    nobody = member.patch("/items/by-sku/none", json={"location": "C-3"})
+    changed = member.patch("/items/by-sku/lamp/1", json={"bin": "B-2"}, headers={"If-Match": tag})
+    stale = member.patch("/items/by-sku/lamp/1", json={"bin": "C-3"}, headers={"If-Match": tag})
+    nobody = member.patch("/items/by-sku/none", json={"bin": "C-3"})
 
-    assert (changed.status_code, changed.json["location"], changed.json["version"]) == (200, "B-2", 2)
+    assert (changed.status_code, changed.json["bin"], changed.json["version"]) == (200, "B-2", 2)
     assert (stale.status_code, nobody.status_code) == (412, 404)
     assert member.get(f"/items/{item['id']}").json == changed.json
 

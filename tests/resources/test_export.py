@@ -24,7 +24,7 @@ FORMULAS = {
     "name": "+name",
     "description": "@SUM(1)\n-2",
     "unit": "-kg",
-    "location": "'=quoted",
+    "bin": "'=quoted",
     "barcode": "-123",
     "tags": ["=tag", "-tag"],
 }
@@ -39,7 +39,7 @@ def table(response):
 
 def test_items_are_exported_in_the_columns_of_the_import(member):
     add(member, "B", name="b", price="12.50", quantity=5, tags=["x", "y"], attributes={"w": 1})
-    add(member, "A", description='say "hi",\nplease', reorder_level=3, barcode="77", unit="kg", location="Aisle 3")
+    add(member, "A", description='say "hi",\nplease', reorder_level=3, barcode="77", unit="kg", bin="Aisle 3")
 
     answer = member.get("/items/export")
 
@@ -209,7 +209,7 @@ item_fields = st.fixed_dictionaries(
         "price": st.decimals(0, 10**6, places=4).map(str),
         "quantity": st.integers(0, 10**9),
         "reorder_level": st.none() | st.integers(0, 10**9),
-        "location": short,
+        "bin": short,
         "tags": st.lists(short.map(lambda text: text.replace("|", "")).filter(bool), max_size=3, unique=True),
         "attributes": st.dictionaries(
             short.filter(bool),

@@ -38,7 +38,7 @@ def test_new_rows_become_items_with_an_opening_movement(app, member):
 
     lamp = items(member)["LAMP-1"]
     wanted = {"name": "Desk lamp", "description": "Bright, warm", "unit": "piece", "price": "12.50", "quantity": 5}
-    wanted |= {"reorder_level": 2, "location": "Aisle 3", "barcode": "4006381333931", "tags": ["desk", "light"]}
+    wanted |= {"reorder_level": 2, "bin": "Aisle 3", "barcode": "4006381333931", "tags": ["desk", "light"]}
     assert {name: lamp[name] for name in wanted} == wanted
     assert (lamp["attributes"], lamp["version"]) == ({"w": 7}, 1)
     [movement] = ledger(member)
@@ -64,12 +64,12 @@ def test_a_new_item_has_the_defaults_of_what_is_left_out_or_empty(member):
 
 
 def test_an_existing_item_gets_the_columns_that_are_there(member):
-    before = add(member, "LAMP-1", name="Desk lamp", price="12.50", tags=["old"], location="Aisle 3", quantity=5)
+    before = add(member, "LAMP-1", name="Desk lamp", price="12.50", tags=["old"], bin="Aisle 3", quantity=5)
 
     assert imported(member, "tags,price,sku\ny,1,lamp-1\n") == (0, 1, 0)
 
     after = items(member)["LAMP-1"]
-    assert (after["tags"], after["price"], after["location"], after["quantity"]) == (["y"], "1.00", "Aisle 3", 5)
+    assert (after["tags"], after["price"], after["bin"], after["quantity"]) == (["y"], "1.00", "Aisle 3", 5)
     assert after["version"] == before["version"] + 1
     assert (member.get("/items?tag=old").json["total_items"], member.get("/items?tag=y").json["total_items"]) == (0, 1)
 

@@ -7,9 +7,9 @@ from tests.support.databases import on_one_database
 from tests.support.shelf import add
 
 SHELF = {
-    "LAMP-1": {"name": "Desk lamp", "location": "A-01", "barcode": "4006", "tags": ["light", "oak"], "price": "12.50"},
-    "LAMP-2": {"name": "Floor lamp", "location": "A-02", "tags": ["light"], "price": "80", "description": "Oak foot"},
-    "desk": {"name": "Desk", "location": "a-01", "tags": ["Light", "oak"], "price": "200", "barcode": "4006x"},
+    "LAMP-1": {"name": "Desk lamp", "bin": "A-01", "barcode": "4006", "tags": ["light", "oak"], "price": "12.50"},
+    "LAMP-2": {"name": "Floor lamp", "bin": "A-02", "tags": ["light"], "price": "80", "description": "Oak foot"},
+    "desk": {"name": "Desk", "bin": "a-01", "tags": ["Light", "oak"], "price": "200", "barcode": "4006x"},
     "plain": {"name": "Plain thing"},
 }
 
@@ -43,10 +43,10 @@ def found(client, **query):
         ({"tag": "light"}, ["LAMP-1", "LAMP-2"]),
         ({"tag": "Light"}, ["desk"]),
         ({"tag": "ligh"}, []),
-        ({"location": "A-01"}, ["LAMP-1"]),
-        ({"location": "a-01"}, ["desk"]),
-        ({"location": ""}, ["plain"]),
-        ({"tag": "oak", "location": "A-01"}, ["LAMP-1"]),
+        ({"bin": "A-01"}, ["LAMP-1"]),
+        ({"bin": "a-01"}, ["desk"]),
+        ({"bin": ""}, ["plain"]),
+        ({"tag": "oak", "bin": "A-01"}, ["LAMP-1"]),
         ({"tag": "oak", "q": "desk", "min_price": "100"}, ["desk"]),
         ({"tag": "light", "sku": "desk"}, []),
         ({"q": "lamp", "max_price": "12.5"}, ["LAMP-1"]),
@@ -164,7 +164,7 @@ def test_signs_are_searched_as_they_are(member, q):
 
 @pytest.mark.parametrize("q", ["needle hay", "needles", "unit7", "shelf7", "tag7", "attribute7", "needlesku", "uber"])
 def test_a_search_finds_no_item_that_lacks_a_word(member, q):
-    fields = {"unit": "unit7", "location": "shelf7", "tags": ["tag7"], "attributes": {"attribute7": "attribute7"}}
+    fields = {"unit": "unit7", "bin": "shelf7", "tags": ["tag7"], "attributes": {"attribute7": "attribute7"}}
     add(member, "sku", name="needle über", **fields)
     add(member, "other", name="hay")
 
@@ -223,7 +223,7 @@ def test_without_fields_an_item_is_listed_as_it_is_read(member, shelf):
         ("barcode=", "barcode"),
         ("tag=", "tag"),
         ("tag=a&tag=b", "tag"),
-        ("location=%00", "location"),
+        ("bin=%00", "bin"),
         ("q=%00", "q"),
         ("q=" + "x" * 201, "q"),
         ("updated_since=2026-01-31", "updated_since"),

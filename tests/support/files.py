@@ -6,7 +6,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.clients import Client
 
-HEADER = "sku,name,description,unit,price,quantity,reorder_level,location,barcode,tags,attributes"
+HEADER = "sku,name,description,unit,price,quantity,reorder_level,bin,barcode,tags,attributes"
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 

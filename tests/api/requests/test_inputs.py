@@ -147,14 +147,14 @@ FIELDS = [
     *[("sku", *case) for case in NO_LINE],
     *[("name", *case) for case in NO_LINE],
     *[("barcode", *case) for case in NO_LINE],
-    *[("location", *case) for case in NO_LINE],
+    *[("bin", *case) for case in NO_LINE],
     *[("description", *case) for case in NO_TEXT],
     *[("quantity", *case) for case in NO_INTEGER],
     *[("reorder_level", *case) for case in NO_INTEGER],
     *[("price", *case) for case in NO_AMOUNT],
     *[("tags", *case) for case in NO_TAGS],
     *[("attributes", *case) for case in NO_ATTRIBUTES],
-    *[(field, "null", "null") for field in ("sku", "name", "location", "description", "quantity")],
+    *[(field, "null", "null") for field in ("sku", "name", "bin", "description", "quantity")],
 ]
 
 
@@ -205,7 +205,7 @@ def test_a_fault_inside_a_value_names_the_place(member, field, value, part, code
 
 
 @pytest.mark.parametrize(
-    ("field", "longest"), [("sku", 64), ("name", 200), ("unit", 32), ("location", 100), ("barcode", 64)]
+    ("field", "longest"), [("sku", 64), ("name", 200), ("unit", 32), ("bin", 100), ("barcode", 64)]
 )
 @pytest.mark.parametrize("character", ["x", "é", "漢", "😀"])
 def test_a_text_of_the_greatest_length_comes_back_and_a_longer_one_is_refused(member, field, longest, character):
@@ -446,7 +446,7 @@ def test_a_repeated_query_parameter_is_refused(member, query):
         "q=a%00b",
         "sku=%00",
         "tag=%00",
-        "location=a%0Ab",
+        "bin=a%0Ab",
         f"q={'x' * 201}",
         "fields=",
         "fields=colour",

@@ -13,7 +13,7 @@ from tests.support.clients import Client
 from tests.support.databases import on_one_database, settings_for
 from tests.support.shelf import add
 
-SORTS = ("id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
+SORTS = ("id", "sku", "name", "price", "quantity", "bin", "created_at", "updated_at")
 BOTH_WAYS = [direction + name for name in SORTS for direction in ("", "-")]
 # Ties in every column but the SKU; names that differ in case and accent alone; prices that a text would sort wrongly.
 SHELF = [
@@ -32,7 +32,7 @@ SHELF = [
 @pytest.fixture
 def shelf(member: Client) -> list[dict[str, Any]]:
     """Some items, as the collection shows them."""
-    names = ("sku", "name", "price", "quantity", "location")
+    names = ("sku", "name", "price", "quantity", "bin")
     lines = "\n".join(json.dumps(dict(zip(names, values, strict=True))) for values in SHELF)
     imported = member.post("/items/import", data=lines.encode(), content_type="application/x-ndjson")
     assert imported.status_code == 200, imported.json
@@ -190,7 +190,7 @@ def test_rows_that_come_and_go_elsewhere_do_not_disturb_a_walk(member, shelf, so
         if leaving:
             member.delete(f"/items/{leaving.pop()['id']}")
             newcomer = len(met)
-            add(member, f"N{newcomer}", name="a", price=newcomer % 3, quantity=3, location="A")
+            add(member, f"N{newcomer}", name="a", price=newcomer % 3, quantity=3, bin="A")
 
     present = [item_id for item_id in met if item_id in ids(staying)]
     assert present == ids(in_order(staying, sort))
@@ -230,7 +230,7 @@ def test_the_first_page_reached_backwards_has_no_page_before(member, shelf):
 
 
 def test_a_walk_keeps_its_filters(member, shelf):
-    pages = walk(member, "/items?cursor=&limit=1&location=A&sort=-sku")
+    pages = walk(member, "/items?cursor=&limit=1&bin=A&sort=-sku")
 
     assert [page.json["data"][0]["sku"] for page in pages] == ["sS1", "b-2", "_"]
 

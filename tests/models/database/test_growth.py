@@ -11,7 +11,7 @@ from models.database.base import db
 from models.database.reader_pool import ReaderPool
 from models.stock import timeline
 
-ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "location", "created_at", "updated_at")
+ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "bin", "created_at", "updated_at")
 # Rows as they lie, from where the cursor stands.
 BY_ID = ("SCAN movements", "SCAN events")
 LISTS = (
@@ -19,7 +19,7 @@ LISTS = (
     "/items?cursor=&archived=true",
     "/items?cursor=&sku=A",
     "/items?cursor=&barcode=4",
-    "/items?cursor=&location=L",
+    "/items?cursor=&bin=L",
     "/items?cursor=&low_stock=true",
     "/items?cursor=&min_price=1&sort=price",
     "/items?cursor=&updated_since=2026-01-01T00:00:00Z&sort=updated_at",

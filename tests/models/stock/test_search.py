@@ -136,11 +136,11 @@ def test_short_words_narrow_what_long_ones_find(member):
 
 
 def test_a_search_goes_together_with_filters_and_sorts(member):
-    for sku, name, location in [("A", "lamp 3", "x"), ("B", "lamp 1", "y"), ("C", "lamp 2", "x"), ("D", "desk", "x")]:
-        add(member, sku, name=name, location=location, tags=[location])
+    for sku, name, bin_ in [("A", "lamp 3", "x"), ("B", "lamp 1", "y"), ("C", "lamp 2", "x"), ("D", "desk", "x")]:
+        add(member, sku, name=name, bin=bin_, tags=[bin_])
 
     assert found(member, "lamp", sort="name") == ["B", "C", "A"]
-    assert found(member, "lamp", sort="-name", location="x") == ["A", "C"]
+    assert found(member, "lamp", sort="-name", bin="x") == ["A", "C"]
     assert found(member, "lamp", tag="x", sku="c") == ["C"]
 
 
