@@ -20,6 +20,7 @@ from api.requests.types import InvalidValue
 from api.services import current_settings
 from cli.application import require_database, require_instance_folder
 from cli.errors import CommandError, ConfigurationError
+from cli.tables import print_table
 from models.database.errors import is_unavailable
 from models.database.schema import is_current
 from models.people.user import User
@@ -137,21 +138,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], as_jso
     if as_json:
         print_json(list(rows))
         return
-    lines = [list(columns), *([_cell(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return " ".join(value)
-    return str(value)
+    print_table([list(columns), *([row[column] for column in columns] for row in rows)])
 
 
 def progress(label: str, length: int) -> Any:

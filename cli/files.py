@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,17 +16,19 @@ from api.requests.types import InvalidValue
 from api.requests.uploads import format_of
 from cli.common import StockCommand, Typed, command_line, json_option, print_json, progress, user_named
 from cli.errors import CommandError, ConfigurationError
+from cli.tables import print_table
 from models.database.reading import rows_of
-from models.files.importing import ON_CONFLICT, Import
+from models.files.changes import MAX_CHANGES
+from models.files.importing import COUNTS, Import
 from models.files.row_faults import RefusedRows
 from models.files.staging import Row
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.stock import item_query
 from resources.exports import csv_chunks, json_chunks
-from resources.import_options import OPTIONS, conflicts, mapping_of, options_of
+from resources.import_options import OPTIONS, conflicts, mapping_of, options_of, rules_of
 from resources.imports import stage
-from resources.item_rows import COLUMNS
+from resources.item_rows import COLUMNS, IMPORT_COLUMNS
 from tables.reading import CSV, NDJSON, XLSX
 
 REQUIRED_SCOPES = {"items:write", "stock:write"}
@@ -34,6 +36,8 @@ REQUIRED_SCOPES = {"items:write", "stock:write"}
 # it is not.
 NOT_READ = (".xls", ".ods", ".json", ".xml", ".html", ".parquet", ".zip", ".gz")
 NOT_WRITTEN = (*NOT_READ, ".xlsx", ".xlsm", ".tsv")
+# The counts that are reported also if they are 0.
+ALWAYS_REPORTED = ("created", "updated", "unchanged")
 
 
 def format_option(*formats: str) -> Callable[..., Any]:
@@ -44,8 +48,9 @@ def format_option(*formats: str) -> Callable[..., Any]:
 def file_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say how a file is read, as the parameters of a request do."""
     for option in reversed([option for option in OPTIONS if option.name != "columns"]):
-        name = f"--{option.name.replace('_', '-')}"
-        command = click.option(name, option.name, type=Typed(option.name, option.convert), help=option.help)(command)
+        name, type_ = f"--{option.name.replace('_', '-')}", Typed(option.name, option.convert)
+        more = {"default": option.default, "show_default": True} if option.default else {}
+        command = click.option(name, option.name, type=type_, help=option.help, **more)(command)
     return click.option(
         "--map",
         "columns",
@@ -59,8 +64,8 @@ def file_options(command: Callable[..., None]) -> Callable[..., None]:
 def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     pairs = [value.rpartition("=")[::2] for value in values]
     for name, field in pairs:
-        if not name or field not in COLUMNS:
-            raise click.BadParameter(f'"{name}={field}" must be NAME=FIELD, with one of {", ".join(COLUMNS)}.')
+        if not name or field not in IMPORT_COLUMNS:
+            raise click.BadParameter(f'"{name}={field}" must be NAME=FIELD, with one of {", ".join(IMPORT_COLUMNS)}.')
     try:
         return mapping_of(pairs)
     except InvalidValue as error:
@@ -71,7 +76,6 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--user", "username", help="The user whom the ledger names; by default the first active admin.")
 @click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
-@click.option("--on-conflict", type=click.Choice(ON_CONFLICT), default="update", show_default=True)
 @format_option(CSV, NDJSON, XLSX)
 @file_options
 @json_option
@@ -80,7 +84,6 @@ def import_command(
     *,
     username: str | None,
     dry_run: bool,
-    on_conflict: str,
     format_: str | None,
     as_json: bool,
     **options: Any,
@@ -93,7 +96,7 @@ def import_command(
         raise click.UsageError(f"--{error.part} {error}.")
     by = _importer(username)
     format_ = format_ or _format_by_name(file, NOT_READ)
-    with closing(Import(on_conflict, dry_run=dry_run)) as rows, _opened(file) as opened:
+    with closing(Import(rules_of(options), dry_run=dry_run, watch=progress)) as rows, _opened(file) as opened:
         with progress("Reading", os.fstat(opened.fileno()).st_size) as bar:
             watch = partial(_with_position, file=opened, bar=bar)
             stage(opened, format_, options_of(options), rows, watch=watch)
@@ -105,11 +108,7 @@ def import_command(
     if as_json:
         print_json(outcome)
     else:
-        numbers = {name: number for name, number in outcome.items() if isinstance(number, int)}
-        if not outcome["skipped"]:
-            del numbers["skipped"]
-        counts = ", ".join(f"{name}: {number}" for name, number in numbers.items())
-        click.echo(counts.replace("dry_run: True", "nothing changed").removeprefix("dry_run: False, "))
+        _report_outcome(outcome)
 
 
 @click.command("export", cls=StockCommand)
@@ -212,6 +211,19 @@ def _importer(username: str | None) -> Principal:
             f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not import."
         )
     return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
+
+
+def _report_outcome(outcome: Mapping[str, Any]) -> None:
+    """Print what an import did; what a dry run would have changed is a table as wide as the console."""
+    changes = outcome.get("changes", [])
+    if changes:
+        columns = ("row", "sku", "field", "from", "to")
+        lines = [columns, *([change[column] for column in columns] for change in changes)]
+        print_table(lines, shutil.get_terminal_size().columns)
+    if len(changes) == MAX_CHANGES:
+        click.echo(f"(the first {MAX_CHANGES} changes)")
+    counts = [f"{name}: {outcome[name]}" for name in COUNTS if outcome[name] or name in ALWAYS_REPORTED]
+    click.echo(", ".join(["nothing changed"] * outcome["dry_run"] + counts))
 
 
 def _report_errors(refused: RefusedRows, as_json: bool) -> None:

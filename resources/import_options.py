@@ -7,7 +7,8 @@ from typing import Any
 from api.requests.fields import QueryField
 from api.requests.text import Text, truncate
 from api.requests.types import Choice, InvalidValue, Json
-from resources.item_rows import COLUMNS
+from models.files import rules
+from resources.item_rows import IMPORT_COLUMNS
 from tables.encodings import CODECS, named
 from tables.numbers import DECIMALS, SEPARATORS
 from tables.presets import PRESETS
@@ -18,7 +19,7 @@ class ColumnMapping:
     """Names of a file with their fields, as `Variant SKU:sku,Title:name`; a name may have commas and colons."""
 
     def from_text(self, text: str) -> dict[str, str]:
-        fields = "|".join(COLUMNS)
+        fields = "|".join(IMPORT_COLUMNS)
         mapping: dict[str, str] = {}
         end = 0
         for found in re.finditer(rf"\s*(.+?)\s*:\s*({fields})\s*(?:,|$)", text, re.DOTALL):
@@ -30,7 +31,7 @@ class ColumnMapping:
             rest = truncate(text[end:])
             raise InvalidValue(
                 "bad_format",
-                f"must be NAME:FIELD,NAME:FIELD with names of the file and of the fields {', '.join(COLUMNS)}; "
+                f"must be NAME:FIELD,NAME:FIELD with names of the file and of the fields {', '.join(IMPORT_COLUMNS)}; "
                 f"{rest!r} is not",
             )
         return mapping
@@ -52,7 +53,47 @@ class Encoding:
         return {"type": "string", "examples": ["windows-1252"]}
 
 
-OPTIONS = (
+# What the rows of a file do; `Rules` has the choices.
+ROW_OPTIONS = (
+    QueryField(
+        "on_conflict",
+        Choice(*rules.ON_CONFLICT),
+        default=rules.ON_CONFLICT[0],
+        help="What to do with a row whose item is there: `update` it, `skip` the row, or `fail`.",
+    ),
+    QueryField(
+        "on_missing",
+        Choice(*rules.ON_MISSING),
+        default=rules.ON_MISSING[0],
+        help="What to do with a row whose item is not there: `create` it, `skip` the row, or `fail`.",
+    ),
+    QueryField(
+        "match",
+        Choice(*rules.MATCH),
+        default=rules.MATCH[0],
+        help="The column that finds the item of a row: `sku` or `barcode`.",
+    ),
+    QueryField(
+        "quantity",
+        Choice(*rules.QUANTITY),
+        default=rules.QUANTITY[0],
+        help="What the quantity does to the stock: `count` sets, `receive` adds, `issue` takes, `ignore` leaves it.",
+    ),
+    QueryField(
+        "empty",
+        Choice(*rules.EMPTY),
+        default=rules.EMPTY[0],
+        help="What an empty cell does: it sets the `default`, or it lets the item `keep` what it has.",
+    ),
+    QueryField(
+        "negative",
+        Choice(*rules.NEGATIVE),
+        default=rules.NEGATIVE[0],
+        help="What a negative quantity is: a fault (`refuse`), or `zero`.",
+    ),
+)
+# How the file is read.
+FILE_OPTIONS = (
     QueryField(
         "extra_columns",
         Choice("refuse", "ignore"),
@@ -66,9 +107,9 @@ OPTIONS = (
     QueryField("currency", Choice("ignore"), help="Leave out the sign or code of a currency beside an amount."),
     QueryField("sheet", Text(31, 1, lines=True), help="The sheet of a workbook; the first if not given."),
 )
+OPTIONS = (*ROW_OPTIONS, *FILE_OPTIONS)
 # The options by name, with other arguments or without.
 Arguments = Mapping[str, Any]
-NAMES = [option.name for option in OPTIONS]
 
 
 def conflicts(args: Arguments) -> Iterator[InvalidValue]:
@@ -77,9 +118,14 @@ def conflicts(args: Arguments) -> Iterator[InvalidValue]:
         yield InvalidValue("not_a_choice", "must not be what stands before the decimals", "thousands")
 
 
+def rules_of(args: Arguments) -> rules.Rules:
+    """Return the rules for the rows among the arguments of a request or of a command."""
+    return rules.Rules(**{option.name: args[option.name] for option in ROW_OPTIONS})
+
+
 def options_of(args: Arguments) -> Options:
-    """Return the options among the arguments of a request or of a command."""
-    given = {name: args[name] for name in NAMES}
+    """Return the options of the file among the arguments of a request or of a command."""
+    given = {option.name: args[option.name] for option in FILE_OPTIONS}
     return Options(**{**given, "columns": given["columns"] or {}})
 
 

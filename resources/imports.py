@@ -16,17 +16,17 @@ from api.operation import gives, idempotent, takes
 from api.requests.bodies import parse_json
 from api.requests.fields import QueryField
 from api.requests.parsers import RequestParser
-from api.requests.types import Boolean, Choice
+from api.requests.types import Boolean
 from api.requests.uploads import form_of, receive
 from api.resource import ProtectedResource
 from api.services import current_settings
-from models.files.importing import ON_CONFLICT, Import
+from models.files.changes import MAX_CHANGES
+from models.files.importing import COUNTS, Import
 from models.files.staging import Row
-from models.json_schema import BOOLEAN, COUNT, TEXT, closed, list_of
+from models.json_schema import BOOLEAN, COUNT, ID, TEXT, closed, list_of
 from models.refusals import Refusal
-from resources.import_options import OPTIONS, conflicts, options_of
-from resources.item_rows import MEMBERS, TABLE, cell_readers, rows_of
-from tables import reading
+from resources.import_options import OPTIONS, conflicts, options_of, rules_of
+from resources.item_rows import TABLES, rows_of
 from tables.presets import PRESETS
 from tables.reading import Options, Table
 from tables.records import InvalidOption, UnreadableFile
@@ -35,14 +35,18 @@ BINARY = {"type": "string", "format": "binary"}
 IN_CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\n"
 # A workbook may unpack to so many times the size that a file may have.
 MOST_UNPACKED = 10
+CHANGE = closed("Change", {"row": ID, "sku": TEXT, "field": TEXT, "from": {}, "to": {}})
 OUTCOME = closed(
     "ImportOutcome",
     {
         "dry_run": BOOLEAN,
-        **dict.fromkeys(("created", "updated", "unchanged", "skipped"), COUNT),
+        "rows": COUNT,
+        **dict.fromkeys(COUNTS, COUNT),
         "read_as": READ_AS,
         "errors": {**list_of(FAULT), "maxItems": 0},
+        "error_counts": {"type": "object", "maxProperties": 0},
     },
+    {"changes": {**list_of(CHANGE), "maxItems": MAX_CHANGES}},
 )
 PRESET = closed(
     "ImportPreset", {"name": TEXT, "title": TEXT, "columns": {"type": "object", "additionalProperties": TEXT}}
@@ -67,7 +71,7 @@ class ImportParser(RequestParser):
         """
         args = super().parse_args(req, strict, http_error_code)
         upload = receive(request, current_settings().max_import_bytes)
-        args["file"] = file = Import(args["on_conflict"], dry_run=args["dry_run"])
+        args["file"] = file = Import(rules_of(args), dry_run=args["dry_run"])
 
         @after_this_request
         def close(response: Response) -> Response:
@@ -114,26 +118,24 @@ def stage(
         table = Table(
             opened,
             format_,
-            TABLE,
+            TABLES[file.rules.match],
             options,
             parse_json=parse_json,
             max_unpacked=MOST_UNPACKED * current_settings().max_import_bytes,
             charset=charset,
         )
-        readers = MEMBERS if table.format == reading.NDJSON else cell_readers(table.numbers)
-        file.stage(watch(rows_of(table, readers, file.faults)))
+        file.stage(watch(rows_of(table, file.rules, file.faults)))
     except UnreadableFile as error:
         raise Refusal(error.code, error.detail, **error.extra) from error
     except InvalidOption as error:
         raise InvalidInput([fault(error.option, error.code, str(error))]) from error
     file.read_as = table.read_as()
-    file.counts["skipped"] = table.skipped
+    file.left_out(table.skipped, of=table.rows)
     file.diff()
 
 
 import_parser = ImportParser(
     QueryField("dry_run", Boolean(), default=False, help="Report what would happen, and change nothing."),
-    QueryField("on_conflict", Choice(*ON_CONFLICT), default="update", help="What to do with a row whose SKU exists."),
     *OPTIONS,
     check=conflicts,
 )
@@ -158,7 +160,7 @@ class ItemImportResource(ProtectedResource):
     @gives(OUTCOME, name="import_items", refuses=("bad_encoding", "encoding_needed", "not_a_table"))
     @idempotent
     def post(self, args: Namespace) -> Any:
-        """Import items from a CSV, NDJSON or XLSX file, all rows or none; a quantity is recorded as a count."""
+        """Import items from a CSV, NDJSON or XLSX file, all rows or none; a quantity becomes a movement."""
         if args["refusal"]:
             raise args["refusal"]
         return args["file"].apply(current_principal())

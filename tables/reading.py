@@ -92,6 +92,7 @@ class Table:
         if self.format != XLSX:
             self.encoding = encoding_of(file, options.encoding or charset, only_utf8=self.format == NDJSON)
         self._rows: Rows | None = None
+        self._read = 0
 
     @property
     def numbers(self) -> NumberFormat:
@@ -107,6 +108,11 @@ class Table:
     def skipped(self) -> int:
         """How many rows the preset has left out so far."""
         return self._rows.skipped if self._rows else 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the file have been read so far, those that are left out included, but no blank ones."""
+        return self._read + self.skipped
 
     @property
     def name_of(self) -> dict[str, str]:
@@ -126,6 +132,11 @@ class Table:
 
     def records(self) -> Records:
         """Yield the records of the file and their errors; after an error of the header nothing more is read."""
+        for record in self._records():
+            self._read += record.row > 0
+            yield record
+
+    def _records(self) -> Records:
         if self.format == XLSX:
             table = XlsxTable(self._file, self.options.sheet, self._max_unpacked, self.naming)
             self.sheet = table.sheet
@@ -158,7 +169,7 @@ class Table:
         header = read_header(names, self.naming, table.line, title)
         yield from header.faults
         if not header.faults:
-            self._rows = Rows(header, self.preset)
+            self._rows = Rows(header, self.preset, self.naming.columns.required[0])
             yield from self._rows.records(table.rows())
 
 

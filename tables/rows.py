@@ -14,12 +14,15 @@ Row = tuple[int, Sequence[Cell]]
 
 
 class Rows:
-    """The rows of one table below its header; `skipped` counts those that the preset leaves out."""
+    """The rows of one table below its header; `skipped` counts those that the preset leaves out.
 
-    def __init__(self, header: Header, preset: Preset | None = None) -> None:
+    A preset leaves out rows without a value in the column `key`.
+    """
+
+    def __init__(self, header: Header, preset: Preset | None, key: str) -> None:
         self.header = header
         self.row = self.skipped = 0
-        self._quirks = Quirks(header, preset) if preset else None
+        self._quirks = Quirks(header, preset, key) if preset else None
 
     def records(self, rows: Iterable[Row]) -> Iterator[Record | RecordFault]:
         """Yield a record or an error for each row that is not blank."""
@@ -58,9 +61,9 @@ def _picker(places: Sequence[int]) -> Callable[[Sequence[Cell]], Iterable[Cell]]
 class Quirks:
     """The quirks of a preset, bound to the columns of a file."""
 
-    def __init__(self, header: Header, preset: Preset) -> None:
+    def __init__(self, header: Header, preset: Preset, key: str) -> None:
         place = {key_of(name): position for position, name in reversed(list(enumerate(header.names)))}
-        self._sku = header.positions["sku"]
+        self._key = header.positions[key]
         self._tags = (header.positions.get("tags"), preset.tags)
         self._empty = frozenset(preset.empty)
         self._skip = [
@@ -77,8 +80,8 @@ class Quirks:
             cells = ["" if cell in self._empty else cell for cell in cells]
         if self._by is not None:
             self._fill(cells)
-        sku = cells[self._sku]
-        if isinstance(sku, str) and not sku.strip():
+        key = cells[self._key]
+        if isinstance(key, str) and not key.strip():
             return None
         if any(cells[place] and (ANY in values or cells[place] in values) for place, values in self._skip):
             return None

@@ -30,7 +30,12 @@ READ_AS = closed(
         "columns": {"type": "object", "additionalProperties": TEXT},
     },
 )
-OF_IMPORT = {"dry_run": BOOLEAN, **dict.fromkeys(("created", "updated", "unchanged"), COUNT), "read_as": READ_AS}
+OF_IMPORT = {
+    "dry_run": BOOLEAN,
+    **dict.fromkeys(("rows", "created", "updated", "unchanged", "skipped", "counted", "emptied"), COUNT),
+    "read_as": READ_AS,
+    "error_counts": {"type": "object", "additionalProperties": ID},
+}
 # Where a file can't be read, and in which encodings it might be.
 OF_FILE = {
     "line": ID,

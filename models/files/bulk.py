@@ -6,7 +6,7 @@ Items and values are passed as clients see them.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, text, update
 
@@ -22,10 +22,24 @@ from models.stock.stock_levels import Line
 from models.stock.timeline import next_time
 from models.values import money, now, rfc3339
 
-# An item as it is now, and the values to set.
-Change = tuple[Mapping[str, Any], Mapping[str, Any]]
+
+class NewItem(NamedTuple):
+    """The fields of an item that is to be created, and its opening movement if it has stock."""
+
+    fields: Mapping[str, Any]
+    opening: Line | None
+
+
+class Change(NamedTuple):
+    """An item as it is now, the values to set, and the movement to record."""
+
+    item: Mapping[str, Any]
+    values: Mapping[str, Any]
+    line: Line | None
+
+
 # A new item without the fields that its creator gives, as clients see it.
-BLANK = {**DEFAULTS, "price": money(DEFAULTS["price"]), "tags": [], "quantity": 0}
+BLANK = {**DEFAULTS, "price": money(DEFAULTS["price"]), "tags": []}
 _items = table_of(Item)
 _tags = table_of(ItemTag)
 _updated = ("name", *DEFAULTS, "quantity", "moved_at", "version", "updated_at", "name_key", "search_text")
@@ -34,28 +48,33 @@ _MOVED_AT = select(_items.c.id, _items.c.moved_at).where(_items.c.id.in_(bindpar
 _insert_tags = insert(_tags)
 
 
-def create_items(many: Sequence[Mapping[str, Any]], by: Principal, reason: str) -> None:
-    """Create items; a `quantity` becomes an opening movement.
-
-    Raises IntegrityError for a duplicate SKU or barcode.
-    """
+def create_items(many: Sequence[NewItem], by: Principal) -> None:
+    """Create items with their opening movements; raises IntegrityError for a duplicate SKU or barcode."""
     if not many:
         return
     at = now()
     generated = {"archived": False, "version": 1, "created_at": rfc3339(at), "updated_at": rfc3339(at)}
-    rows = [{**BLANK, **fields, **generated} for fields in many]
-    for row in rows:
-        row["moved_at"] = at if row["quantity"] else None
+    rows = [
+        {
+            **BLANK,
+            **fields,
+            **generated,
+            "quantity": opening.quantity if opening else 0,
+            "moved_at": at if opening else None,
+        }
+        for fields, opening in many
+    ]
     ids = insert_many(Item, [{**_to_row(row, at), "created_at": at} for row in rows])
     for row, item_id in zip(rows, ids, strict=True):
         row["id"] = item_id
     _record_events("item.created", [{**row, "quantity": 0} for row in rows], by)
     _insert_item_tags(rows)
-    _record_movements([(row, Line("opening", row["quantity"], reason), row["quantity"]) for row in rows], at, by)
+    opened = [(row, new.opening, new.opening.quantity) for row, new in zip(rows, many, strict=True) if new.opening]
+    _record_movements(opened, at, by)
 
 
-def change_items(changes: Sequence[Change], by: Principal, reason: str) -> None:
-    """Change items whose rows are locked; a `quantity` becomes a movement of the kind count, the latest of its item.
+def change_items(changes: Sequence[Change], by: Principal) -> None:
+    """Change items whose rows are locked; each movement is the latest of its item.
 
     Raises IntegrityError for a duplicate barcode.
     """
@@ -63,29 +82,29 @@ def change_items(changes: Sequence[Change], by: Principal, reason: str) -> None:
         return
     at = now()
     updated_at = rfc3339(at)
-    ids = [item["id"] for item, _ in changes]
+    ids = [change.item["id"] for change in changes]
     moved_at = {row.id: row.moved_at for row in db.session.execute(_MOVED_AT, {"ids": ids})}
     rows = []
     updated = []
-    counts = []
-    for item, values in changes:
-        before = {"quantity": item["quantity"], "moved_at": moved_at[item["id"]]}
-        row = {**item, **values, **before, "updated_at": updated_at}
-        if values.keys() - {"quantity"}:
+    moved = []
+    for item, values, line in changes:
+        row = {**item, **values, "moved_at": moved_at[item["id"]], "updated_at": updated_at}
+        if values:
             row["version"] += 1
             updated.append(row)
-        if "quantity" in values:
-            row = {**row, "version": row["version"] + 1, "quantity": values["quantity"]}
+        if line is not None:
+            delta = line.delta(row["quantity"])
+            row = {**row, "version": row["version"] + 1, "quantity": row["quantity"] + delta}
             row["moved_at"] = next_time(row["moved_at"], at)
-            counts.append((row, Line("count", row["quantity"], reason), row["quantity"] - item["quantity"]))
+            moved.append((row, line, delta))
         rows.append(row)
     execute_many(db.session.connection(), _update, [_to_row(row, at) for row in rows])
-    retagged = [row for row, (_, values) in zip(rows, changes, strict=True) if "tags" in values]
+    retagged = [row for row, change in zip(rows, changes, strict=True) if "tags" in change.values]
     if retagged:
         db.session.execute(delete(_tags).where(_tags.c.item_id.in_([row["id"] for row in retagged])))
     _insert_item_tags(retagged)
     _record_events("item.updated", updated, by)
-    _record_movements(counts, at, by)
+    _record_movements(moved, at, by)
 
 
 def discard_plans() -> None:
@@ -115,11 +134,10 @@ def _record_events(type_: str, rows: Sequence[Mapping[str, Any]], by: Principal)
 
 
 def _record_movements(moved: Sequence[tuple[Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> None:
-    """Insert the movements of items, each given with its delta; omit those whose delta is 0."""
+    """Insert the movements of items, each given with its delta."""
     rows = [
         line.row(item["id"], delta, item["quantity"], time=item["moved_at"], recorded_at=at, by=by)
         for item, line, delta in moved
-        if delta
     ]
     if rows:
         Movement.insert(rows, {item["id"]: item["sku"] for item, _, _ in moved}, by)

@@ -1,4 +1,4 @@
-"""The existing items of the rows of an import, and who has the barcodes that these rows set."""
+"""The existing items of the rows of an import, and who has the barcodes or SKUs that these rows set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,47 +13,83 @@ from models.stock import item_query
 from models.stock.item import Item
 
 _items = table_of(Item)
-_FIND = select(*item_query.COLUMNS, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
+# By what rows are found.
+_KEYS = {"sku": _items.c.sku_key, "barcode": _items.c.barcode}
+_FIND = {
+    match: select(*item_query.COLUMNS, _items.c.sku_key).where(column.in_(bindparam("keys", expanding=True)))
+    for match, column in _KEYS.items()
+}
 # With a plan by another index MariaDB would wait for, and then keep locked, every row that it goes through: of a small
 # table it prefers to read all by the primary key.
-_LOCK = _FIND.with_hint(_items, "FORCE INDEX (uq_items_sku_key)", "mysql").order_by(_items.c.id).with_for_update()
-_FIND_HOLDERS = select(_items.c.barcode, _items.c.sku, _items.c.sku_key).where(
-    _items.c.barcode.in_(bindparam("barcodes", expanding=True))
-)
+_LOCK = {
+    match: query.with_hint(_items, f"FORCE INDEX (uq_items_{_KEYS[match].name})", "mysql")
+    .order_by(_items.c.id)
+    .with_for_update()
+    for match, query in _FIND.items()
+}
+_HOLDER = select(_items.c.barcode, _items.c.sku, _items.c.sku_key)
+_FIND_HOLDERS = {match: _HOLDER.where(column.in_(bindparam("keys", expanding=True))) for match, column in _KEYS.items()}
 
 
 class Holder(NamedTuple):
     """The item that has a barcode."""
 
-    barcode: str
+    barcode: str | None
     sku: str
     sku_key: str
 
 
 @dataclass(slots=True)
 class Existing:
-    """The existing items of some rows: by normalized SKU, and the holders of their barcodes by barcode."""
+    """The existing items of some rows, by normalized SKU or by barcode, as the rows are found.
 
+    `holders` are the holders of their barcodes, or of their normalized SKUs where the rows are found by barcode.
+    """
+
+    match: str
     items: Mapping[str, Mapping[str, Any]]
     holders: Mapping[str, Holder]
 
+    def item_of(self, row: Row) -> Mapping[str, Any] | None:
+        """Return the item of a row, as clients see it."""
+        return self.items.get(_key_of(row, self.match))
+
+    def holder_of(self, row: Row) -> Holder | None:
+        """Return the item that has the barcode of a row, or its SKU where rows are found by barcode."""
+        key = row.fields.get("barcode") if self.match == "sku" else row.sku_key
+        return None if key is None else self.holders.get(key)
+
 
 def existing_items(
-    rows: Sequence[Row], *, lock: bool = False, freed: Mapping[int, str] = MappingProxyType({})
+    rows: Sequence[Row], match: str, *, lock: bool = False, freed: Mapping[int, str] = MappingProxyType({})
 ) -> Existing:
     """Return the existing items of some rows; with `lock`, lock them in the order of their ids.
 
     `freed` has the barcodes that this transaction has set to NULL already: rows are compared with what was before.
     """
-    found = db.session.execute(_LOCK if lock else _FIND, {"keys": [row.sku_key for row in rows]})
-    items = {row.sku_key: item_query.to_dict(row) for row in found.all()}
+    keys = [_key_of(row, match) for row in rows]
+    found = db.session.execute((_LOCK if lock else _FIND)[match], {"keys": keys}).all()
+    items = {(each.sku_key if match == "sku" else each.barcode): item_query.to_dict(each) for each in found}
     for item in items.values():
         item["barcode"] = freed.get(item["id"], item["barcode"])
-    barcodes = [
-        barcode
-        for row in rows
-        if (barcode := row.fields.get("barcode")) is not None
-        and (row.sku_key not in items or items[row.sku_key]["barcode"] != barcode)
-    ]
-    holders = db.session.execute(_FIND_HOLDERS, {"barcodes": barcodes}).all() if barcodes else []
-    return Existing(items, {holder.barcode: Holder(*holder) for holder in holders})
+    if match == "sku":
+        barcodes = [
+            barcode
+            for row, key in zip(rows, keys, strict=True)
+            if (barcode := row.fields.get("barcode")) is not None
+            and (key not in items or items[key]["barcode"] != barcode)
+        ]
+        return Existing(match, items, {str(holder.barcode): holder for holder in _holders("barcode", barcodes)})
+    skus = [row.sku_key for row, key in zip(rows, keys, strict=True) if row.sku_key is not None and key not in items]
+    return Existing(match, items, {holder.sku_key: holder for holder in _holders("sku", skus)})
+
+
+def _key_of(row: Row, match: str) -> str:
+    """Return what a row is found by; every row has it."""
+    return (row.sku_key or "") if match == "sku" else str(row.fields["barcode"])
+
+
+def _holders(match: str, keys: Sequence[str]) -> list[Holder]:
+    """Return the holders of these barcodes or normalized SKUs."""
+    found = db.session.execute(_FIND_HOLDERS[match], {"keys": keys}).all() if keys else []
+    return [Holder(*holder) for holder in found]

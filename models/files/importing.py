@@ -5,9 +5,9 @@ writes, in one transaction that compares every row again; so other writers wait 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,17 +15,18 @@ from sqlalchemy.exc import IntegrityError
 from models.database.base import db, table_of
 from models.database.errors import broken_constraint
 from models.database.transactions import RetryTransaction, transactional
-from models.files.bulk import Change, change_items, create_items, discard_plans
-from models.files.existing import Existing, Holder, existing_items
-from models.files.row_faults import VALUE_LENGTH, RefusedRows, RowFault
+from models.files.bulk import Change, NewItem, change_items, create_items, discard_plans
+from models.files.changes import Changes
+from models.files.comparison import Comparison, Outcome
+from models.files.existing import existing_items
+from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
+from models.files.rules import Rules
 from models.files.staging import CHUNK, Row, Staging
 from models.principal import Principal
-from models.refusals import MAX_FAULTS
 from models.stock.item import Item
-from models.stock.item_fields import same
 
-ON_CONFLICT = ("update", "skip", "fail")
-REASON = "import"
+OUTCOMES = ("created", "updated", "unchanged", "skipped")
+COUNTS = (*OUTCOMES, "counted", "emptied")
 
 _items = table_of(Item)
 _LOCK_BARCODES = (
@@ -36,91 +37,100 @@ _LOCK_BARCODES = (
 )
 
 
+class Progress(Protocol):
+    """What is called with the number of rows that a step has done since the last call."""
+
+    def update(self, rows: int, /) -> object: ...
+
+
+class Unwatched:
+    """The progress that nobody watches."""
+
+    def update(self, rows: int, /) -> None:
+        """Do nothing."""
+
+
+# Begins to watch a step, given its name and its number of rows.
+Watch = Callable[[str, int], AbstractContextManager[Progress]]
+
+
+def unwatched(_: str, __: int) -> AbstractContextManager[Progress]:
+    """Begin a step that nobody watches."""
+    return nullcontext(Unwatched())
+
+
 class Import:
     """One import of a file; `faults` are those found so far."""
 
-    def __init__(self, on_conflict: str = "update", *, dry_run: bool = False) -> None:
-        self.on_conflict = on_conflict
+    def __init__(self, rules: Rules | None = None, *, dry_run: bool = False, watch: Watch = unwatched) -> None:
+        self.rules = rules or Rules()
         self.dry_run = dry_run
-        self.faults: list[RowFault] = []
+        self.faults = Faults()
         self.counts: Counter[str] = Counter()
         self.read_as: dict[str, Any] = {}  # format, encoding and columns, as the reader of the file found them
+        self._watch = watch
         self._staging = Staging()
+        self._comparison = Comparison(self.rules, self._staging.sets_barcode)
+        self._changes = Changes()
+        self._settled: Counter[str] = Counter()  # the counts of the rows that are not pending
 
     def close(self) -> None:
         """Delete the staged rows."""
         self._staging.close()
 
+    def left_out(self, rows: int, *, of: int) -> None:
+        """Count the rows of the file, and those of them that its reader has left out."""
+        self.counts["rows"] = of
+        for counts in (self.counts, self._settled):
+            counts["skipped"] += rows
+
     def stage(self, rows: Iterable[Row]) -> None:
         """Store the rows; a row with the SKU or barcode of an earlier one is a fault."""
         self._staging.add(rows)
         for column in ("sku", "barcode"):
-            for line, row, value, first in self._staging.duplicates(column):
-                message = f"{column} {value!r} stands on line {first} already"
-                self.faults.append(RowFault(line, column, value[:VALUE_LENGTH], "repeated", message, row))
-                if len(self.faults) >= MAX_FAULTS:
-                    return
+            self.faults.add(
+                RowFault(
+                    line,
+                    column,
+                    value[:VALUE_LENGTH],
+                    "repeated",
+                    f"{column} {value!r} stands on line {first} already",
+                    row,
+                )
+                for line, row, value, first in self._staging.duplicates(column)
+            )
 
     def diff(self) -> None:
         """Compare each row with its item; collect the faults, the counts of outcomes and the pending rows."""
         db.session.rollback()  # the session may have read an older snapshot
-        for rows in self._staging.chunks():
-            if len(self.faults) >= MAX_FAULTS:
-                break
-            existing = existing_items(rows)
-            pending: list[tuple[Row, int | None, bool]] = []
-            for row in rows:
-                faults = [replace(fault, row=row.row) for fault in self._faults(row, existing)]
-                self.faults += faults
-                if faults or not row.valid:
-                    continue
-                item = existing.items.get(row.sku_key)
-                outcome, changes = self._outcome(row, item)
-                self.counts[outcome] += 1
-                if outcome in ("created", "updated"):
-                    frees = item is not None and "barcode" in changes and item["barcode"] is not None
-                    pending.append((row, item["id"] if item else None, frees))
-            self._staging.put_pending(pending)
+        with self._watch("Comparing", self._staging.rows) as progress:
+            for rows in self._staging.chunks():
+                if self.faults.are_too_many:
+                    break
+                self._diff_rows(rows)
+                progress.update(len(rows))
         self._staging.order_pending()
         db.session.rollback()
 
-    def _faults(self, row: Row, existing: Existing) -> Iterator[RowFault]:
-        """Yield the faults that a row has in view of the existing items."""
-        item = existing.items.get(row.sku_key)
-        if item is None:
-            if row.valid and "name" not in row.fields:
-                message = f"name is required to create an item; there is none with the SKU {row.sku!r}"
-                yield RowFault(row.line, "name", "", "required", message)
-        elif self.on_conflict == "fail":
-            message = f"sku {item['sku']!r} belongs to an item already"
-            yield RowFault(row.line, "sku", row.sku, "sku_taken", message)
-        elif self.on_conflict == "skip":
-            return
-        elif item["archived"]:
-            message = f"sku {item['sku']!r} belongs to an archived item; restore it first"
-            yield RowFault(row.line, "sku", row.sku, "item_archived", message)
-        barcode = row.fields.get("barcode")
-        holder = existing.holders.get(barcode) if barcode is not None else None
-        if holder is not None and holder.sku_key != row.sku_key and not self._frees_barcode(holder):
-            message = f"barcode {barcode!r} belongs to the item {holder.sku!r}"
-            yield RowFault(row.line, "barcode", str(barcode), "barcode_taken", message)
-
-    def _frees_barcode(self, holder: Holder) -> bool:
-        """Return whether a row of the file replaces the barcode of its holder: no two rows have the same one."""
-        return self.on_conflict == "update" and self._staging.sets_barcode(holder.sku_key)
-
-    def _outcome(self, row: Row, item: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
-        """Return the outcome of a row (created, skipped, updated or unchanged) and the values to set."""
-        if item is None:
-            return "created", row.fields
-        if self.on_conflict == "skip":
-            return "skipped", {}
-        changes = {
-            name: value
-            for name, value in row.fields.items()
-            if item[name] != value or (name == "attributes" and not same(item[name], value))
-        }
-        return ("updated" if changes else "unchanged"), changes
+    def _diff_rows(self, rows: list[Row]) -> None:
+        existing = existing_items(rows, self.rules.match)
+        pending: list[tuple[Row, int | None, bool]] = []
+        for row in rows:
+            faults = self._comparison.faults(row, existing)
+            self.faults.add(faults)
+            if faults or not row.valid:
+                continue
+            item = existing.item_of(row)
+            outcome = self._comparison.outcome(row, item)
+            _count(self.counts, row, item, outcome)
+            if outcome.changes or "expect_quantity" in row.stock:
+                frees = item is not None and "barcode" in outcome.values and item["barcode"] is not None
+                pending.append((row, item["id"] if item else None, frees))
+            else:
+                _count(self._settled, row, item, outcome)
+            if self.dry_run:
+                self._changes.add(row, item, outcome)
+        self._staging.put_pending(pending)
 
     def apply(self, by: Principal) -> dict[str, Any]:
         """Write the pending rows, unless this is a dry run; return the number of rows with each outcome.
@@ -128,40 +138,55 @@ class Import:
         Raises RefusedRows.
         """
         if self.faults:
-            raise RefusedRows(self.faults, dry_run=self.dry_run, read_as=self.read_as)
+            raise self._refusal(self.faults)
         counts = self.counts if self.dry_run else self._write(by)
-        outcomes = {name: counts[name] for name in ("created", "updated", "unchanged", "skipped")}
-        return {"dry_run": self.dry_run, **outcomes, "read_as": self.read_as, "errors": []}
+        changes = {"changes": self._changes.listed} if self.dry_run else {}
+        return {**self._answer(counts), "errors": [], "error_counts": {}, **changes}
+
+    def _answer(self, counts: Counter[str]) -> dict[str, Any]:
+        """Return the answer with these counts of outcomes, without the errors."""
+        outcomes = {name: counts[name] for name in COUNTS}
+        return {"dry_run": self.dry_run, "rows": self.counts["rows"], **outcomes, "read_as": self.read_as}
+
+    def _refusal(self, faults: Faults) -> RefusedRows:
+        return RefusedRows(faults, self._answer(Counter()))
 
     @transactional
     def _write(self, by: Principal) -> Counter[str]:
         """Write the pending rows, each compared again once its item is locked; return the counts of outcomes."""
-        counts = Counter({name: self.counts[name] for name in ("unchanged", "skipped")})
+        counts = self._settled.copy()
         freed = self._free_barcodes()
-        for rows in self._staging.pending():
-            discard_plans()
-            existing = existing_items(rows, lock=True, freed=freed)
-            faults = [replace(fault, row=row.row) for row in rows for fault in self._faults(row, existing)]
-            if faults:
-                raise RefusedRows(faults, dry_run=False, read_as=self.read_as)
-            new: list[Row] = []
-            changed: list[Change] = []
-            for row in rows:
-                item = existing.items.get(row.sku_key)
-                outcome, changes = self._outcome(row, item)
-                counts[outcome] += 1
-                if item is None:
-                    new.append(row)
-                elif changes:
-                    changed.append((item, changes))
-            try:
-                change_items(changed, by, REASON)
-                create_items([{"sku": row.sku, **row.fields} for row in new], by, REASON)
-            except IntegrityError as error:
-                if broken_constraint(error) in ("uq_items_sku_key", "uq_items_barcode"):
-                    raise RetryTransaction from error  # a concurrent transaction has created such an item
-                raise
+        with self._watch("Writing", self._staging.pending_rows) as progress:
+            for rows in self._staging.pending():
+                discard_plans()
+                self._write_rows(rows, freed, by, counts)
+                progress.update(len(rows))
         return counts
+
+    def _write_rows(self, rows: list[Row], freed: dict[int, str], by: Principal, counts: Counter[str]) -> None:
+        """Write some rows, and add their outcomes to the counts."""
+        existing = existing_items(rows, self.rules.match, lock=True, freed=freed)
+        faults = Faults()
+        faults.add(fault for row in rows for fault in self._comparison.faults(row, existing))
+        if faults:
+            raise self._refusal(faults)
+        new: list[NewItem] = []
+        changed: list[Change] = []
+        for row in rows:
+            item = existing.item_of(row)
+            outcome = self._comparison.outcome(row, item)
+            _count(counts, row, item, outcome)
+            if item is None and outcome.changes:
+                new.append(NewItem({"sku": row.sku, **outcome.values}, outcome.line))
+            elif item is not None and outcome.changes:
+                changed.append(Change(item, outcome.values, outcome.line))
+        try:
+            change_items(changed, by)
+            create_items(new, by)
+        except IntegrityError as error:
+            if broken_constraint(error) in ("uq_items_sku_key", "uq_items_barcode"):
+                raise RetryTransaction from error  # a concurrent transaction has created such an item
+            raise
 
     def _free_barcodes(self) -> dict[int, str]:
         """Set barcodes that the file replaces to NULL, so that two items can swap theirs; return them by item id.
@@ -181,3 +206,11 @@ class Import:
                 db.session.execute(update(_items).where(_items.c.id.in_(replaced)).values(barcode=None))
             freed |= replaced
         return freed
+
+
+def _count(counts: Counter[str], row: Row, item: Mapping[str, Any] | None, outcome: Outcome) -> None:
+    """Count the outcome of a row, and what of it people may not have meant."""
+    counts[outcome.name] += 1
+    if item is not None:
+        counts["counted"] += outcome.line is not None
+        counts["emptied"] += sum(name in outcome.values for name in row.emptied)

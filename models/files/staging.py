@@ -12,15 +12,19 @@ CHUNK = 500
 class Row(NamedTuple):
     """One row of a file: the line it begins at, and the fields it sets, as clients see them.
 
-    A row that is not `valid` has only the fields without a fault; `row` is its number below the header.
+    A row that is not `valid` has only the fields without a fault; `row` is its number below the header. A row that is
+    found by its barcode may have no SKU. `stock` may have `quantity`, `expect_quantity` and `reason`; `emptied` are the
+    fields that it sets because their cells are empty.
     """
 
     line: int
-    sku: str
-    sku_key: str
+    sku: str | None
+    sku_key: str | None
     fields: dict[str, Any]
     valid: bool
     row: int
+    stock: dict[str, Any] = {}
+    emptied: tuple[str, ...] = ()
 
 
 class Staging:
@@ -34,7 +38,7 @@ class Staging:
             PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             CREATE TABLE rows (
-                line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, fields BLOB,
+                line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, cells BLOB,
                 row INTEGER
             );
             CREATE TABLE pending (position INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
@@ -49,11 +53,25 @@ class Staging:
         self._rows.execute("BEGIN")
         self._rows.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((*row[:3], _barcode(row.fields), row.valid, marshal.dumps(row.fields), row.row) for row in rows),
+            ((*row[:3], _barcode(row.fields), row.valid, marshal.dumps(_cells_of(row)), row.row) for row in rows),
         )
         self._rows.execute("CREATE INDEX rows_sku_key ON rows (sku_key)")
         self._rows.execute("CREATE INDEX rows_barcode ON rows (barcode) WHERE barcode > ''")
         self._rows.execute("COMMIT")
+
+    @property
+    def rows(self) -> int:
+        """How many rows are stored."""
+        return self._count("rows")
+
+    @property
+    def pending_rows(self) -> int:
+        """How many rows are pending, once they are in order."""
+        return self._count("ordered")
+
+    def _count(self, table: str) -> int:
+        [[count]] = self._rows.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - the names are ours
+        return int(count)
 
     def duplicates(self, column: str) -> Iterator[tuple[int, int, str, int]]:
         """Yield line, row, value and line of first use for each row with the `sku` or `barcode` of an earlier row."""
@@ -80,7 +98,7 @@ class Staging:
     def chunks(self) -> Iterator[list[Row]]:
         """Return an iterator over all rows in the order of the file, in lists of up to `CHUNK`."""
         return self._chunks(
-            "SELECT line, line, sku, sku_key, fields, valid, row FROM rows WHERE line > ? ORDER BY line LIMIT ?"
+            "SELECT line, line, sku, sku_key, cells, valid, row FROM rows WHERE line > ? ORDER BY line LIMIT ?"
         )
 
     def put_pending(self, pending: Iterable[tuple[Row, int | None, bool]]) -> None:
@@ -106,7 +124,7 @@ class Staging:
     def pending(self) -> Iterator[list[Row]]:
         """Return an iterator over the pending rows as sorted by `order_pending`, in lists of up to `CHUNK`."""
         return self._chunks(
-            "SELECT position, line, sku, sku_key, fields, valid, row FROM ordered JOIN rows USING (line) "
+            "SELECT position, line, sku, sku_key, cells, valid, row FROM ordered JOIN rows USING (line) "
             "WHERE position > ? ORDER BY position LIMIT ?"
         )
 
@@ -120,9 +138,15 @@ class Staging:
         while found := self._rows.execute(query, (last, CHUNK)).fetchall():
             last = found[-1][0]
             yield [
-                Row(line, sku, key, marshal.loads(fields), bool(valid), row)  # noqa: S302 - nobody else can write the file
-                for _, line, sku, key, fields, valid, row in found
+                Row(line, sku, key, cells[0], bool(valid), row, *cells[1:])
+                for _, line, sku, key, stored, valid, row in found
+                if (cells := marshal.loads(stored))  # noqa: S302 - nobody else can write the file
             ]
+
+
+def _cells_of(row: Row) -> tuple[Any, ...]:
+    """Return what a row has besides its columns in the table; most rows have little."""
+    return (row.fields, row.stock, row.emptied) if row.stock or row.emptied else (row.fields,)
 
 
 def _barcode(fields: dict[str, Any]) -> str | None:

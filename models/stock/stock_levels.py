@@ -38,6 +38,12 @@ class Line:
     occurred_at: datetime | None = None
     reverses_id: int | None = None
 
+    def delta(self, stock: int) -> int:
+        """Return what this line adds to a stock, in units; a negative number if it takes something away."""
+        if self.kind == "count":
+            return self.quantity - stock
+        return -self.quantity if self.kind == "issue" else self.quantity
+
     def row(
         self, item_id: int, delta: int, quantity_after: int, *, time: datetime, recorded_at: datetime, by: Principal
     ) -> dict[str, Any]:
@@ -121,7 +127,7 @@ class Stock:
             )
         if self._backdated and self._timeline is None:
             self._timeline = Timeline(connection, self.item_id, self.sku, quantity=self.quantity, times=self._times)
-        delta = _delta(line, self._timeline.quantity_at(time) if self._timeline else self.quantity)
+        delta = line.delta(self._timeline.quantity_at(time) if self._timeline else self.quantity)
         if self.quantity + delta > MAX_QUANTITY:
             raise Refusal(
                 "stock_limit",
@@ -139,12 +145,6 @@ class Stock:
         self.quantity += delta
         self.delta += delta
         return delta
-
-
-def _delta(line: Line, quantity: int) -> int:
-    if line.kind == "count":
-        return line.quantity - quantity
-    return -line.quantity if line.kind == "issue" else line.quantity
 
 
 class Stocks:

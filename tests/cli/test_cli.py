@@ -286,9 +286,43 @@ def test_an_import_names_the_user_it_was_given(run, admin, member, file):
 
 
 def test_a_dry_run_changes_nothing(run, admin, file):
-    assert run("import", file, "--dry-run").out == "nothing changed, created: 2, updated: 0, unchanged: 0\n"
+    out = run("import", file, "--dry-run").out
 
+    assert out.splitlines()[-1] == "nothing changed, created: 2, updated: 0, unchanged: 0"
     assert admin.get("/items").json["total_items"] == 0
+
+
+def test_a_dry_run_lists_the_changes_as_wide_as_the_console(run, admin, file, monkeypatch):
+    run("import", file)
+    file.write_text(f"sku,name,quantity\nLAMP-1,{'Lamp ' * 30},7\nBULB-1,Bulb,40\n", encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "60")
+
+    lines = run("import", file, "--dry-run").out.splitlines()
+
+    assert [line.split() for line in (lines[0], lines[2])] == [
+        ["row", "sku", "field", "from", "to"],
+        ["1", "LAMP-1", "quantity", "5", "7"],
+    ]
+    assert lines[1].startswith("1    LAMP-1  name      Desk lamp  Lamp Lamp")
+    assert (len(lines[1]), lines[1][-1]) == (60, "…")
+    assert lines[3:] == ["nothing changed, created: 0, updated: 1, unchanged: 1, counted: 1"]
+
+
+def test_an_import_has_the_rules_of_a_request(run, admin, file):
+    run("import", file)
+    file.write_text("barcode,sku,quantity\n7,LAMP-1,2\n", encoding="utf-8")
+
+    received = run("import", file, "--quantity", "receive", "--on-missing", "fail")
+    issued = run("import", file, "--quantity", "issue", "--match", "barcode")
+    file.write_text("barcode,sku,quantity\n7,LAMP-1,-2\n8,X,1\n", encoding="utf-8")
+    missing = run("import", file, "--match", "barcode", "--on-missing", "skip", "--negative", "zero")
+    refused = run("import", file, "--quantity", "add")
+
+    assert received.out == "created: 0, updated: 1, unchanged: 0, counted: 1\n"
+    assert issued.out == "created: 0, updated: 1, unchanged: 0, counted: 1\n"
+    assert missing.out == "created: 0, updated: 1, unchanged: 0, skipped: 1, counted: 1\n"
+    assert (refused.status, "must be one of count, ignore, receive, issue" in refused.err) == (2, True)
+    assert admin.get("/items/by-sku/lamp-1").json["quantity"] == 0
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
@@ -315,7 +349,7 @@ def test_an_import_has_the_options_of_a_request(run, admin, file, tmp_path):
     counted = run("import", tmp_path / "stock.xlsx", "--sheet", "Stock")
 
     assert mapped.json["read_as"]["columns"] == {"Variant SKU": "sku", "Title": "name", "Variant Price": "price"}
-    assert counted.out == "created: 0, updated: 1, unchanged: 0\n"
+    assert counted.out == "created: 0, updated: 1, unchanged: 0, counted: 1\n"
     item = admin.get("/items/by-sku/00123").json
     assert (item["name"], item["price"], item["quantity"]) == ("Größe", "1234.50", 7)
 

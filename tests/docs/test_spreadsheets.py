@@ -2,8 +2,8 @@
 
 import re
 
-from models.stock.item_fields import FILE_COLUMNS
-from resources.import_options import NAMES
+from resources.import_options import OPTIONS
+from resources.item_rows import IMPORT_COLUMNS
 from tables.presets import PRESETS
 from tests.support.documents import blocks, section
 from tests.support.program import ROOT
@@ -23,6 +23,6 @@ def test_its_commands_answer_as_printed(assert_answered, tmp_path, monkeypatch):
 
 
 def test_it_names_every_column_option_and_preset():
-    assert sorted(first_cells("Columns")) == sorted(FILE_COLUMNS)
-    assert first_cells("Options") == ["dry_run", "on_conflict", *NAMES]
+    assert sorted(first_cells("Columns")) == sorted(IMPORT_COLUMNS)
+    assert first_cells("Options") == ["dry_run", *(option.name for option in OPTIONS)]
     assert first_cells("Files of other products") == list(PRESETS)

@@ -26,10 +26,13 @@ def test_a_file_tells_what_it_was_read_as(member):
 
     assert told.json == {
         "dry_run": False,
+        "rows": 1,
         "created": 1,
         "updated": 0,
         "unchanged": 0,
         "skipped": 0,
+        "counted": 0,
+        "emptied": 0,
         "read_as": {
             "format": "csv",
             "encoding": "utf-8",
@@ -39,6 +42,7 @@ def test_a_file_tells_what_it_was_read_as(member):
             "columns": {"SKU": "sku", "Title": "name"},
         },
         "errors": [],
+        "error_counts": {},
     }
     refused = send(member, "sku,name,price\nB,b,x\n").json
     assert (refused["read_as"]["columns"], refused["errors"][0]["code"]) == (

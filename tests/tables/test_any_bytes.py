@@ -9,7 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.requests.bodies import parse_json
-from resources.item_rows import MEMBERS, TABLE, cell_readers, rows_of
+from models.files.row_faults import Faults
+from models.files.rules import EMPTY, MATCH, NEGATIVE, QUANTITY, Rules
+from resources.item_rows import TABLES, rows_of
 from tables.presets import PRESETS
 from tables.reading import CSV, NDJSON, XLSX, Options, Table
 from tables.records import InvalidOption, UnreadableFile
@@ -30,32 +32,46 @@ OPTIONS = st.builds(
 )
 
 
-def read(data: bytes, format_: str, options: Options) -> None:
+RULES = st.builds(
+    Rules,
+    match=st.sampled_from(MATCH),
+    quantity=st.sampled_from(QUANTITY),
+    empty=st.sampled_from(EMPTY),
+    negative=st.sampled_from(NEGATIVE),
+)
+
+
+DEFAULT_RULES = Rules()
+
+
+def read(data: bytes, format_: str, options: Options, rules: Rules = DEFAULT_RULES) -> None:
     """Read all rows; whatever is wrong with them is a fault or one of the two exceptions, with words."""
-    faults: list = []
+    faults = Faults()
+    columns = TABLES[rules.match]
     try:
-        table = Table(io.BytesIO(data), format_, TABLE, options, parse_json=parse_json, max_unpacked=10 * MIB)
-        readers = MEMBERS if table.format == NDJSON else cell_readers(table.numbers)
-        rows = list(rows_of(table, readers, faults))
+        table = Table(io.BytesIO(data), format_, columns, options, parse_json=parse_json, max_unpacked=10 * MIB)
+        rows = list(rows_of(table, rules, faults))
         json.dumps(table.read_as())
     except (UnreadableFile, InvalidOption) as error:
         assert str(error)
     else:
         assert rows or faults or table.skipped or format_ == NDJSON or data.count(b"\n") < 500
-        assert all(fault.message and fault.code for fault in faults)
+        assert all(fault.message and fault.code for fault in faults.first())
+        assert table.rows >= len(rows)
 
 
 @pytest.mark.parametrize("format_", [CSV, NDJSON, XLSX, None])
 @given(
     data=st.binary(max_size=300) | TEXTS.map(str.encode) | TEXTS.map(lambda text: text.encode("utf-16")),
     options=OPTIONS,
+    rules=RULES,
 )
 @settings(max_examples=150, deadline=None)
-@example(data=b"sku,name\nA,a\n" + b"\xff", options=Options())
-@example(data=b"PK\x03\x04", options=Options())
-@example(data=b"\xff\xfe", options=Options())
-def test_any_bytes_are_read_or_refused(format_, data, options):
-    read(data, format_, options)
+@example(data=b"sku,name\nA,a\n" + b"\xff", options=Options(), rules=Rules())
+@example(data=b"PK\x03\x04", options=Options(), rules=Rules())
+@example(data=b"\xff\xfe", options=Options(), rules=Rules())
+def test_any_bytes_are_read_or_refused(format_, data, options, rules):
+    read(data, format_, options, rules)
 
 
 @given(place=st.integers(0, len(WORKBOOK) - 1), byte=st.integers(0, 255), options=OPTIONS)

@@ -1,0 +1,147 @@
+"""What one row of an import does to its item, and why it can't: decided by the rules, and written nowhere."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from models.files.existing import Existing, Holder
+from models.files.row_faults import VALUE_LENGTH, RowFault
+from models.files.rules import Rules
+from models.files.staging import Row
+from models.stock.item_fields import MAX_QUANTITY, same
+from models.stock.stock_levels import Line
+from models.values import normalized
+
+# The reason of a movement, unless its row gives one.
+REASON = "import"
+Item = Mapping[str, Any]
+# Column, value, code and message of a fault.
+Found = tuple[str, Any, str, str]
+
+
+class Outcome(NamedTuple):
+    """What a row does: created, updated, unchanged or skipped, with the values to set and the movement to record."""
+
+    name: str
+    values: Mapping[str, Any]
+    line: Line | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to write."""
+        return self.name in ("created", "updated")
+
+
+SKIPPED = Outcome("skipped", {}, None)
+UNCHANGED = Outcome("unchanged", {}, None)
+
+
+class Comparison:
+    """The rows of one file beside the existing items; `sets_barcode` returns whether a row sets that of an item."""
+
+    def __init__(self, rules: Rules, sets_barcode: Callable[[str], bool]) -> None:
+        self._rules = rules
+        self._sets_barcode = sets_barcode
+
+    def faults(self, row: Row, existing: Existing) -> list[RowFault]:
+        """Return the faults that a row has in view of the existing items."""
+        item = existing.item_of(row)
+        found = self._faults_of_new(row) if item is None else self._faults_of(row, item)
+        faults = [*found, *self._faults_of_holder(row, item, existing.holder_of(row))]
+        return [
+            RowFault(row.line, column, str(value)[:VALUE_LENGTH], code, message, row.row)
+            for column, value, code, message in faults
+        ]
+
+    def outcome(self, row: Row, item: Item | None) -> Outcome:
+        """Return what a row without faults does."""
+        rules = self._rules
+        if (rules.on_missing if item is None else rules.on_conflict) == "skip":
+            return SKIPPED
+        line = self._line(row, item)
+        if item is None:
+            return Outcome("created", row.fields, line)
+        values = {
+            name: value
+            for name, value in row.fields.items()
+            if item[name] != value or (name == "attributes" and not same(item[name], value))
+        }
+        if line is not None and not line.delta(item["quantity"]):
+            line = None
+        return Outcome("updated", values, line) if values or line else UNCHANGED
+
+    def _line(self, row: Row, item: Item | None) -> Line | None:
+        """Return the movement that the quantity of a row means."""
+        quantity = row.stock.get("quantity")
+        if quantity is None or (item is None and quantity == 0):
+            return None
+        return Line(self._rules.quantity if item else "opening", quantity, row.stock.get("reason") or REASON)
+
+    def _name(self, row: Row) -> tuple[str, str]:
+        """Return the column by which a row is found, and its value."""
+        return ("sku", row.sku or "") if self._rules.match == "sku" else ("barcode", row.fields["barcode"])
+
+    def _faults_of_new(self, row: Row) -> Iterator[Found]:
+        """Yield the faults of a row that finds no item."""
+        column, value = self._name(row)
+        there_is_none = f"there is no item with the {column} {value!r}"
+        if self._rules.on_missing == "skip":
+            return
+        if self._rules.on_missing == "fail":
+            yield column, value, "not_found", there_is_none
+            return
+        for name in ("sku", "name") if row.valid else ():
+            if name not in row.fields and (name != "sku" or row.sku is None):
+                yield name, "", "required", f"{name} is required to create an item; {there_is_none}"
+        quantity, expected = row.stock.get("quantity"), row.stock.get("expect_quantity")
+        if expected:
+            yield "expect_quantity", expected, "quantity_changed", f"expect_quantity is {expected}; {there_is_none}"
+        if quantity and self._rules.quantity == "issue":
+            yield "quantity", quantity, "insufficient_stock", f"quantity can't be issued; {there_is_none}"
+
+    def _faults_of(self, row: Row, item: Item) -> Iterator[Found]:
+        """Yield the faults of a row that finds an item."""
+        column, value = self._name(row)
+        if self._rules.on_conflict == "fail":
+            holder = "an item" if column == "sku" else f"the item {item['sku']!r}"
+            yield column, value, f"{column}_taken", f"{column} {item[column]!r} belongs to {holder} already"
+        if self._rules.on_conflict != "update":
+            return
+        if item["archived"]:
+            message = f"{column} {item[column]!r} belongs to an archived item; restore it first"
+            yield column, value, "item_archived", message
+        if column == "barcode" and row.sku is not None and row.sku_key != normalized(item["sku"]):
+            message = f"sku {row.sku!r} is not that of the item with the barcode {value!r}, which is {item['sku']!r}"
+            yield "sku", row.sku, "sku_differs", message
+        yield from self._faults_of_stock(row, item)
+
+    def _faults_of_stock(self, row: Row, item: Item) -> Iterator[Found]:
+        stock, expected, line = item["quantity"], row.stock.get("expect_quantity"), self._line(row, item)
+        has = f"item {item['sku']!r} has {stock}"
+        if expected is not None and expected != stock:
+            yield "expect_quantity", expected, "quantity_changed", f"{has}, not {expected}"
+        if line is None:
+            return
+        after = stock + line.delta(stock)
+        if after < 0:
+            yield "quantity", line.quantity, "insufficient_stock", f"{has}; {line.quantity} can't go"
+        elif after > MAX_QUANTITY:
+            message = f"{has}; {line.quantity} more exceed {MAX_QUANTITY}"
+            yield "quantity", line.quantity, "stock_limit", message
+
+    def _faults_of_holder(self, row: Row, item: Item | None, holder: Holder | None) -> Iterator[Found]:
+        """Yield the fault of a row whose barcode another item has, or whose SKU where rows are found by barcode."""
+        rules = self._rules
+        if holder is None or (rules.on_missing != "create" if item is None else rules.on_conflict == "skip"):
+            return
+        if rules.match == "sku":
+            if holder.sku_key != row.sku_key and not self._frees_barcode(holder):
+                barcode = row.fields["barcode"]
+                yield "barcode", barcode, "barcode_taken", f"barcode {barcode!r} belongs to the item {holder.sku!r}"
+        else:
+            other = "no barcode" if holder.barcode is None else f"the barcode {holder.barcode!r}"
+            message = f"sku {holder.sku!r} belongs to an item with {other}; match=sku finds it"
+            yield "sku", row.sku, "sku_taken", message
+
+    def _frees_barcode(self, holder: Holder) -> bool:
+        """Return whether a row of the file replaces the barcode of its holder: no two rows have the same one."""
+        return self._rules.on_conflict == "update" and self._sets_barcode(holder.sku_key)
