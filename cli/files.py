@@ -96,12 +96,12 @@ def import_command(
         raise click.UsageError(f"--{error.part} {error}.")
     by = _importer(username)
     format_ = format_ or _format_by_name(file, NOT_READ)
-    with closing(Import(rules_of(options), dry_run=dry_run, watch=progress)) as rows, _opened(file) as opened:
+    with closing(Import(by, rules_of(options), dry_run=dry_run, watch=progress)) as rows, _opened(file) as opened:
         with progress("Reading", os.fstat(opened.fileno()).st_size) as bar:
             watch = partial(_with_position, file=opened, bar=bar)
             stage(opened, format_, options_of(options), rows, watch=watch)
         try:
-            outcome = rows.apply(by)
+            outcome = rows.apply()
         except RefusedRows as refused:
             _report_errors(refused, as_json)
             raise

@@ -1,11 +1,13 @@
 """The model `Event`: every change has one, written in its transaction; their ids follow the order of the commits."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
+from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
@@ -27,6 +29,7 @@ PURGE, PURGE_BATCH = 5000, 500
 _PENDING = "stockroom_events"
 # A key of `db.session.info`: how many movements of each kind the last commit has recorded.
 RECORDED = "stockroom_recorded"
+NO_KINDS: Mapping[str, int] = MappingProxyType({})
 
 
 MEMBERS: dict[str, Schema] = {
@@ -95,8 +98,23 @@ class Event(Model):
         stream: str = STOCK,
     ) -> None:
         """Record changes of one type, each as its new state, the id of its item and that of its movement."""
+        rows = list(changes)
+        kinds = Counter(data["kind"] for data, _, movement_id in rows if movement_id is not None)
+        texts = [(as_json(data), item_id, movement_id) for data, item_id, movement_id in rows]
+        Event.record_texts(type, texts, by, stream=stream, kinds=kinds)
+
+    @staticmethod
+    def record_texts(
+        type: str,  # noqa: A002
+        changes: Iterable[tuple[str, int | None, int | None]],
+        by: Principal,
+        *,
+        stream: str = STOCK,
+        kinds: Mapping[str, int] = NO_KINDS,
+    ) -> None:
+        """Record changes like `record_many`, with their new states as JSON texts; `kinds` counts those of movements."""
         info = db.session.info
-        pending: PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, PendingEvents())
+        pending: PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, _no_events())
         common = {
             "stream": stream,
             "type": type,
@@ -106,10 +124,9 @@ class Event(Model):
             "request_id": by.request_id,
             "trace_id": by.trace_id,
         }
-        for data, item_id, movement_id in changes:
-            if movement_id is not None:
-                pending.kinds[data["kind"]] += 1
-            pending.append({**common, "item_id": item_id, "movement_id": movement_id, "data": as_json(data)})
+        pending.kinds.update(kinds)
+        for text, item_id, movement_id in changes:
+            pending.append({**common, "item_id": item_id, "movement_id": movement_id, "data": text})
 
     @staticmethod
     def after(event_id: int, limit: int, type_: str | None = None) -> list[Any]:
@@ -186,6 +203,15 @@ _insert = insert(table_of(Event)).values(
 _lock = select(Lock.name).where(Lock.name == FEED_LOCK).with_for_update()
 
 
+def _no_events() -> PendingEvents:
+    """Return the pending events of a new transaction; SQLite, which has one writer at a time, takes many at once."""
+    return PendingEvents(_insert_events if db.engine.dialect.name == "sqlite" else None)
+
+
+def _insert_events(events: Sequence[Mapping[str, Any]]) -> None:
+    execute_many(db.session.connection(), _insert, events)
+
+
 @event.listens_for(db.session, "before_commit")
 def _write_pending(session: Session) -> None:
     """Write the events last, with the lock of the feed held from before their ids are assigned until they are visible.
@@ -202,21 +228,16 @@ def _write_pending(session: Session) -> None:
     with closing(pending):
         session.flush()
         connection = session.connection()
-        if connection.dialect.name == "sqlite":  # which has one writer at a time
-            _insert_pending(connection, pending)
-        elif pending.are_many():
+        if pending.are_many():
             with staged(connection, table_of(Event), pending) as select_staged:
                 connection.execute(_lock)
                 connection.execute(insert(table_of(Event)).from_select(_columns, select_staged))
         else:
-            connection.execute(_lock)
-            _insert_pending(connection, pending)
+            if connection.dialect.name != "sqlite":
+                connection.execute(_lock)
+            for events in pending.chunks():
+                execute_many(connection, _insert, events)
     session.info[RECORDED] = pending.kinds
-
-
-def _insert_pending(connection: Connection, pending: PendingEvents) -> None:
-    for events in pending.chunks():
-        execute_many(connection, _insert, events)
 
 
 @event.listens_for(db.session, "after_soft_rollback")

@@ -3,7 +3,7 @@
 import pickle
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
@@ -16,21 +16,29 @@ from models.database.writing import execute_many
 
 
 class PendingEvents:
-    """The events of a transaction that has not ended; if there are very many, most of them are in a temporary file."""
+    """The events of a transaction that has not ended; if there are very many, most of them are in a temporary file.
+
+    `write`, if given, takes those instead.
+    """
 
     IN_MEMORY = 2000
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[list[dict[str, Any]]], None] | None = None) -> None:
+        self._write = write
         self._last: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
         self.kinds: Counter[str] = Counter()  # of movements
 
     def append(self, row: dict[str, Any]) -> None:
         self._last.append(row)
-        if len(self._last) == self.IN_MEMORY:
+        if len(self._last) < self.IN_MEMORY:
+            return
+        if self._write:
+            self._write(self._last)
+        else:
             self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - close() closes it
             pickle.dump(self._last, self._file)
-            self._last = []
+        self._last = []
 
     def are_many(self) -> bool:
         """Return whether most of them are in the file."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table
 
 from models.database.column_types import serialized
 from models.json_schema import Schema, closed
-from models.values import money, rfc3339
+from models.values import as_json, money, rfc3339
 
 _SERIALIZERS: Mapping[type, Callable[[Any], Any]] = {datetime: rfc3339, Decimal: money}
 
@@ -38,6 +39,18 @@ class Representation:
     def of_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what clients see of a mapping with the members by name; other keys are ignored."""
         return {name: _serialize(values[name]) for name in self.names}
+
+    def text_of(self, values: Mapping[str, Any], late: int) -> str:
+        """Return the JSON text of the members but the first `late`, given as clients see them, for `completed`."""
+        return "," + as_json({name: values[name] for name in self.names[late:]}).removeprefix("{")
+
+    def completed(self, text: str, *late: int) -> str:
+        """Return the whole JSON text, given the integers of the members that `text_of` left out."""
+        return self._begin(len(late)) % late + text
+
+    @lru_cache(8)  # noqa: B019 - a representation lives as long as the program
+    def _begin(self, late: int) -> str:
+        return "{" + ",".join(f'"{name}":%d' for name in self.names[:late])
 
     def of_row(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return what clients see of a row that begins with `columns`; a page adds its sort keys behind them."""

@@ -71,7 +71,7 @@ class ImportParser(RequestParser):
         """
         args = super().parse_args(req, strict, http_error_code)
         upload = receive(request, current_settings().max_import_bytes)
-        args["file"] = file = Import(rules_of(args), dry_run=args["dry_run"])
+        args["file"] = file = Import(current_principal(), rules_of(args), dry_run=args["dry_run"])
 
         @after_this_request
         def close(response: Response) -> Response:
@@ -163,7 +163,7 @@ class ItemImportResource(ProtectedResource):
         """Import items from a CSV, NDJSON or XLSX file, all rows or none; a quantity becomes a movement."""
         if args["refusal"]:
             raise args["refusal"]
-        return args["file"].apply(current_principal())
+        return args["file"].apply()
 
 
 class ImportPresetListResource(ProtectedResource):

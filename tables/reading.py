@@ -92,7 +92,7 @@ class Table:
         if self.format != XLSX:
             self.encoding = encoding_of(file, options.encoding or charset, only_utf8=self.format == NDJSON)
         self._rows: Rows | None = None
-        self._read = 0
+        self._read = 0  # JSON lines
 
     @property
     def numbers(self) -> NumberFormat:
@@ -112,7 +112,7 @@ class Table:
     @property
     def rows(self) -> int:
         """How many rows of the file have been read so far, those that are left out included, but no blank ones."""
-        return self._read + self.skipped
+        return self._rows.row - self._rows.blank if self._rows else self._read
 
     @property
     def name_of(self) -> dict[str, str]:
@@ -132,11 +132,6 @@ class Table:
 
     def records(self) -> Records:
         """Yield the records of the file and their errors; after an error of the header nothing more is read."""
-        for record in self._records():
-            self._read += record.row > 0
-            yield record
-
-    def _records(self) -> Records:
         if self.format == XLSX:
             table = XlsxTable(self._file, self.options.sheet, self._max_unpacked, self.naming)
             self.sheet = table.sheet
@@ -145,7 +140,9 @@ class Table:
         text = io.TextIOWrapper(self._file, CODECS[self.encoding or "utf-8"], newline="")
         try:
             if self.format == NDJSON:
-                yield from read_json_lines(text, self._members, self._parse_json)
+                for record in read_json_lines(text, self._members, self._parse_json):
+                    self._read += 1
+                    yield record
             else:
                 yield from self._csv(text)
         finally:

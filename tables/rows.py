@@ -14,14 +14,15 @@ Row = tuple[int, Sequence[Cell]]
 
 
 class Rows:
-    """The rows of one table below its header; `skipped` counts those that the preset leaves out.
+    """The rows of one table below its header; `row` is the number of the last one that was read.
 
-    A preset leaves out rows without a value in the column `key`.
+    `blank` counts the blank ones, `skipped` those that the preset leaves out, as those without a value in the column
+    `key`.
     """
 
     def __init__(self, header: Header, preset: Preset | None, key: str) -> None:
         self.header = header
-        self.row = self.skipped = 0
+        self.row = self.skipped = self.blank = 0
         self._quirks = Quirks(header, preset, key) if preset else None
 
     def records(self, rows: Iterable[Row]) -> Iterator[Record | RecordFault]:
@@ -34,6 +35,7 @@ class Rows:
         for row, (line, cells) in enumerate(rows, 1):
             self.row = row
             if not any(cells):
+                self.blank += 1
                 continue
             if len(cells) < width or any(cells[width:]):
                 message = f"The row has {len(cells)} cells, the header {width}; is a delimiter missing, or a quote?"

@@ -38,8 +38,17 @@ CACHED_VALUES = 1024
 
 def execute_many(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement with named parameters for each row; ignore members of a row that are no parameter."""
-    text, parameters_of = _prepared(statement, connection.dialect)
-    connection.exec_driver_sql(text, parameters_of(rows))
+    execute_prepared(connection, statement, prepare(statement, rows))
+
+
+def prepare(statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the parameters of the driver for each row, for `execute_prepared`; a transaction is not needed yet."""
+    return _prepared(statement, db.engine.dialect)[1](rows)
+
+
+def execute_prepared(connection: Connection, statement: Insert | Update, parameters: Any) -> None:
+    """Execute a statement with what `prepare` returned."""
+    connection.exec_driver_sql(_prepared(statement, connection.dialect)[0], parameters)
 
 
 def execute_one(
@@ -56,6 +65,40 @@ def as_utc(value: Any) -> datetime | None:
     return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def prepare_inserts(model: type[Base], rows: Sequence[Mapping[str, Any]], late: Sequence[str]) -> list[Any]:
+    """Return rows for `insert_prepared`, as far as they can be prepared without the columns `late`.
+
+    Those are the first columns of the table, of which one is `id`.
+    """
+    if db.engine.dialect.name != "sqlite" or not rows:
+        return list(rows)
+    without = dict.fromkeys(late)
+    parameters = prepare(_insert(table_of(model), with_id=True), [{**row, **without} for row in rows])
+    return [each[len(late) :] for each in parameters]
+
+
+def insert_prepared(model: type[Base], rows: Sequence[Any], **late: Sequence[Any]) -> list[int]:
+    """Insert what `prepare_inserts` returned, with a value for each row of the columns `late`; return the new ids."""
+    if not rows:
+        return []
+    if db.engine.dialect.name != "sqlite":
+        return insert_many(
+            model,
+            [row | dict(zip(late, values, strict=True)) for row, *values in zip(rows, *late.values(), strict=True)],
+        )
+    table, connection = table_of(model), db.session.connection()
+    ids = _next_ids(connection, table, len(rows))
+    parameters = [(*values, *row) for *values, row in zip(ids, *late.values(), rows, strict=True)]
+    execute_prepared(connection, _insert(table, with_id=True), parameters)
+    return ids
+
+
+def _next_ids(connection: Connection, table: Table, count: int) -> list[int]:
+    """Return the next ids of a table of SQLite; no other transaction writes meanwhile."""
+    first = (connection.scalar(select(func.max(table.c.id))) or 0) + 1
+    return list(range(first, first + count))
+
+
 def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert rows into a table with an `id`, inside a write transaction; return their ids in the order of the rows."""
     table = table_of(model)
@@ -68,9 +111,8 @@ def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[in
     if dialect.name == "postgresql":
         next_id = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
         ids = list(connection.scalars(select(next_id).select_from(func.generate_series(1, len(rows)))))
-    elif dialect.name == "sqlite":  # no other transaction writes meanwhile
-        first = (connection.scalar(select(func.max(table.c.id))) or 0) + 1
-        ids = list(range(first, first + len(rows)))
+    elif dialect.name == "sqlite":
+        ids = _next_ids(connection, table, len(rows))
     else:
         return list(connection.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows))
     execute_many(

@@ -1,9 +1,13 @@
 """Many items created or changed at once, with the movements and events that they would have one by one.
 
-Items and values are passed as clients see them.
+What is written is planned before the transaction that writes it, so that others wait for the writing alone: a plan has
+the parameters of the statements and the texts of the events, in which only the ids of new rows are missing. Items and
+values are passed as clients see them.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, insert, select, text, update
 
 from models.database.base import db, table_of
-from models.database.writing import execute_many, insert_many
+from models.database.writing import execute_many, execute_prepared, insert_prepared, prepare, prepare_inserts
 from models.event import Event
 from models.principal import Principal
 from models.stock.item import Item
@@ -38,6 +42,64 @@ class Change(NamedTuple):
     line: Line | None
 
 
+@dataclass(slots=True)
+class _Moves:
+    """Movements to be recorded, each of the item with this place in a list of ids, with the text of its event."""
+
+    items: list[int]
+    rows: list[Any]
+    texts: list[str]
+    kinds: Counter[str]
+
+    def write(self, item_ids: Sequence[int], by: Principal) -> None:
+        """Insert the movements, with their events; the quantities of the items have been updated already."""
+        ids = [item_ids[place] for place in self.items]
+        moved = zip(insert_prepared(Movement, self.rows, item_id=ids), ids, self.texts, strict=True)
+        completed = Movement.REPRESENTATION.completed
+        texts = [(completed(text, id_, item_id), item_id, id_) for id_, item_id, text in moved]
+        Event.record_texts("movement.created", texts, by, kinds=self.kinds)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be written for some new items and some changes."""
+
+    new: list[Any] = field(default_factory=list)
+    new_texts: list[str] = field(default_factory=list)
+    new_tags: list[tuple[int, str]] = field(default_factory=list)  # each with the place of its item
+    openings: _Moves | None = None
+    changed_ids: list[int] = field(default_factory=list)
+    changed: Any = None
+    updated_texts: list[tuple[str, int | None, int | None]] = field(default_factory=list)
+    retagged: list[tuple[int, Sequence[str]]] = field(default_factory=list)  # each with the id of its item
+    moves: _Moves | None = None
+
+    def write(self, by: Principal) -> None:
+        """Write all of it; the items to be changed are locked, and as they were when this was planned.
+
+        Raises IntegrityError for a duplicate SKU or barcode.
+        """
+        self._write_changes(by)
+        ids = insert_prepared(Item, self.new)
+        created = zip(self.new_texts, ids, strict=True)
+        texts = [(Item.REPRESENTATION.completed(text, item_id), item_id, None) for text, item_id in created]
+        Event.record_texts("item.created", texts, by)
+        _insert_tags([{"item_id": ids[place], "tag": tag} for place, tag in self.new_tags])
+        if self.openings:
+            self.openings.write(ids, by)
+
+    def _write_changes(self, by: Principal) -> None:
+        if not self.changed_ids:
+            return
+        execute_prepared(db.session.connection(), _update, self.changed)
+        if self.retagged:
+            db.session.execute(delete(_tags).where(_tags.c.item_id.in_([item_id for item_id, _ in self.retagged])))
+        _insert_tags([{"item_id": item_id, "tag": tag} for item_id, tags in self.retagged for tag in tags])
+        Event.record_texts("item.updated", self.updated_texts, by)
+        if self.moves:
+            self.moves.write(self.changed_ids, by)
+
+
 # A new item without the fields that its creator gives, as clients see it.
 BLANK = {**DEFAULTS, "price": money(DEFAULTS["price"]), "tags": []}
 _items = table_of(Item)
@@ -45,66 +107,89 @@ _tags = table_of(ItemTag)
 _updated = ("name", *DEFAULTS, "quantity", "moved_at", "version", "updated_at", "name_key", "search_text")
 _update = update(_items).where(_items.c.id == bindparam("id")).values({name: bindparam(name) for name in _updated})
 _MOVED_AT = select(_items.c.id, _items.c.moved_at).where(_items.c.id.in_(bindparam("ids", expanding=True)))
-_insert_tags = insert(_tags)
+_insert_tag = insert(_tags)
 
 
-def create_items(many: Sequence[NewItem], by: Principal) -> None:
-    """Create items with their opening movements; raises IntegrityError for a duplicate SKU or barcode."""
-    if not many:
-        return
-    at = now()
+def plan(new: Sequence[NewItem], changes: Sequence[Change], by: Principal) -> Plan:
+    """Return the plan that creates and changes items; each movement is the latest of its item."""
+    planned, at = Plan(), now()
+    if new:
+        _plan_new(planned, new, at, by)
+    if changes:
+        _plan_changes(planned, changes, at, by)
+    return planned
+
+
+def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principal) -> None:
     generated = {"archived": False, "version": 1, "created_at": rfc3339(at), "updated_at": rfc3339(at)}
-    rows = [
+    rows = [{**BLANK, **new.fields, **generated, "quantity": 0} for new in many]
+    planned.new_texts = [Item.REPRESENTATION.text_of(row, 1) for row in rows]
+    planned.new_tags = [(place, tag) for place, row in enumerate(rows) for tag in row["tags"]]
+    stocked = [
         {
-            **BLANK,
-            **fields,
-            **generated,
+            **_to_row(row, at),
+            "created_at": at,
             "quantity": opening.quantity if opening else 0,
             "moved_at": at if opening else None,
         }
-        for fields, opening in many
+        for row, (_, opening) in zip(rows, many, strict=True)
     ]
-    ids = insert_many(Item, [{**_to_row(row, at), "created_at": at} for row in rows])
-    for row, item_id in zip(rows, ids, strict=True):
-        row["id"] = item_id
-    _record_events("item.created", [{**row, "quantity": 0} for row in rows], by)
-    _insert_item_tags(rows)
-    opened = [(row, new.opening, new.opening.quantity) for row, new in zip(rows, many, strict=True) if new.opening]
-    _record_movements(opened, at, by)
+    planned.new = prepare_inserts(Item, stocked, ("id",))
+    moved = [
+        (place, row, opening, opening.quantity)
+        for place, (row, (_, opening)) in enumerate(zip(stocked, many, strict=True))
+        if opening
+    ]
+    planned.openings = _moves(moved, at, by)
 
 
-def change_items(changes: Sequence[Change], by: Principal) -> None:
-    """Change items whose rows are locked; each movement is the latest of its item.
-
-    Raises IntegrityError for a duplicate barcode.
-    """
-    if not changes:
-        return
-    at = now()
+def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Principal) -> None:
     updated_at = rfc3339(at)
-    ids = [change.item["id"] for change in changes]
+    ids = planned.changed_ids = [change.item["id"] for change in changes]
     moved_at = {row.id: row.moved_at for row in db.session.execute(_MOVED_AT, {"ids": ids})}
     rows = []
-    updated = []
     moved = []
-    for item, values, line in changes:
+    for place, (item, values, line) in enumerate(changes):
         row = {**item, **values, "moved_at": moved_at[item["id"]], "updated_at": updated_at}
         if values:
             row["version"] += 1
-            updated.append(row)
+            planned.updated_texts.append((as_text(row), row["id"], None))
+        if "tags" in values:
+            planned.retagged.append((row["id"], row["tags"]))
         if line is not None:
             delta = line.delta(row["quantity"])
-            row = {**row, "version": row["version"] + 1, "quantity": row["quantity"] + delta}
+            row["version"] += 1
+            row["quantity"] += delta
             row["moved_at"] = next_time(row["moved_at"], at)
-            moved.append((row, line, delta))
-        rows.append(row)
-    execute_many(db.session.connection(), _update, [_to_row(row, at) for row in rows])
-    retagged = [row for row, change in zip(rows, changes, strict=True) if "tags" in change.values]
-    if retagged:
-        db.session.execute(delete(_tags).where(_tags.c.item_id.in_([row["id"] for row in retagged])))
-    _insert_item_tags(retagged)
-    _record_events("item.updated", updated, by)
-    _record_movements(moved, at, by)
+            moved.append((place, row, line, delta))
+        rows.append(_to_row(row, at))
+    planned.changed = prepare(_update, rows)
+    planned.moves = _moves(moved, at, by)
+
+
+def as_text(row: Mapping[str, Any]) -> str:
+    """Return the JSON text of an item, for its event."""
+    return Item.REPRESENTATION.completed(Item.REPRESENTATION.text_of(row, 1), row["id"])
+
+
+def _moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> _Moves | None:
+    """Return the movements of items, each given with its place, the item after it, and its delta."""
+    if not moved:
+        return None
+    rows = [
+        line.row(0, delta, item["quantity"], time=item["moved_at"], recorded_at=at, by=by)
+        for _, item, line, delta in moved
+    ]
+    common = {"reverses": None, "reversed_by": None, "user": by.username, "created_at": rfc3339(at)}
+    texts = [
+        Movement.REPRESENTATION.text_of(
+            {**row, **common, "sku": item["sku"], "occurred_at": rfc3339(item["moved_at"])}, 2
+        )
+        for row, (_, item, _, _) in zip(rows, moved, strict=True)
+    ]
+    late = ("id", "item_id")
+    kinds = Counter(line.kind for _, _, line, _ in moved)
+    return _Moves([place for place, *_ in moved], prepare_inserts(Movement, rows, late), texts, kinds)
 
 
 def discard_plans() -> None:
@@ -123,21 +208,6 @@ def _to_row(row: Mapping[str, Any], updated_at: datetime) -> dict[str, Any]:
     return {**row, "price": Decimal(row["price"]), "updated_at": updated_at, **others}
 
 
-def _insert_item_tags(rows: Sequence[Mapping[str, Any]]) -> None:
-    tags = [{"item_id": row["id"], "tag": tag} for row in rows for tag in row["tags"]]
-    if tags:
-        execute_many(db.session.connection(), _insert_tags, tags)
-
-
-def _record_events(type_: str, rows: Sequence[Mapping[str, Any]], by: Principal) -> None:
-    Event.record_many(type_, [(Item.REPRESENTATION.of_values(row), row["id"], None) for row in rows], by)
-
-
-def _record_movements(moved: Sequence[tuple[Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> None:
-    """Insert the movements of items, each given with its delta."""
-    rows = [
-        line.row(item["id"], delta, item["quantity"], time=item["moved_at"], recorded_at=at, by=by)
-        for item, line, delta in moved
-    ]
+def _insert_tags(rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        Movement.insert(rows, {item["id"]: item["sku"] for item, _, _ in moved}, by)
+        execute_many(db.session.connection(), _insert_tag, rows)

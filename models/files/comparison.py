@@ -1,5 +1,6 @@
 """What one row of an import does to its item, and why it can't: decided by the rules, and written nowhere."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -35,6 +36,22 @@ SKIPPED = Outcome("skipped", {}, None)
 UNCHANGED = Outcome("unchanged", {}, None)
 
 
+class Compared(NamedTuple):
+    """A row, its item if there is one, and what the row does."""
+
+    row: Row
+    item: Item | None
+    outcome: Outcome
+
+    def count_in(self, counts: Counter[str]) -> None:
+        """Count the outcome, and what of it people may not have meant."""
+        row, item, outcome = self
+        counts[outcome.name] += 1
+        if item is not None:
+            counts["counted"] += outcome.line is not None
+            counts["emptied"] += sum(name in outcome.values for name in row.emptied)
+
+
 class Comparison:
     """The rows of one file beside the existing items; `sets_barcode` returns whether a row sets that of an item."""
 
@@ -42,22 +59,22 @@ class Comparison:
         self._rules = rules
         self._sets_barcode = sets_barcode
 
-    def faults(self, row: Row, existing: Existing) -> list[RowFault]:
-        """Return the faults that a row has in view of the existing items."""
+    def compare(self, row: Row, existing: Existing) -> tuple[Compared, list[RowFault]]:
+        """Return what a row does, and the faults for which it can't."""
         item = existing.item_of(row)
-        found = self._faults_of_new(row) if item is None else self._faults_of(row, item)
-        faults = [*found, *self._faults_of_holder(row, item, existing.holder_of(row))]
-        return [
+        line = self._line(row, item)
+        faults = [*(self._faults_of_new(row, line) if item is None else self._faults_of(row, item, line))]
+        if existing.holders:
+            faults += self._faults_of_holder(row, item, existing.holder_of(row))
+        return Compared(row, item, self._outcome(row, item, line)), [
             RowFault(row.line, column, str(value)[:VALUE_LENGTH], code, message, row.row)
             for column, value, code, message in faults
         ]
 
-    def outcome(self, row: Row, item: Item | None) -> Outcome:
-        """Return what a row without faults does."""
+    def _outcome(self, row: Row, item: Item | None, line: Line | None) -> Outcome:
         rules = self._rules
         if (rules.on_missing if item is None else rules.on_conflict) == "skip":
             return SKIPPED
-        line = self._line(row, item)
         if item is None:
             return Outcome("created", row.fields, line)
         values = {
@@ -80,7 +97,7 @@ class Comparison:
         """Return the column by which a row is found, and its value."""
         return ("sku", row.sku or "") if self._rules.match == "sku" else ("barcode", row.fields["barcode"])
 
-    def _faults_of_new(self, row: Row) -> Iterator[Found]:
+    def _faults_of_new(self, row: Row, line: Line | None) -> Iterator[Found]:
         """Yield the faults of a row that finds no item."""
         column, value = self._name(row)
         there_is_none = f"there is no item with the {column} {value!r}"
@@ -92,13 +109,13 @@ class Comparison:
         for name in ("sku", "name") if row.valid else ():
             if name not in row.fields and (name != "sku" or row.sku is None):
                 yield name, "", "required", f"{name} is required to create an item; {there_is_none}"
-        quantity, expected = row.stock.get("quantity"), row.stock.get("expect_quantity")
+        expected = row.stock.get("expect_quantity")
         if expected:
             yield "expect_quantity", expected, "quantity_changed", f"expect_quantity is {expected}; {there_is_none}"
-        if quantity and self._rules.quantity == "issue":
-            yield "quantity", quantity, "insufficient_stock", f"quantity can't be issued; {there_is_none}"
+        if line is not None and self._rules.quantity == "issue":
+            yield "quantity", line.quantity, "insufficient_stock", f"quantity can't be issued; {there_is_none}"
 
-    def _faults_of(self, row: Row, item: Item) -> Iterator[Found]:
+    def _faults_of(self, row: Row, item: Item, line: Line | None) -> Iterator[Found]:
         """Yield the faults of a row that finds an item."""
         column, value = self._name(row)
         if self._rules.on_conflict == "fail":
@@ -112,10 +129,10 @@ class Comparison:
         if column == "barcode" and row.sku is not None and row.sku_key != normalized(item["sku"]):
             message = f"sku {row.sku!r} is not that of the item with the barcode {value!r}, which is {item['sku']!r}"
             yield "sku", row.sku, "sku_differs", message
-        yield from self._faults_of_stock(row, item)
+        yield from self._faults_of_stock(row, item, line)
 
-    def _faults_of_stock(self, row: Row, item: Item) -> Iterator[Found]:
-        stock, expected, line = item["quantity"], row.stock.get("expect_quantity"), self._line(row, item)
+    def _faults_of_stock(self, row: Row, item: Item, line: Line | None) -> Iterator[Found]:
+        stock, expected = item["quantity"], row.stock.get("expect_quantity")
         has = f"item {item['sku']!r} has {stock}"
         if expected is not None and expected != stock:
             yield "expect_quantity", expected, "quantity_changed", f"{has}, not {expected}"

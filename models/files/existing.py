@@ -39,6 +39,19 @@ class Holder(NamedTuple):
     sku_key: str
 
 
+class Unclaimed(NamedTuple):
+    """What no item had when it was read: what rows are found by, and the barcodes or SKUs that they set."""
+
+    match: str
+    missing: Sequence[str]
+    claimed: Sequence[str]
+
+    def is_so_still(self) -> bool:
+        """Return whether no item has any of it, in a transaction that has freed barcodes."""
+        other = "barcode" if self.match == "sku" else "sku"
+        return not _holders(self.match, self.missing) and not _holders(other, self.claimed)
+
+
 @dataclass(slots=True)
 class Existing:
     """The existing items of some rows, by normalized SKU or by barcode, as the rows are found.
@@ -49,6 +62,11 @@ class Existing:
     match: str
     items: Mapping[str, Mapping[str, Any]]
     holders: Mapping[str, Holder]
+
+    def unclaimed(self, rows: Sequence[Row]) -> Unclaimed:
+        """Return what no item has of some of the rows, unless another row frees it."""
+        missing = [key for row in rows if (key := _key_of(row, self.match)) not in self.items]
+        return Unclaimed(self.match, missing, _claimed(rows, self.match, self.items))
 
     def item_of(self, row: Row) -> Mapping[str, Any] | None:
         """Return the item of a row, as clients see it."""
@@ -72,16 +90,22 @@ def existing_items(
     items = {(each.sku_key if match == "sku" else each.barcode): item_query.to_dict(each) for each in found}
     for item in items.values():
         item["barcode"] = freed.get(item["id"], item["barcode"])
-    if match == "sku":
-        barcodes = [
-            barcode
-            for row, key in zip(rows, keys, strict=True)
-            if (barcode := row.fields.get("barcode")) is not None
-            and (key not in items or items[key]["barcode"] != barcode)
-        ]
-        return Existing(match, items, {str(holder.barcode): holder for holder in _holders("barcode", barcodes)})
-    skus = [row.sku_key for row, key in zip(rows, keys, strict=True) if row.sku_key is not None and key not in items]
-    return Existing(match, items, {holder.sku_key: holder for holder in _holders("sku", skus)})
+    holders = _holders("barcode" if match == "sku" else "sku", _claimed(rows, match, items))
+    return Existing(
+        match, items, {str(getattr(each, "barcode" if match == "sku" else "sku_key")): each for each in holders}
+    )
+
+
+def _claimed(rows: Sequence[Row], match: str, items: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the barcodes that these rows give to their items, or the SKUs where rows are found by barcode."""
+    if match == "barcode":
+        return [row.sku_key for row in rows if row.sku_key is not None and row.fields["barcode"] not in items]
+    return [
+        barcode
+        for row in rows
+        if (barcode := row.fields.get("barcode")) is not None
+        and ((item := items.get(row.sku_key or "")) is None or item["barcode"] != barcode)
+    ]
 
 
 def _key_of(row: Row, match: str) -> str:

@@ -1,13 +1,13 @@
 """The import of items and their quantities from one file: all rows or none.
 
-It has three steps: `stage` stores the rows, `diff` finds what each would change, `apply` changes it. Only `apply`
-writes, in one transaction that compares every row again; so other writers wait no longer than the writing itself takes.
+It has three steps: `stage` stores the rows, `diff` finds what each would change and plans it, `apply` changes it. Only
+`apply` writes, in one transaction, which plans anew what others have changed meanwhile; so other writers wait no longer
+than the writing itself takes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,13 +15,14 @@ from sqlalchemy.exc import IntegrityError
 from models.database.base import db, table_of
 from models.database.errors import broken_constraint
 from models.database.transactions import RetryTransaction, transactional
-from models.files.bulk import Change, NewItem, change_items, create_items, discard_plans
+from models.files.bulk import Change, NewItem, Plan, discard_plans, plan
 from models.files.changes import Changes
-from models.files.comparison import Comparison, Outcome
-from models.files.existing import existing_items
+from models.files.comparison import Compared, Comparison
+from models.files.existing import Unclaimed, existing_items
+from models.files.progress import Watch, unwatched
 from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.files.rules import Rules
-from models.files.staging import CHUNK, Row, Staging
+from models.files.staging import CHUNK, Pending, Row, Staging
 from models.principal import Principal
 from models.stock.item import Item
 
@@ -35,34 +36,29 @@ _LOCK_BARCODES = (
     .order_by(_items.c.id)
     .with_for_update()
 )
+_LOCK_VERSIONS = (
+    select(_items.c.id, _items.c.version)
+    .where(_items.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_items.c.id)
+    .with_for_update()
+)
 
 
-class Progress(Protocol):
-    """What is called with the number of rows that a step has done since the last call."""
+class _Planned(NamedTuple):
+    """What is to be written for some rows, what must be free for it, and the counts of outcomes."""
 
-    def update(self, rows: int, /) -> object: ...
-
-
-class Unwatched:
-    """The progress that nobody watches."""
-
-    def update(self, rows: int, /) -> None:
-        """Do nothing."""
-
-
-# Begins to watch a step, given its name and its number of rows.
-Watch = Callable[[str, int], AbstractContextManager[Progress]]
-
-
-def unwatched(_: str, __: int) -> AbstractContextManager[Progress]:
-    """Begin a step that nobody watches."""
-    return nullcontext(Unwatched())
+    plan: Plan
+    unclaimed: Unclaimed
+    counts: Counter[str]
 
 
 class Import:
     """One import of a file; `faults` are those found so far."""
 
-    def __init__(self, rules: Rules | None = None, *, dry_run: bool = False, watch: Watch = unwatched) -> None:
+    def __init__(
+        self, by: Principal, rules: Rules | None = None, *, dry_run: bool = False, watch: Watch = unwatched
+    ) -> None:
+        self.by = by
         self.rules = rules or Rules()
         self.dry_run = dry_run
         self.faults = Faults()
@@ -72,7 +68,6 @@ class Import:
         self._staging = Staging()
         self._comparison = Comparison(self.rules, self._staging.sets_barcode)
         self._changes = Changes()
-        self._settled: Counter[str] = Counter()  # the counts of the rows that are not pending
 
     def close(self) -> None:
         """Delete the staged rows."""
@@ -81,8 +76,7 @@ class Import:
     def left_out(self, rows: int, *, of: int) -> None:
         """Count the rows of the file, and those of them that its reader has left out."""
         self.counts["rows"] = of
-        for counts in (self.counts, self._settled):
-            counts["skipped"] += rows
+        self.counts["skipped"] += rows
 
     def stage(self, rows: Iterable[Row]) -> None:
         """Store the rows; a row with the SKU or barcode of an earlier one is a fault."""
@@ -101,45 +95,42 @@ class Import:
             )
 
     def diff(self) -> None:
-        """Compare each row with its item; collect the faults, the counts of outcomes and the pending rows."""
+        """Compare each row with its item; collect the faults, the counts of outcomes and the plans."""
         db.session.rollback()  # the session may have read an older snapshot
         with self._watch("Comparing", self._staging.rows) as progress:
-            for rows in self._staging.chunks():
+            for chunk, rows in enumerate(self._staging.chunks()):
                 if self.faults.are_too_many:
                     break
-                self._diff_rows(rows)
+                self._diff_chunk(chunk, rows)
                 progress.update(len(rows))
-        self._staging.order_pending()
+        self._staging.index_pending()
         db.session.rollback()
 
-    def _diff_rows(self, rows: list[Row]) -> None:
+    def _diff_chunk(self, chunk: int, rows: list[Row]) -> None:
         existing = existing_items(rows, self.rules.match)
-        pending: list[tuple[Row, int | None, bool]] = []
+        pending: list[Compared] = []
         for row in rows:
-            faults = self._comparison.faults(row, existing)
-            self.faults.add(faults)
-            if faults or not row.valid:
-                continue
-            item = existing.item_of(row)
-            outcome = self._comparison.outcome(row, item)
-            _count(self.counts, row, item, outcome)
-            if outcome.changes or "expect_quantity" in row.stock:
-                frees = item is not None and "barcode" in outcome.values and item["barcode"] is not None
-                pending.append((row, item["id"] if item else None, frees))
-            else:
-                _count(self._settled, row, item, outcome)
-            if self.dry_run:
-                self._changes.add(row, item, outcome)
-        self._staging.put_pending(pending)
+            compared, faults = self._comparison.compare(row, existing)
+            if faults:
+                self.faults.add(faults)
+            elif row.valid:
+                compared.count_in(self.counts)
+                if compared.outcome.changes or "expect_quantity" in row.stock:
+                    pending.append(compared)
+                if self.dry_run:
+                    self._changes.add(*compared)
+        if pending and not self.faults and not self.dry_run:
+            unclaimed = existing.unclaimed([compared.row for compared in pending])
+            self._staging.put_plan(chunk, self._plan(pending, unclaimed), map(_pending, pending))
 
-    def apply(self, by: Principal) -> dict[str, Any]:
+    def apply(self) -> dict[str, Any]:
         """Write the pending rows, unless this is a dry run; return the number of rows with each outcome.
 
         Raises RefusedRows.
         """
         if self.faults:
             raise self._refusal(self.faults)
-        counts = self.counts if self.dry_run else self._write(by)
+        counts = self.counts if self.dry_run else self._write()
         changes = {"changes": self._changes.listed} if self.dry_run else {}
         return {**self._answer(counts), "errors": [], "error_counts": {}, **changes}
 
@@ -151,38 +142,63 @@ class Import:
     def _refusal(self, faults: Faults) -> RefusedRows:
         return RefusedRows(faults, self._answer(Counter()))
 
-    @transactional
-    def _write(self, by: Principal) -> Counter[str]:
-        """Write the pending rows, each compared again once its item is locked; return the counts of outcomes."""
-        counts = self._settled.copy()
-        freed = self._free_barcodes()
-        with self._watch("Writing", self._staging.pending_rows) as progress:
-            for rows in self._staging.pending():
-                discard_plans()
-                self._write_rows(rows, freed, by, counts)
-                progress.update(len(rows))
-        return counts
-
-    def _write_rows(self, rows: list[Row], freed: dict[int, str], by: Principal, counts: Counter[str]) -> None:
-        """Write some rows, and add their outcomes to the counts."""
-        existing = existing_items(rows, self.rules.match, lock=True, freed=freed)
-        faults = Faults()
-        faults.add(fault for row in rows for fault in self._comparison.faults(row, existing))
-        if faults:
-            raise self._refusal(faults)
+    def _plan(self, pending: Iterable[Compared], unclaimed: Unclaimed) -> _Planned:
+        """Return the plan for rows without faults."""
+        counts: Counter[str] = Counter()
         new: list[NewItem] = []
         changed: list[Change] = []
-        for row in rows:
-            item = existing.item_of(row)
-            outcome = self._comparison.outcome(row, item)
-            _count(counts, row, item, outcome)
+        for compared in pending:
+            compared.count_in(counts)
+            row, item, outcome = compared
             if item is None and outcome.changes:
                 new.append(NewItem({"sku": row.sku, **outcome.values}, outcome.line))
             elif item is not None and outcome.changes:
                 changed.append(Change(item, outcome.values, outcome.line))
+        return _Planned(plan(new, changed, self.by), unclaimed, counts)
+
+    @transactional
+    def _write(self) -> Counter[str]:
+        """Write what is planned; plan anew what others have changed meanwhile. Return the counts of outcomes."""
+        counts = self.counts.copy()
+        changed = self._lock_items()
+        freed = self._free_barcodes()
+        with self._watch("Writing", self._staging.pending_rows) as progress:
+            for chunk, stored in self._staging.plans():
+                discard_plans()
+                is_current = chunk not in changed and stored.unclaimed.is_so_still()
+                planned = stored if is_current else self._plan_anew(chunk, freed)
+                self._write_planned(planned.plan)
+                if planned is not stored:
+                    counts.subtract(stored.counts)
+                    counts.update(planned.counts)
+                progress.update(planned.counts.total())
+        return counts
+
+    def _lock_items(self) -> set[int]:
+        """Lock the items of the pending rows, in the order of their ids; return the chunks of changed ones."""
+        changed: set[int] = set()
+        for versions in self._staging.versions():
+            locked = dict(db.session.execute(_LOCK_VERSIONS, {"ids": [item_id for item_id, _, _ in versions]}).all())
+            changed |= {chunk for item_id, version, chunk in versions if locked.get(item_id) != version}
+        return changed
+
+    def _plan_anew(self, chunk: int, freed: dict[int, str]) -> _Planned:
+        """Return the plan for a chunk as the items, which are locked, are now; raise RefusedRows for faults."""
+        rows = self._staging.pending_of(chunk)
+        existing = existing_items(rows, self.rules.match, lock=True, freed=freed)
+        faults = Faults()
+        pending: list[Compared] = []
+        for row in rows:
+            compared, found = self._comparison.compare(row, existing)
+            pending.append(compared)
+            faults.add(found)
+        if faults:
+            raise self._refusal(faults)
+        return self._plan(pending, existing.unclaimed(rows))
+
+    def _write_planned(self, planned: Plan) -> None:
         try:
-            change_items(changed, by)
-            create_items(new, by)
+            planned.write(self.by)
         except IntegrityError as error:
             if broken_constraint(error) in ("uq_items_sku_key", "uq_items_barcode"):
                 raise RetryTransaction from error  # a concurrent transaction has created such an item
@@ -208,9 +224,9 @@ class Import:
         return freed
 
 
-def _count(counts: Counter[str], row: Row, item: Mapping[str, Any] | None, outcome: Outcome) -> None:
-    """Count the outcome of a row, and what of it people may not have meant."""
-    counts[outcome.name] += 1
-    if item is not None:
-        counts["counted"] += outcome.line is not None
-        counts["emptied"] += sum(name in outcome.values for name in row.emptied)
+def _pending(compared: Compared) -> Pending:
+    """Return what the staging area stores of a row that is to be written."""
+    row, item, outcome = compared
+    if item is None:
+        return Pending(row, None, None, frees_barcode=False)
+    return Pending(row, item["id"], item["version"], "barcode" in outcome.values and item["barcode"] is not None)

@@ -1,12 +1,14 @@
 """The staging area of an import: a temporary database on disk, so that a file need not fit into memory."""
 
 import marshal
+import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 # How many rows are read at a time.
 CHUNK = 500
+_COLUMNS = "line, sku, sku_key, cells, valid, row"
 
 
 class Row(NamedTuple):
@@ -27,6 +29,15 @@ class Row(NamedTuple):
     emptied: tuple[str, ...] = ()
 
 
+class Pending(NamedTuple):
+    """A row to be written, with the id and version of its item, if there is one, and whether it frees its barcode."""
+
+    row: Row
+    item_id: int | None
+    version: int | None
+    frees_barcode: bool
+
+
 class Staging:
     """The rows of one file; to be closed by the thread that opened it, which deletes its temporary file."""
 
@@ -41,7 +52,10 @@ class Staging:
                 line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, cells BLOB,
                 row INTEGER
             );
-            CREATE TABLE pending (position INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
+            CREATE TABLE pending (
+                line INTEGER PRIMARY KEY, chunk INTEGER, item_id INTEGER, version INTEGER, frees_barcode INTEGER
+            );
+            CREATE TABLE plans (chunk INTEGER PRIMARY KEY, plan BLOB);
             """
         )
 
@@ -66,8 +80,8 @@ class Staging:
 
     @property
     def pending_rows(self) -> int:
-        """How many rows are pending, once they are in order."""
-        return self._count("ordered")
+        """How many rows are pending."""
+        return self._count("pending")
 
     def _count(self, table: str) -> int:
         [[count]] = self._rows.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - the names are ours
@@ -96,52 +110,57 @@ class Staging:
         return self._rows.execute(query, (key, barcode)).fetchone() is not None
 
     def chunks(self) -> Iterator[list[Row]]:
-        """Return an iterator over all rows in the order of the file, in lists of up to `CHUNK`."""
-        return self._chunks(
-            "SELECT line, line, sku, sku_key, cells, valid, row FROM rows WHERE line > ? ORDER BY line LIMIT ?"
-        )
+        """Yield all rows in the order of the file, in lists of up to `CHUNK`."""
+        query, last = "SELECT {} FROM rows WHERE line > ? ORDER BY line LIMIT ?", 0
+        while rows := _rows(self._rows.execute(query.format(_COLUMNS), (last, CHUNK))):
+            last = rows[-1].line
+            yield rows
 
-    def put_pending(self, pending: Iterable[tuple[Row, int | None, bool]]) -> None:
-        """Store the rows that change something, each with the id of its item and whether it replaces its barcode."""
+    def put_plan(self, chunk: int, plan: object, pending: Iterable[Pending]) -> None:
+        """Store the plan for the rows of a chunk that change something or expect something, and these rows."""
         self._rows.execute("BEGIN")
+        self._rows.execute("INSERT INTO plans VALUES (?, ?)", (chunk, pickle.dumps(plan)))
         self._rows.executemany(
-            "INSERT INTO pending (line, item_id, frees_barcode) VALUES (?, ?, ?)",
-            [(row.line, item_id, frees) for row, item_id, frees in pending],
+            "INSERT INTO pending VALUES (?, ?, ?, ?, ?)",
+            [(row.line, chunk, item_id, version, frees) for row, item_id, version, frees in pending],
         )
         self._rows.execute("COMMIT")
 
-    def order_pending(self) -> None:
-        """Sort the pending rows by the ids of their items, new items last in the order of the file."""
-        self._rows.executescript(
-            """
-            CREATE TABLE ordered (position INTEGER PRIMARY KEY, line INTEGER, item_id INTEGER, frees_barcode INTEGER);
-            INSERT INTO ordered (line, item_id, frees_barcode)
-                SELECT line, item_id, frees_barcode FROM pending ORDER BY item_id IS NULL, item_id, line;
-            DROP TABLE pending;
-            """
-        )
+    def index_pending(self) -> None:
+        """Make `versions` and `pending_of` quick, once all plans are stored."""
+        self._rows.execute("CREATE INDEX pending_item_id ON pending (item_id, version, chunk)")
+        self._rows.execute("CREATE INDEX pending_chunk ON pending (chunk)")
 
-    def pending(self) -> Iterator[list[Row]]:
-        """Return an iterator over the pending rows as sorted by `order_pending`, in lists of up to `CHUNK`."""
-        return self._chunks(
-            "SELECT position, line, sku, sku_key, cells, valid, row FROM ordered JOIN rows USING (line) "
-            "WHERE position > ? ORDER BY position LIMIT ?"
+    def plans(self) -> Iterator[tuple[int, Any]]:
+        """Yield the chunks that have a plan, each with its plan, in the order of the file."""
+        for chunk, plan in self._rows.execute("SELECT chunk, plan FROM plans ORDER BY chunk"):
+            yield chunk, pickle.loads(plan)  # noqa: S301 - nobody else can write the file
+
+    def versions(self) -> Iterator[list[tuple[int, int, int]]]:
+        """Yield id, version and chunk of the items of pending rows, by id, in lists of up to `CHUNK`."""
+        found = self._rows.execute(
+            "SELECT item_id, version, chunk FROM pending WHERE item_id IS NOT NULL ORDER BY item_id"
         )
+        while versions := found.fetchmany(CHUNK):
+            yield versions
+
+    def pending_of(self, chunk: int) -> list[Row]:
+        """Return the pending rows of a chunk."""
+        query = "SELECT {} FROM pending JOIN rows USING (line) WHERE chunk = ? ORDER BY line"
+        return _rows(self._rows.execute(query.format(_COLUMNS), (chunk,)))
 
     def items_to_free(self) -> list[int]:
         """Return the ids of the items whose barcode a row replaces or removes, in order."""
-        query = "SELECT item_id FROM ordered WHERE frees_barcode ORDER BY item_id"
+        query = "SELECT item_id FROM pending WHERE frees_barcode ORDER BY item_id"
         return [item_id for (item_id,) in self._rows.execute(query)]
 
-    def _chunks(self, query: str) -> Iterator[list[Row]]:
-        last = 0
-        while found := self._rows.execute(query, (last, CHUNK)).fetchall():
-            last = found[-1][0]
-            yield [
-                Row(line, sku, key, cells[0], bool(valid), row, *cells[1:])
-                for _, line, sku, key, stored, valid, row in found
-                if (cells := marshal.loads(stored))  # noqa: S302 - nobody else can write the file
-            ]
+
+def _rows(found: Iterable[tuple[Any, ...]]) -> list[Row]:
+    return [
+        Row(line, sku, key, cells[0], bool(valid), row, *cells[1:])
+        for line, sku, key, stored, valid, row in found
+        if (cells := marshal.loads(stored))  # noqa: S302 - nobody else can write the file
+    ]
 
 
 def _cells_of(row: Row) -> tuple[Any, ...]:

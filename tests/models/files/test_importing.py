@@ -6,19 +6,22 @@ import pytest
 from sqlalchemy import select
 
 from models.database.base import db
+from models.files import importing
 from models.files.importing import Import
 from models.files.row_faults import RefusedRows
-from models.files.staging import Row
+from models.files.rules import Rules
+from models.files.staging import CHUNK, Row
 from models.principal import Principal
 from models.stock.item import Item
+from models.stock.verify import verify
 from models.values import normalized
 from tests.support.files import items, send
 from tests.support.shelf import add, together
 
 
-def row(line, sku, **fields):
+def row(line, sku, stock=None, **fields):
     """A row of a file, as the request's parsers would have read it."""
-    return Row(line, sku, normalized(sku), fields, True, line - 1)
+    return Row(line, sku, normalized(sku), fields, True, line - 1, stock or {})
 
 
 @pytest.fixture
@@ -27,13 +30,13 @@ def by(member):
     return Principal(member.user_id, "mel", "member", frozenset(), "password", request_id="tests")
 
 
-def import_with(app, by, rows, meanwhile):
+def import_with(app, by, rows, meanwhile, **rules):
     """Stage and compare rows, do something else, then write them."""
-    with app.app_context(), closing(Import()) as file:
+    with app.app_context(), closing(Import(by, Rules(**rules))) as file:
         file.stage(rows)
         file.diff()
         meanwhile()
-        return file.apply(by)
+        return file.apply()
 
 
 def barcodes_told(client):
@@ -109,6 +112,84 @@ def test_the_barcode_of_a_renamed_item_is_taken_for_the_rows_that_counted_on_it(
 
     assert [error["code"] for error in refused.value.extra["errors"]] == ["barcode_taken"]
     assert barcodes_told(member) == barcodes(member) == {"C": "111", "B": None}
+
+
+def move(client, item, kind, quantity):
+    """Record a movement of an item."""
+    moved = client.post(f"/items/{item['id']}/movements", json={"kind": kind, "quantity": quantity, "reason": "sold"})
+    assert moved.status_code == 201, moved.json
+
+
+def moves(client, item):
+    """Kind, delta and stock after it of each movement of an item."""
+    rows = client.get(f"/items/{item['id']}/movements").json["data"]
+    return [(row["kind"], row["delta"], row["quantity_after"]) for row in rows]
+
+
+@pytest.mark.parametrize(("quantity", "delta", "after"), [("count", -2, 5), ("receive", 5, 12), ("issue", -5, 2)])
+def test_what_is_sold_meanwhile_is_neither_lost_nor_doubled(app, member, by, quantity, delta, after):
+    item = add(member, "A", quantity=9)
+
+    outcome = import_with(
+        app, by, [row(2, "A", stock={"quantity": 5})], lambda: move(member, item, "issue", 2), quantity=quantity
+    )
+
+    assert moves(member, item)[1:] == [("issue", -2, 7), (quantity, delta, after)]
+    assert (outcome["updated"], outcome["counted"], items(member)["A"]["version"]) == (1, 1, 3)
+    with app.app_context():
+        assert list(verify()) == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "stock", "code"),
+    [
+        ("issue", {"quantity": 5}, "insufficient_stock"),
+        ("count", {"quantity": 5, "expect_quantity": 5}, "quantity_changed"),
+        ("count", {"expect_quantity": 5}, "quantity_changed"),
+    ],
+)
+def test_what_is_sold_meanwhile_may_refuse_the_file(app, member, by, quantity, stock, code):
+    item = add(member, "A", quantity=5)
+    rows = [row(2, "NEW", name="n"), row(3, "A", stock=stock)]
+
+    with pytest.raises(RefusedRows) as refused:
+        import_with(app, by, rows, lambda: move(member, item, "issue", 1), quantity=quantity)
+
+    assert [(error["row"], error["code"]) for error in refused.value.extra["errors"]] == [(2, code)]
+    assert list(items(member)) == ["A"]
+    assert moves(member, item)[1:] == [("issue", -1, 4)]
+
+
+@pytest.mark.parametrize("match", ["sku", "barcode"])
+def test_an_item_that_is_created_meanwhile_is_updated(app, member, by, match):
+    rows = [row(2, "A", name="new", barcode="7", stock={"quantity": 5})]
+
+    outcome = import_with(app, by, rows, lambda: add(member, "A", barcode="7", quantity=1), match=match)
+
+    assert (outcome["created"], outcome["updated"], outcome["counted"]) == (0, 1, 1)
+    assert (items(member)["A"]["name"], items(member)["A"]["quantity"]) == ("new", 5)
+
+
+def test_others_wait_for_no_row_that_nobody_has_changed_to_be_compared(app, member, by, monkeypatch):
+    add(member, "A", quantity=5)
+    changed = add(member, "B", quantity=5)
+    rows = [row(line, f"N-{line}", name="n", stock={"quantity": 1}) for line in range(2, 600)]
+    rows += [row(600, "A", stock={"quantity": 1}), row(1200, "B", stock={"quantity": 1})]
+    compared = []
+    read = importing.existing_items
+
+    def reading(some, *args, **more):
+        compared.append(len(some))
+        return read(some, *args, **more)
+
+    def meanwhile():
+        move(member, changed, "issue", 1)
+        monkeypatch.setattr(importing, "existing_items", reading)
+
+    outcome = import_with(app, by, rows, meanwhile)
+
+    assert compared == [len(rows) - CHUNK]
+    assert (outcome["created"], outcome["updated"]) == (598, 2)
 
 
 def test_imports_and_renamings_at_once_lose_no_barcode(app, member):
