@@ -22,7 +22,7 @@ from models.refusals import Refusal
 from models.stock import item_query
 from models.stock.movement import Movement
 from models.values import as_json, now
-from resources import item_parsers, movements
+from resources import item_parsers, movement_parsers
 from resources.item_rows import COLUMNS
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -31,7 +31,8 @@ bom_field = QueryField(
 )
 item_export_parser = RequestParser(*item_parsers.filters, bom_field)
 movement_export_parser = RequestParser(
-    *(field for name, field in movements.ledger_parser.query.items() if field not in movements.paging.fields), bom_field
+    *(field for field in movement_parsers.ledger_parser.query.values() if field not in movement_parsers.paging.fields),
+    bom_field,
 )
 
 
@@ -62,7 +63,7 @@ class MovementExportResource(ProtectedResource):
     def get(self, args: Namespace) -> Any:
         """Export all movements that match the filters, in the order they were recorded."""
         bom = args.pop("bom")
-        return _download("movements", movements.COLUMNS, Movement.batches(**args), bom)
+        return _download("movements", movement_parsers.COLUMNS, Movement.batches(**args), bom)
 
 
 def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Response:

@@ -1,7 +1,5 @@
 """Movements: the ledger of one item, and of all items."""
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from flask import url_for
@@ -10,131 +8,31 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
-from api.requests.containers import ListOf
-from api.requests.fields import Field, QueryField
-from api.requests.parsers import ObjectOf, RequestParser
-from api.requests.text import Barcode, Text
-from api.requests.types import Choice, Integer, InvalidValue, Timestamp
+from api.requests.parsers import RequestParser
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
-from api.responses.pagination import Paging
-from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
 from models.stock import item_query
-from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
-from models.stock.movement import ALL_KINDS, KINDS, Movement
+from models.stock.movement import Movement
 from models.stock.quantity import SCHEMA as QUANTITY
 from models.stock.quantity import quantity_at
 from models.stock.stock_levels import Line
-from models.values import now
-
-# Clocks differ a little; a time that is further in the future is a mistake.
-AHEAD = timedelta(minutes=5)
-LEAST = {"receive": 1, "issue": 1, "adjust": -MAX_QUANTITY, "count": 0}
-
-MAX_LINES = 1000
-NAMES_OF_ITEM = ("item_id", "sku", "barcode")
-
-item_id_type = Integer(1, MAX_ID)
-reference_type = Text(100)
-reason_type = Text(500, 1)
-
-
-def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """Yield the errors of fields together: a quantity that does not fit the kind, and a time in the future."""
-    kind, least = line["kind"], LEAST[line["kind"]]
-    if kind == "adjust" and line["quantity"] == 0:
-        yield InvalidValue("too_small", "must not be 0 to adjust", "quantity")
-    elif line["quantity"] < least:
-        yield InvalidValue("too_small", f"must be {least} or more to {kind}", "quantity")
-    if line.get("occurred_at", now()) > now() + AHEAD:
-        yield InvalidValue("in_future", "must not lie in the future", "occurred_at")
-
-
-def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """Yield the error of a line that does not name its item in exactly one way, and those of `faults_of_line`."""
-    if sum(name in line for name in NAMES_OF_ITEM) != 1:
-        yield InvalidValue("required", "or sku or barcode must be given, and only one of them", "item_id")
-    yield from faults_of_line(line)
-
-
-line_fields = (
-    Field(
-        "kind",
-        Choice(*KINDS),
-        required=True,
-        help="receive adds, issue subtracts, adjust adds a signed number, count sets the stock.",
-    ),
-    Field(
-        "quantity",
-        Integer(-MAX_QUANTITY, MAX_QUANTITY),
-        required=True,
-        help="In units: 1 or more to receive and issue, 0 or more to count, any number but 0 to adjust.",
-    ),
-    Field("reason", reason_type, required=True, help="Why the stock changes."),
-    Field("reference", reference_type, help="An order or a delivery note, to search by."),
-    Field("expect_quantity", Integer(0, MAX_QUANTITY), help="Refused unless this is the current stock."),
-    Field(
-        "occurred_at",
-        Timestamp(),
-        help="When it happened, after the last count of the item; left out, now. In the past, count sets the stock of "
-        "that time, and nothing may make the stock negative then or later.",
-    ),
+from resources.movement_parsers import (
+    COLUMNS,
+    batch_parser,
+    item_ledger_parser,
+    ledger_parser,
+    movement_parser,
+    paging,
+    quantity_parser,
+    reversal_parser,
 )
-# What `faults_of_line` says of kind and quantity, as JSON Schema. These are conditions on one object rather than
-# alternatives (`oneOf`), of which code generators make a type without fields.
-QUANTITY_RULES = [
-    {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": {"quantity": bound}}}
-    for kind, bound in {
-        kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()
-    }.items()
-]
-EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
-movement_parser = RequestParser(
-    *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
-)
-batch_line_parser = RequestParser(
-    Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
-    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
-    Field("barcode", Barcode(BARCODE_LENGTH), help="The item by its barcode."),
-    *line_fields,
-    check=faults_of_batch_line,
-    rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
-    name="NewBatchMovement",
-)
-batch_parser = RequestParser(
-    Field("movements", ListOf(ObjectOf(batch_line_parser), MAX_LINES, 1, unique=False), required=True),
-    example={"movements": [{"sku": "LAMP-1", **EXAMPLE}]},
-    name="MovementBatch",
-)
-reversal_parser = RequestParser(
-    Field("reason", reason_type, help="Why the movement is reversed."),
-    Field("reference", reference_type),
-    example={"reason": "booked twice"},
-    name="NewReversal",
-)
+
 REVERSED = ("insufficient_stock", "stock_limit", "item_archived")
 MOVED = ("quantity_changed", "counted_since", *REVERSED)
 
 BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
-
-COLUMNS = tuple(Movement.SCHEMA["properties"])
-paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
-filters = (
-    QueryField("user", Text(64, 1), help="The name of the user who recorded it."),
-    QueryField("kind", Choice(*ALL_KINDS)),
-    QueryField("reference", reference_type),
-    QueryField("since", Timestamp(), help="Occurred at this time or later."),
-    QueryField("until", Timestamp(), help="Occurred before this time."),
-)
-item_ledger_parser = RequestParser(*filters, *paging.fields)
-ledger_parser = RequestParser(
-    QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
-)
-quantity_parser = RequestParser(
-    QueryField("at", Timestamp(), help="The time; if left out, all that is recorded counts.")
-)
 
 
 class ItemMovementListResource(ProtectedResource):
