@@ -18,7 +18,8 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item import Item
-from models.stock.stock_levels import Line, RefusedLines, Stock, lock_stocks, move_stocks
+from models.stock.stock_levels import Line, RefusedLines, take_lines
+from models.stock.stock_rows import lock_stocks, move_stocks
 from models.values import normalized, now
 
 # The kinds that a client may record; `opening` and `reversal` come from other operations.
@@ -85,25 +86,13 @@ class Movement(Model):
         connection = db.session.connection()
         stocks = lock_stocks(connection, lines)
         recorded_at = now()
-        rows: list[dict[str, Any]] = []
-        dated: list[tuple[int, Line, Stock, datetime]] = []
-        refusals: dict[int, Refusal] = {}
-        for index, line in enumerate(lines):
-            try:
-                stock = stocks.of(line)
-            except NotFound as refusal:
-                refusals[index] = refusal
-            else:
-                dated.append((index, line, stock, stock.date(line, recorded_at)))
-        for index, line, stock, time in dated:
-            try:
-                delta = stock.take(line, time, connection)
-            except Refusal as refusal:
-                refusals[index] = refusal
-            else:
-                rows.append(line.row(stock.item_id, delta, stock.quantity, time=time, recorded_at=recorded_at, by=by))
+        taken, refusals = take_lines(connection, stocks, lines, recorded_at)
         if refusals:
-            raise RefusedLines(dict(sorted(refusals.items())))
+            raise RefusedLines(refusals)
+        rows = [
+            line.row(stock.item_id, delta, after, time=time, recorded_at=recorded_at, by=by)
+            for _, line, stock, time, delta, after in taken
+        ]
         move_stocks(connection, stocks.by_id.values(), recorded_at)
         return cls.insert(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
 

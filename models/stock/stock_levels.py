@@ -1,20 +1,15 @@
-"""The quantities of locked items while lines are applied to them, and the statements that lock and update them."""
+"""The quantities of items while lines are applied to them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, case, literal, or_, select, update
+from sqlalchemy import Connection
 
-from models.database.base import table_of
-from models.database.column_types import UtcTime
-from models.database.reading import AnySelect
-from models.database.transactions import RetryTransaction
-from models.database.writing import as_utc, execute_one
+from models.database.writing import as_utc
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
-from models.stock.item import Item
 from models.stock.item_fields import MAX_QUANTITY
 from models.stock.timeline import Timeline, next_time
 from models.values import normalized
@@ -168,81 +163,36 @@ class Stocks:
         return stock
 
 
-_items = table_of(Item)
+class Taken(NamedTuple):
+    """A line that was applied, by its place among them; the stock of its item was changed by `delta` at `time`."""
+
+    place: int
+    line: Line
+    stock: Stock
+    time: datetime
+    delta: int
+    quantity_after: int
 
 
-def _lock(condition: ColumnElement[bool]) -> AnySelect:
-    columns = [_items.c[name] for name in ("id", "sku", "barcode", "quantity", "moved_at", "archived")]
-    return select(*columns).where(condition).order_by(_items.c.id).with_for_update()
-
-
-def _move(condition: ColumnElement[bool], delta: ColumnElement[int], moved_at: ColumnElement[datetime]) -> Update:
-    return (
-        update(_items)
-        .where(condition, _items.c.quantity + delta >= 0)
-        .values(
-            quantity=_items.c.quantity + delta,
-            moved_at=moved_at,
-            version=_items.c.version + 1,
-            updated_at=bindparam("at", type_=UtcTime()),
-        )
-    )
-
-
-# The statements of every movement are built once.
-_ONE = _items.c.id == bindparam("item")
-_LOCK_ONE = _lock(_ONE)
-_MANY = _items.c.id.in_(bindparam("ids", expanding=True))
-_LOCK_MANY = _lock(_MANY)
-_LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
-# Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
-_HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
-_MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()), bindparam("moved_at", type_=UtcTime()))
-
-
-def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
-    """Return the stocks of these lines as they are now, their items locked until the transaction ends.
-
-    Raises RetryTransaction when a concurrent transaction has just given a barcode to another item.
-    """
-    ids = {line.item_id for line in lines if line.item_id is not None}
-    barcodes = {line.barcode for line in lines if line.barcode is not None}
-    holders = connection.execute(_HOLDERS, {"barcodes": list(barcodes)}).all() if barcodes else []
-    ids.update(holder.id for holder in holders)
-    keys = {normalized(line.sku) for line in lines if line.sku is not None}
-    if keys:
-        found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
-    elif len(ids) == 1:
-        found = execute_one(connection, _LOCK_ONE, {"item": min(ids)})
-    else:
-        found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
-    stocks = Stocks(map(Stock, found))
-    if any(holder.barcode not in stocks.by_barcode for holder in holders):
-        raise RetryTransaction
-    return stocks
-
-
-def move_stocks(connection: Connection, stocks: Iterable[Stock], updated_at: datetime) -> None:
-    """Write the new quantities in one statement, whose condition refuses a negative one once more.
-
-    Raises AssertionError if not every locked item was updated.
-    """
-    moved = list(stocks)
-    if len(moved) == 1:
-        [stock] = moved
-        values = {"item": stock.item_id, "delta": stock.delta, "moved_at": stock.moved_at, "at": updated_at}
-        found = execute_one(connection, _MOVE_ONE, values)
-    else:
-        deltas = {stock.item_id: stock.delta for stock in moved}
-        many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id), _moved_at(moved))
-        found = connection.execute(many, {"at": updated_at})
-    if found.rowcount != len(moved):
-        raise AssertionError(f"{found.rowcount} of {len(moved)} locked items moved")
-
-
-def _moved_at(stocks: Sequence[Stock]) -> ColumnElement[Any]:
-    """Return the expression for the latest times of these items; most batches move all of theirs at the same one."""
-    times = {stock.item_id: stock.moved_at for stock in stocks}
-    if len(set(times.values())) == 1:
-        return literal(stocks[0].moved_at, UtcTime())
-    return case({item_id: literal(at, UtcTime()) for item_id, at in times.items()}, value=_items.c.id)
+def take_lines(
+    connection: Connection, stocks: Stocks, lines: Iterable[Line], recorded_at: datetime
+) -> tuple[list[Taken], dict[int, Refusal]]:
+    """Apply lines to stocks in their order; return what was applied, and the refusals of the others by place."""
+    dated: list[tuple[int, Line, Stock, datetime]] = []
+    taken: list[Taken] = []
+    refusals: dict[int, Refusal] = {}
+    for place, line in enumerate(lines):
+        try:
+            stock = stocks.of(line)
+        except NotFound as refusal:
+            refusals[place] = refusal
+        else:
+            dated.append((place, line, stock, stock.date(line, recorded_at)))
+    for place, line, stock, time in dated:
+        try:
+            delta = stock.take(line, time, connection)
+        except Refusal as refusal:
+            refusals[place] = refusal
+        else:
+            taken.append(Taken(place, line, stock, time, delta, stock.quantity))
+    return taken, dict(sorted(refusals.items()))
