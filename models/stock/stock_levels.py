@@ -90,7 +90,7 @@ class Stock:
         self.sku: str = row.sku
         self.barcode: str | None = row.barcode
         self.quantity: int = row.quantity
-        self.moved_at = as_utc(row.moved_at)
+        self.moved_at = self._recorded_until = as_utc(row.moved_at)
         self.archived = bool(row.archived)
         self.delta = 0
         self._times: list[datetime] = []
@@ -121,7 +121,14 @@ class Stock:
                 quantity=self.quantity,
             )
         if self._backdated and self._timeline is None:
-            self._timeline = Timeline(connection, self.item_id, self.sku, quantity=self.quantity, times=self._times)
+            self._timeline = Timeline(
+                connection,
+                self.item_id,
+                self.sku,
+                quantity=self.quantity,
+                moved_at=self._recorded_until,
+                times=self._times,
+            )
         delta = line.delta(self._timeline.quantity_at(time) if self._timeline else self.quantity)
         if self.quantity + delta > MAX_QUANTITY:
             raise Refusal(

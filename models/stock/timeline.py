@@ -2,14 +2,28 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Select, String, bindparam, case, column, func, select, table
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    String,
+    bindparam,
+    case,
+    column,
+    func,
+    select,
+    table,
+)
 
 from models.database.column_types import LongId, UtcTime
 from models.refusals import Refusal
+from models.stock.running_stock import RunningStock
 from models.values import rfc3339
 
 TICK = timedelta(microseconds=1)
@@ -22,16 +36,6 @@ def next_time(moved_at: datetime | None, recorded_at: datetime) -> datetime:
     return recorded_at if moved_at is None or recorded_at > moved_at else moved_at + TICK
 
 
-@dataclass(slots=True)
-class _Span:
-    """The time from a time of a line until before that of the next: the stock as it begins, and the lowest in it."""
-
-    since: datetime
-    until: datetime
-    quantity: int
-    lowest: int
-
-
 class Timeline:
     """The stock of one locked item at the times of some lines, while these are applied to it in their order.
 
@@ -39,28 +43,43 @@ class Timeline:
     """
 
     def __init__(
-        self, connection: Connection, item_id: int, sku: str, *, quantity: int, times: Iterable[datetime]
+        self,
+        connection: Connection,
+        item_id: int,
+        sku: str,
+        *,
+        quantity: int,
+        moved_at: datetime | None,
+        times: Iterable[datetime],
     ) -> None:
-        """Read what the item, which has `quantity` now, had at these times."""
+        """Read what the item had at these times; it has `quantity` now, and nothing that is later than `moved_at`."""
         self._connection = connection
         self._whose = {"item": item_id}
         self._sku = sku
         self._times = sorted(set(times))
-        self._spans: list[_Span] = []
-        until = LAST
-        for since in reversed(self._times):
-            later = connection.execute(_LATER, {**self._whose, "since": since, "until": until}).one()
-            quantity -= int(later.total)
-            self._spans.append(_Span(since, until, quantity, quantity + min(0, int(later.lowest or 0))))
-            until = since
-        self._spans.reverse()
-        count = connection.execute(_LATEST_COUNT, {**self._whose, "since": self._times[0]}).one_or_none()
+        self._moved_at = moved_at or FIRST
+        later = [self._later(since, until) for since, until in pairwise([*self._times, LAST])]
+        changes = [quantity - sum(total for total, _ in later), *(total for total, _ in later[:-1])]
+        self._stock = RunningStock([(change, dip) for change, (_, dip) in zip(changes, later, strict=True)])
+        count = self._latest_count(self._times[0])
         self._counted_at: datetime = count.occurred_at if count else FIRST
         self._count_id: int | None = count.id if count else None  # None also for a line of the same batch
 
+    def _later(self, since: datetime, until: datetime) -> tuple[int, int]:
+        """Return by how much the stock changed after `since`, until `until`, and how far it fell below before."""
+        if since >= self._moved_at:
+            return 0, 0
+        later = self._connection.execute(_LATER, {**self._whose, "since": since, "until": until}).one()
+        return int(later.total), min(0, int(later.lowest or 0))
+
+    def _latest_count(self, since: datetime) -> Row[*tuple[Any, ...]] | None:
+        if since > self._moved_at:
+            return None
+        return self._connection.execute(_LATEST_COUNT, {**self._whose, "since": since}).one_or_none()
+
     def quantity_at(self, time: datetime) -> int:
         """Return the stock at the time of a line, with what has that time."""
-        return self._spans[bisect_left(self._times, time)].quantity
+        return self._stock.at(bisect_left(self._times, time))
 
     def add(self, time: datetime, delta: int, *, counts: bool) -> None:
         """Add a line to its time and to all later ones; raises Refusal `counted_since` or `insufficient_stock`."""
@@ -72,20 +91,20 @@ class Timeline:
                 movement_id=self._count_id,
                 at=rfc3339(self._counted_at),
             )
-        changed = self._spans[bisect_left(self._times, time) :]
-        for span in changed if delta < 0 else ():  # what adds is right, even if an old ledger was below zero
-            if span.lowest + delta < 0:
-                raise self._insufficient(span, delta)
-        for span in changed:
-            span.quantity += delta
-            span.lowest += delta
+        span = bisect_left(self._times, time)
+        # What adds is right, even if an old ledger was below zero.
+        below = self._stock.first_below(span, -delta) if delta < 0 else None
+        if below is not None:
+            raise self._insufficient(below, delta)
+        self._stock.add(span, delta)
         if counts:
             self._counted_at, self._count_id = time, None  # it is not recorded yet
 
-    def _insufficient(self, span: _Span, delta: int) -> Refusal:
-        at, quantity = span.since, span.quantity
+    def _insufficient(self, span: int, delta: int) -> Refusal:
+        at, quantity = self._times[span], self._stock.at(span)
         if quantity + delta >= 0:  # it is a movement within the span that would find too little
-            within = {**self._whose, "since": span.since, "until": span.until, "least": -quantity - delta}
+            until = self._times[span + 1] if span + 1 < len(self._times) else LAST
+            within = {**self._whose, "since": at, "until": until, "least": -quantity - delta}
             first = self._connection.execute(_FIRST_BELOW, within).one()
             at, quantity = first.occurred_at, quantity + int(first.running)
         return Refusal(

@@ -161,7 +161,7 @@ def reads_of_the_ledger(app):
 
 
 def test_a_movement_reads_nothing_of_the_ledger_unless_it_is_backdated(member, lamp, reads_of_the_ledger):
-    movement = {"kind": "issue", "quantity": 1, "reason": "order 7"}
+    movement = {"kind": "receive", "quantity": 1, "reason": "order 7"}
 
     assert member.post(f"{lamp}/movements", json=movement).status_code == 201
     later = {**movement, "occurred_at": datetime.now(UTC).isoformat()}
@@ -169,7 +169,11 @@ def test_a_movement_reads_nothing_of_the_ledger_unless_it_is_backdated(member, l
     assert member.post("/movements", json={"movements": [{**movement, "sku": "LAMP-1"}] * 2}).status_code == 201
     assert reads_of_the_ledger == []
 
-    backdated = {**movement, "kind": "receive", "occurred_at": "2026-01-01T00:00:00Z"}
+    newest_first = [{**movement, "sku": "LAMP-1", "occurred_at": datetime.now(UTC).isoformat()} for _ in range(2)][::-1]
+    assert member.post("/movements", json={"movements": newest_first}).status_code == 201
+    assert reads_of_the_ledger == []
+
+    backdated = {**movement, "occurred_at": "2026-01-01T00:00:00Z"}
     assert member.post(f"{lamp}/movements", json=backdated).status_code == 201
     assert len(reads_of_the_ledger) == 2
 
