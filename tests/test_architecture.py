@@ -67,7 +67,14 @@ OPEN = {
 # What watches the service stands beside the API: without sign-in, limits and forms.
 BESIDE = {"livez", "readyz", "metrics"}
 # What clients may send is shared by the resources that take it.
-INPUTS = {"resources.import_options", "resources.item_parsers", "resources.item_rows", "resources.movement_parsers"}
+INPUTS = {
+    "resources.file_parser",
+    "resources.file_rows",
+    "resources.import_options",
+    "resources.item_parsers",
+    "resources.item_rows",
+    "resources.movement_parsers",
+}
 # What a model needs besides SQLAlchemy.
 LIBRARIES_OF_MODELS = {
     "models.database.base": {"flask_sqlalchemy"},
