@@ -36,9 +36,12 @@ from models.values import as_json
 CACHED_VALUES = 1024
 
 
-def execute_many(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Execute a statement with named parameters for each row; ignore members of a row that are no parameter."""
-    execute_prepared(connection, statement, prepare(statement, rows))
+def execute_many(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Execute a statement with named parameters for each row; return how many rows of the table it changed in all.
+
+    Members of a row that are no parameter are ignored.
+    """
+    return execute_prepared(connection, statement, prepare(statement, rows))
 
 
 def prepare(statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -46,9 +49,9 @@ def prepare(statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> An
     return _prepared(statement, db.engine.dialect)[1](rows)
 
 
-def execute_prepared(connection: Connection, statement: Insert | Update, parameters: Any) -> None:
-    """Execute a statement with what `prepare` returned."""
-    connection.exec_driver_sql(_prepared(statement, connection.dialect)[0], parameters)
+def execute_prepared(connection: Connection, statement: Insert | Update, parameters: Any) -> int:
+    """Execute a statement with what `prepare` returned; return how many rows of the table it changed in all."""
+    return connection.exec_driver_sql(_prepared(statement, connection.dialect)[0], parameters).rowcount
 
 
 def execute_one(

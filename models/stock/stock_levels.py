@@ -89,6 +89,7 @@ class Stock:
         self.item_id: int = row.id
         self.sku: str = row.sku
         self.barcode: str | None = row.barcode
+        self.version: int = row.version
         self.quantity: int = row.quantity
         self.moved_at = self._recorded_until = as_utc(row.moved_at)
         self.archived = bool(row.archived)

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, case, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, or_, select, update
 
 from models.database.base import table_of
 from models.database.column_types import UtcTime
 from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
-from models.database.writing import execute_one
+from models.database.writing import execute_many, execute_one
 from models.stock.item import Item
 from models.stock.stock_levels import Line, Stock, Stocks
 from models.values import normalized
@@ -18,26 +18,24 @@ from models.values import normalized
 _items = table_of(Item)
 
 
+class MovedStock(Protocol):
+    """By how much the stock of an item changes, and the time of its latest movement then."""
+
+    @property
+    def item_id(self) -> int: ...
+    @property
+    def delta(self) -> int: ...
+    @property
+    def moved_at(self) -> datetime | None: ...
+
+
 def _read(condition: ColumnElement[bool]) -> AnySelect:
-    columns = [_items.c[name] for name in ("id", "sku", "barcode", "quantity", "moved_at", "archived")]
+    columns = [_items.c[name] for name in ("id", "sku", "barcode", "version", "quantity", "moved_at", "archived")]
     return select(*columns).where(condition).order_by(_items.c.id)
 
 
 def _lock(condition: ColumnElement[bool]) -> AnySelect:
     return _read(condition).with_for_update()
-
-
-def _move(condition: ColumnElement[bool], delta: ColumnElement[int], moved_at: ColumnElement[datetime]) -> Update:
-    return (
-        update(_items)
-        .where(condition, _items.c.quantity + delta >= 0)
-        .values(
-            quantity=_items.c.quantity + delta,
-            moved_at=moved_at,
-            version=_items.c.version + 1,
-            updated_at=bindparam("at", type_=UtcTime()),
-        )
-    )
 
 
 # The statements of every movement are built once.
@@ -50,7 +48,17 @@ _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=
 # Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
 _HOLDERS_OF_KEYS = select(_items.c.id, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
-_MOVE_ONE = _move(_ONE, bindparam("delta", type_=Integer()), bindparam("moved_at", type_=UtcTime()))
+_DELTA = bindparam("delta", type_=Integer())
+_MOVE = (
+    update(_items)
+    .where(_ONE, _items.c.quantity + _DELTA >= 0)
+    .values(
+        quantity=_items.c.quantity + _DELTA,
+        moved_at=bindparam("moved_at", type_=UtcTime()),
+        version=_items.c.version + 1,
+        updated_at=bindparam("at", type_=UtcTime()),
+    )
+)
 
 
 def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
@@ -90,27 +98,16 @@ def ids_by_barcode(connection: Connection, barcodes: Sequence[str]) -> dict[str,
     return {row.barcode: row.id for row in connection.execute(_HOLDERS, {"barcodes": barcodes})}
 
 
-def move_stocks(connection: Connection, stocks: Iterable[Stock], updated_at: datetime) -> None:
-    """Write the new quantities in one statement, whose condition refuses a negative one once more.
+def move_stocks(connection: Connection, stocks: Iterable[MovedStock], updated_at: datetime) -> None:
+    """Write the new quantities, with a condition that refuses a negative one once more.
 
     Raises AssertionError if not every locked item was updated.
     """
-    moved = list(stocks)
-    if len(moved) == 1:
-        [stock] = moved
-        values = {"item": stock.item_id, "delta": stock.delta, "moved_at": stock.moved_at, "at": updated_at}
-        found = execute_one(connection, _MOVE_ONE, values)
-    else:
-        deltas = {stock.item_id: stock.delta for stock in moved}
-        many = _move(_items.c.id.in_(deltas), case(deltas, value=_items.c.id), _moved_at(moved))
-        found = connection.execute(many, {"at": updated_at})
-    if found.rowcount != len(moved):
-        raise AssertionError(f"{found.rowcount} of {len(moved)} locked items moved")
-
-
-def _moved_at(stocks: Sequence[Stock]) -> ColumnElement[Any]:
-    """Return the expression for the latest times of these items; most batches move all of theirs at the same one."""
-    times = {stock.item_id: stock.moved_at for stock in stocks}
-    if len(set(times.values())) == 1:
-        return literal(stocks[0].moved_at, UtcTime())
-    return case({item_id: literal(at, UtcTime()) for item_id, at in times.items()}, value=_items.c.id)
+    rows = [
+        {"item": stock.item_id, "delta": stock.delta, "moved_at": stock.moved_at, "at": updated_at} for stock in stocks
+    ]
+    moved = (
+        execute_one(connection, _MOVE, rows[0]).rowcount if len(rows) == 1 else execute_many(connection, _MOVE, rows)
+    )
+    if moved != len(rows):
+        raise AssertionError(f"{moved} of {len(rows)} locked items moved")

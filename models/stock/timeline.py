@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from models.database.column_types import LongId, UtcTime
+from models.database.writing import execute_one
 from models.refusals import Refusal
 from models.stock.running_stock import RunningStock
 from models.values import rfc3339
@@ -69,7 +70,7 @@ class Timeline:
         """Return by how much the stock changed after `since`, until `until`, and how far it fell below before."""
         if since >= self._moved_at:
             return 0, 0
-        later = self._connection.execute(_LATER, {**self._whose, "since": since, "until": until}).one()
+        later = execute_one(self._connection, _LATER, {**self._whose, "since": since, "until": until}).one()
         return int(later.total), min(0, int(later.lowest or 0))
 
     def _latest_count(self, since: datetime) -> Row[*tuple[Any, ...]] | None:
