@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from flask import Flask
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
@@ -110,6 +111,14 @@ class Typed(click.ParamType[Any]):
             return self._check(value)
         except InvalidValue as error:
             self.fail(f"{value!r} {error}.", param, ctx)
+
+
+def refuse_options(context: click.Context, names: Iterable[str], reason: str) -> None:
+    """Raise a UsageError if one of these options of the command was given; it says the reason."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name in names and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} {reason}")
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON, in ASCII.")

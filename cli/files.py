@@ -14,21 +14,35 @@ import click
 
 from api.requests.types import InvalidValue
 from api.requests.uploads import format_of
-from cli.common import StockCommand, Typed, command_line, json_option, print_json, progress, user_named
+from cli.common import (
+    StockCommand,
+    Typed,
+    command_line,
+    json_option,
+    print_json,
+    progress,
+    refuse_options,
+    user_named,
+)
 from cli.errors import CommandError, ConfigurationError
 from cli.tables import print_table
 from models.database.reading import rows_of
 from models.files.changes import MAX_CHANGES
 from models.files.importing import COUNTS, Import
+from models.files.movement_import import MovementImport
 from models.files.row_faults import RefusedRows
 from models.files.staging import Row
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.stock import item_query
+from models.stock.movement import KINDS
 from resources.exports import csv_chunks, json_chunks
-from resources.import_options import OPTIONS, conflicts, mapping_of, options_of, rules_of
+from resources.file_parser import Stage
+from resources.import_options import MOVEMENT_OPTIONS, OPTIONS, conflicts, mapping_of, options_of, rules_of
 from resources.imports import stage
 from resources.item_rows import COLUMNS, IMPORT_COLUMNS
+from resources.movement_imports import stage as stage_movements
+from resources.movement_rows import COLUMNS as MOVEMENT_COLUMNS
 from tables.reading import CSV, NDJSON, XLSX
 
 REQUIRED_SCOPES = {"items:write", "stock:write"}
@@ -37,7 +51,9 @@ REQUIRED_SCOPES = {"items:write", "stock:write"}
 NOT_READ = (".xls", ".ods", ".json", ".xml", ".html", ".parquet", ".zip", ".gz")
 NOT_WRITTEN = (*NOT_READ, ".xlsx", ".xlsm", ".tsv")
 # The counts that are reported also if they are 0.
-ALWAYS_REPORTED = ("created", "updated", "unchanged")
+ALWAYS_REPORTED = ("created", "updated", "unchanged", "recorded")
+# The options of an import of items alone.
+OF_ITEMS = {option.name for option in OPTIONS} - {option.name for option in MOVEMENT_OPTIONS}
 
 
 def format_option(*formats: str) -> Callable[..., Any]:
@@ -63,9 +79,10 @@ def file_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     pairs = [value.rpartition("=")[::2] for value in values]
+    fields = MOVEMENT_COLUMNS if ctx.params["movements"] else IMPORT_COLUMNS
     for name, field in pairs:
-        if not name or field not in IMPORT_COLUMNS:
-            raise click.BadParameter(f'"{name}={field}" must be NAME=FIELD, with one of {", ".join(IMPORT_COLUMNS)}.')
+        if not name or field not in fields:
+            raise click.BadParameter(f'"{name}={field}" must be NAME=FIELD, with one of {", ".join(fields)}.')
     try:
         return mapping_of(pairs)
     except InvalidValue as error:
@@ -74,14 +91,21 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
 
 @click.command("import", cls=StockCommand)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--movements", is_flag=True, is_eager=True, help="FILE has movements, not items.")
+@click.option("--kind", type=click.Choice(KINDS), help="The kind of all movements of a FILE without such a column.")
 @click.option("--user", "username", help="The user whom the ledger names; by default the first active admin.")
 @click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
 @format_option(CSV, NDJSON, XLSX)
 @file_options
 @json_option
+@click.pass_context
 def import_command(
+    context: click.Context,
+    /,
     file: Path,
     *,
+    movements: bool,
+    kind: str | None,
     username: str | None,
     dry_run: bool,
     format_: str | None,
@@ -90,16 +114,27 @@ def import_command(
 ) -> None:
     """Create, update and count items by a CSV, NDJSON or XLSX FILE. All rows are imported, or none.
 
-    The end of its name says which it is; - is stdin.
+    With --movements they are movements: goods received, issued or counted. The end of the name of FILE says what it
+    is; - is stdin.
     """
+    if movements:
+        refuse_options(context, OF_ITEMS, "says nothing about movements.")
+    else:
+        refuse_options(context, ("kind",), "says something about movements only.")
     for error in conflicts(options):
         raise click.UsageError(f"--{error.part} {error}.")
     by = _importer(username)
     format_ = format_ or _format_by_name(file, NOT_READ)
-    with closing(Import(by, rules_of(options), dry_run=dry_run, watch=progress)) as rows, _opened(file) as opened:
+    read: Stage = stage_movements if movements else stage
+    rows: Import | MovementImport = (
+        MovementImport(by, kind, dry_run=dry_run, watch=progress)
+        if movements
+        else Import(by, rules_of(options), dry_run=dry_run, watch=progress)
+    )
+    with closing(rows), _opened(file) as opened:
         with progress("Reading", os.fstat(opened.fileno()).st_size) as bar:
             watch = partial(_with_position, file=opened, bar=bar)
-            stage(opened, format_, options_of(options), rows, watch=watch)
+            read(opened, format_, options_of(options), rows, watch=watch)
         try:
             outcome = rows.apply()
         except RefusedRows as refused:
@@ -222,7 +257,10 @@ def _report_outcome(outcome: Mapping[str, Any]) -> None:
         print_table(lines, shutil.get_terminal_size().columns)
     if len(changes) == MAX_CHANGES:
         click.echo(f"(the first {MAX_CHANGES} changes)")
-    counts = [f"{name}: {outcome[name]}" for name in COUNTS if outcome[name] or name in ALWAYS_REPORTED]
+    names = [
+        name for name in (*COUNTS, "recorded") if outcome.get(name) or (name in outcome and name in ALWAYS_REPORTED)
+    ]
+    counts = [f"{name}: {outcome[name]}" for name in names]
     click.echo(", ".join(["nothing changed"] * outcome["dry_run"] + counts))
 
 

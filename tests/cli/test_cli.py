@@ -325,6 +325,42 @@ def test_an_import_has_the_rules_of_a_request(run, admin, file):
     assert admin.get("/items/by-sku/lamp-1").json["quantity"] == 0
 
 
+def test_an_import_records_movements_when_it_is_told_that_they_are(run, admin, file):
+    run("import", file)
+    goods = file.with_name("goods.csv")
+    goods.write_text("Article;Count\nLAMP-1;3\nBULB-1;2\n", encoding="utf-8")
+    options = ("--movements", "--kind", "receive", "--map", "Article=sku", "--map", "Count=quantity")
+
+    tried = run("import", goods, *options, "--dry-run")
+    received = run("import", goods, *options)
+    goods.write_text("sku,kind,quantity\nLAMP-1,issue,9\n", encoding="utf-8")
+    refused = run("import", "--movements", goods)
+    as_json = run("import", "--movements", goods, "--json")
+
+    assert (tried.out, received.out) == ("nothing changed, recorded: 2\n", "recorded: 2\n")
+    assert (refused.status, refused.err.splitlines()[1]) == (1, "line 2: Item 'LAMP-1' has 8; 9 can't go")
+    assert (as_json.status, as_json.json["error_counts"]) == (1, {"insufficient_stock": 1})
+    assert [each["user"] for each in admin.get("/movements?kind=receive").json["data"]] == ["ada", "ada"]
+    assert admin.get("/items/by-sku/lamp-1").json["quantity"] == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--movements", "--preset", "shopify"), "--preset says nothing about movements."),
+        (("--movements", "--on-conflict", "skip"), "--on-conflict says nothing about movements."),
+        (("--kind", "receive"), "--kind says something about movements only."),
+        (("--movements", "--map", "Title=name"), '"Title=name" must be NAME=FIELD, with one of sku, barcode, kind'),
+        (("--movements", "--kind", "opening"), "'opening' is not one of 'receive', 'issue', 'adjust', 'count'."),
+    ],
+)
+def test_options_of_items_say_nothing_about_movements(run, admin, file, options, words):
+    called = run("import", file, *options)
+
+    assert called.status == 2
+    assert words in called.err
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_an_import_reads_what_programs_write(run, admin, file, encoding):
     file.write_bytes("sku;name\r\nA;Größe\r\n".encode(encoding))
