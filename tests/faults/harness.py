@@ -255,13 +255,17 @@ class Client:
             self.connection.connect()
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """One request, sent once; raises OSError or HTTPException when no whole answer came."""
+        """One request, sent once, a text as CSV and all else as JSON.
+
+        Raises OSError or HTTPException when no whole answer came.
+        """
         sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if body is not None:
-            sent["Content-Type"] = "application/json"
+            sent["Content-Type"] = "text/csv" if isinstance(body, str) else "application/json"
+            body = body if isinstance(body, str) else json.dumps(body)
         try:
             self.connect()
-            self.connection.request(method, V1 + path, None if body is None else json.dumps(body), sent)
+            self.connection.request(method, V1 + path, body, sent)
             response = self.connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):

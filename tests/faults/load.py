@@ -78,6 +78,21 @@ def writer_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
     return write
 
 
+def importer_of(tally: Tally, skus: list[str], lines: int) -> Callable[[Client], None]:
+    """Receives goods as a file, each line with a reference of its own, and goes on until it is told that they are."""
+
+    def write(client: Client) -> None:
+        key = secrets.token_hex(12)
+        references = [f"{key}/{number}" for number in range(lines)]
+        rows = "".join(f"{random.choice(skus)},{random.randint(1, 9)},{reference}\n" for reference in references)
+        answer = tally.write(client, "/movements/import?kind=receive", f"sku,quantity,reference\n{rows}", key)
+        if answer is not None and answer.status == 200:
+            movements = [{"reference": reference} for reference in references]  # as the answer to a batch has them
+            tally.acknowledged[key] = answer._replace(json={**answer.json, "movements": movements})
+
+    return write
+
+
 def reader_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
     """Reads one of these items, again and again with a pause, as people do."""
 

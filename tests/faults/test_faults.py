@@ -18,6 +18,7 @@ from tests.faults.load import (
     OUT_OF_STOCK,
     RUNNING,
     for_seconds,
+    importer_of,
     movement,
     quantity_of,
     random_movement,
@@ -48,6 +49,31 @@ def test_what_was_acknowledged_survives_being_killed_under_load(
     assert finding.is_clean
     assert not tally.given_up
     assert not tally.unexpected("201", OUT_OF_STOCK, RUNNING, BUSY)
+
+
+def test_a_file_of_movements_is_recorded_once_or_not_at_all_however_often_it_is_killed(
+    service: Service, tally: Tally, items: list[int], found: Found
+) -> None:
+    skus = [service.client().get(f"/items/{item_id}").json["sku"] for item_id in items]
+    stop = threading.Event()
+    kills = rounds(4)
+    jobs = [importer_of(tally, skus, 500)] * 2 + [writer_of(tally, items)] * 2
+
+    with running([until(stop, service, job) for job in jobs]):
+        for _ in range(kills):
+            time.sleep(random.uniform(0.3, 1.0))
+            service.kill()
+            service.start()
+        time.sleep(1)
+        stop.set()
+
+    files = tally.statuses["200"]
+    finding = found(items, f"{kills} kills, {files} files of 500 lines, {tally.retries} retries")
+    assert files > 0
+    assert tally.retries >= kills
+    assert finding.is_clean
+    assert not tally.given_up
+    assert not tally.unexpected("200", "201", OUT_OF_STOCK, RUNNING, BUSY)
 
 
 def retry_at_once(services: list[Service], tally: Tally, path: str) -> None:
