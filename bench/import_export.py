@@ -4,6 +4,7 @@
 file. It also writes a movement again and again meanwhile, and tells how long that took at most.
 """
 
+import random
 import sys
 import tempfile
 import threading
@@ -16,11 +17,10 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from flask import Flask
-
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
+from resources.movement_rows import MAX_LINES
 from tests.support.clients import Client, person
 from tests.support.databases import delete_rows, drop_everything, settings_for
 
@@ -86,15 +86,23 @@ def lines(rows: int, price: str) -> Iterator[str]:
         )
 
 
-def measure(name: str, rows: int, app: Flask, neighbour: Neighbour, path: Path) -> None:
+def movements(rows: int, backdated: bool) -> Iterator[str]:
+    """Lines of a file of movements, of which most items have several; in no order, as people have them."""
+    yield "sku,kind,quantity,reference,occurred_at\r\n"
+    for n in random.Random(7).sample(range(rows), rows):
+        at = f"2026-01-{n % 28 + 1:02}T{n % 24:02}:{n % 60:02}:{n // 60 % 60:02}Z" if backdated else ""
+        yield f"SKU-{n // 5 * 5:07},receive,{n % 9 + 1},DELIVERY-{n // 100},{at}\r\n"
+
+
+def measure(name: str, rows: int, neighbour: Neighbour, path: Path, to: str = "/items/import") -> None:
     admin = neighbour.client
     with Peak() as peak, neighbour, path.open("rb") as file:
         start = time.perf_counter()
         size = path.stat().st_size
-        got = admin.post("/items/import", input_stream=file, headers={**CSV, "Content-Length": str(size)})
+        got = admin.post(to, input_stream=file, headers={**CSV, "Content-Length": str(size)})
         seconds = time.perf_counter() - start
     assert got.status_code == 200, got.json
-    told = {key: got.json[key] for key in ("created", "updated", "unchanged")}
+    told = {key: got.json[key] for key in ("created", "updated", "unchanged", "recorded") if key in got.json}
     print(
         f"{name:<22}{rows / seconds:>9,.0f} rows/s  +{peak.megabytes:5.0f} MB   {told}; meanwhile a movement took "
         f"{neighbour.longest:.2f} s at most, {neighbour.answered} done, {neighbour.refused} refused"
@@ -115,7 +123,11 @@ def main() -> None:
             (Path(folder) / file).write_text("".join(lines(rows, price)), newline="")
         print(f"{rows:,} rows, {(Path(folder) / 'one.csv').stat().st_size / 1e6:.0f} MB, {url.partition(':')[0]}")
         for name, file in (("new", "one.csv"), ("unchanged", "one.csv"), ("changed", "two.csv")):
-            measure(name, rows, app, Neighbour(admin, lamp), Path(folder) / file)
+            measure(name, rows, Neighbour(admin, lamp), Path(folder) / file)
+        for name in ("moved", "backdated"):
+            count, file = min(rows, MAX_LINES), Path(folder) / "movements.csv"
+            file.write_text("".join(movements(count, name == "backdated")), newline="")
+            measure(name, count, Neighbour(admin, lamp), file, "/movements/import")
         for path in ("/items/export", "/movements/export"):
             with Peak() as peak:
                 start = time.perf_counter()
