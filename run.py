@@ -16,7 +16,7 @@ try:
     from announcement import announce
     from api.errors import error_answer
     from api.monitoring.logs import init_logs
-    from api.paths import V1
+    from api.paths import IMPORTS
     from app import create_app
     from cli.application import application_for_commands
     from cli.commands import COMMANDS
@@ -74,7 +74,7 @@ def main() -> int:
             threads=settings.threads,
             max_body_bytes=settings.max_body_bytes,
             error_answer=error_answer,
-            larger_bodies={f"{V1}/items/import": settings.max_import_bytes},
+            larger_bodies=dict.fromkeys(IMPORTS, settings.max_import_bytes),
             trusted_proxy=settings.trusted_proxy,
             cpu=cpu,
         )

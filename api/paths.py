@@ -2,3 +2,7 @@
 
 API = "/api/"
 V1 = f"{API}v1"
+# The paths that take files, which may be larger than other bodies.
+ITEM_IMPORT = f"{V1}/items/import"
+MOVEMENT_IMPORT = f"{V1}/movements/import"
+IMPORTS = (ITEM_IMPORT, MOVEMENT_IMPORT)

@@ -47,7 +47,14 @@ class Stage(Protocol):
     """The function that reads a file into its import, as `stage_file` does."""
 
     def __call__(
-        self, opened: IO[bytes], format_: str | None, options: Options, file: Any, *, charset: str | None = None
+        self,
+        opened: IO[bytes],
+        format_: str | None,
+        options: Options,
+        file: Any,
+        *,
+        charset: str | None = None,
+        watch: Watch = iter,
     ) -> None: ...
 
 

@@ -109,7 +109,7 @@ def cell_reader(text_of: Callable[[Cell], str], parse: Reader, *, may_be_empty: 
 
 def _in_words(error: InvalidValue, text: str) -> InvalidValue:
     """Return the error of a cell in the words of people who have it in a spreadsheet."""
-    if error.code == "too_short" and not text:
+    if not text:
         return InvalidValue(error.code, "is empty")
     if error.code == "bad_characters":
         words = (

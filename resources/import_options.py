@@ -1,7 +1,7 @@
 """The options of an import: parameters of a request, and options of the command line."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from api.requests.fields import QueryField
@@ -9,6 +9,7 @@ from api.requests.text import Text, truncate
 from api.requests.types import Choice, InvalidValue, Json
 from models.files import rules
 from resources.item_rows import IMPORT_COLUMNS
+from resources.movement_rows import COLUMNS as MOVEMENT_COLUMNS
 from tables.encodings import CODECS, named
 from tables.numbers import DECIMALS, SEPARATORS
 from tables.presets import PRESETS
@@ -18,8 +19,11 @@ from tables.reading import Options
 class ColumnMapping:
     """Names of a file with their fields, as `Variant SKU:sku,Title:name`; a name may have commas and colons."""
 
+    def __init__(self, fields: Sequence[str]) -> None:
+        self.fields = fields
+
     def from_text(self, text: str) -> dict[str, str]:
-        fields = "|".join(IMPORT_COLUMNS)
+        fields = "|".join(self.fields)
         mapping: dict[str, str] = {}
         end = 0
         for found in re.finditer(rf"\s*(.+?)\s*:\s*({fields})\s*(?:,|$)", text, re.DOTALL):
@@ -31,7 +35,7 @@ class ColumnMapping:
             rest = truncate(text[end:])
             raise InvalidValue(
                 "bad_format",
-                f"must be NAME:FIELD,NAME:FIELD with names of the file and of the fields {', '.join(IMPORT_COLUMNS)}; "
+                f"must be NAME:FIELD,NAME:FIELD with names of the file and of the fields {', '.join(self.fields)}; "
                 f"{rest!r} is not",
             )
         return mapping
@@ -92,20 +96,34 @@ ROW_OPTIONS = (
         help="What a negative quantity is: a fault (`refuse`), or `zero`.",
     ),
 )
-# How the file is read.
-FILE_OPTIONS = (
-    QueryField(
-        "extra_columns",
-        Choice("refuse", "ignore"),
-        help="What to do with columns of other names: `refuse`, or `ignore`, as with a preset.",
-    ),
-    QueryField("columns", ColumnMapping(), help="The fields of names in the file, as `Variant SKU:sku,Title:name`."),
-    QueryField("preset", Choice(*PRESETS), help="The product that wrote the file; GET /imports/presets lists them."),
-    QueryField("encoding", Encoding(), help="Of a file that is neither UTF-8 nor UTF-16, as `windows-1252`."),
-    QueryField("decimal", Choice(*DECIMALS), help="What stands before the decimals; a point if not given."),
-    QueryField("thousands", Choice(*SEPARATORS), help="What stands between thousands; nothing if not given."),
-    QueryField("currency", Choice("ignore"), help="Leave out the sign or code of a currency beside an amount."),
-    QueryField("sheet", Text(31, 1, lines=True), help="The sheet of a workbook; the first if not given."),
+
+
+def file_options(fields: Sequence[str]) -> tuple[QueryField, ...]:
+    """Return the options that say how a file with these fields is read."""
+    return (
+        QueryField(
+            "extra_columns",
+            Choice("refuse", "ignore"),
+            help="What to do with columns of other names: `refuse`, or `ignore`, as with a preset.",
+        ),
+        QueryField(
+            "columns", ColumnMapping(fields), help="The fields of names in the file, as `Variant SKU:sku,Title:name`."
+        ),
+        QueryField(
+            "preset", Choice(*PRESETS), help="The product that wrote the file; GET /imports/presets lists them."
+        ),
+        QueryField("encoding", Encoding(), help="Of a file that is neither UTF-8 nor UTF-16, as `windows-1252`."),
+        QueryField("decimal", Choice(*DECIMALS), help="What stands before the decimals; a point if not given."),
+        QueryField("thousands", Choice(*SEPARATORS), help="What stands between thousands; nothing if not given."),
+        QueryField("currency", Choice("ignore"), help="Leave out the sign or code of a currency beside an amount."),
+        QueryField("sheet", Text(31, 1, lines=True), help="The sheet of a workbook; the first if not given."),
+    )
+
+
+FILE_OPTIONS = file_options(IMPORT_COLUMNS)
+# Those of an import of movements, of which no other product writes a file and which have no amounts.
+MOVEMENT_OPTIONS = tuple(
+    option for option in file_options(MOVEMENT_COLUMNS) if option.name not in ("preset", "currency")
 )
 OPTIONS = (*ROW_OPTIONS, *FILE_OPTIONS)
 # The options by name, with other arguments or without.
@@ -125,7 +143,7 @@ def rules_of(args: Arguments) -> rules.Rules:
 
 def options_of(args: Arguments) -> Options:
     """Return the options of the file among the arguments of a request or of a command."""
-    given = {option.name: args[option.name] for option in FILE_OPTIONS}
+    given: dict[str, Any] = {option.name: args.get(option.name) for option in FILE_OPTIONS}
     return Options(**{**given, "columns": given["columns"] or {}})
 
 

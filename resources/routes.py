@@ -2,7 +2,7 @@
 
 from flask_restful import Api
 
-from api.paths import V1
+from api.paths import ITEM_IMPORT, MOVEMENT_IMPORT, V1
 from resources.docs import DocsFileResource, DocsResource, OpenApiResource, ProblemResource
 from resources.events import AuditResource, EventListResource
 from resources.exports import ItemExportResource, MovementExportResource
@@ -14,6 +14,7 @@ from resources.items import (
     ItemResource,
     ItemRestoreResource,
 )
+from resources.movement_imports import MovementImportResource
 from resources.movements import (
     ItemMovementListResource,
     ItemQuantityResource,
@@ -48,7 +49,8 @@ def add_routes(api: Api) -> None:
     api.add_resource(MovementListResource, f"{V1}/movements", endpoint="movements")
     api.add_resource(MovementResource, f"{V1}/movements/<id:movement_id>", endpoint="movement")
     api.add_resource(ReversalResource, f"{V1}/movements/<id:movement_id>/reversal", endpoint="reversal")
-    api.add_resource(ItemImportResource, f"{V1}/items/import", endpoint="item_import")
+    api.add_resource(ItemImportResource, ITEM_IMPORT, endpoint="item_import")
+    api.add_resource(MovementImportResource, MOVEMENT_IMPORT, endpoint="movement_import")
     api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")
     api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
     api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")

@@ -130,10 +130,13 @@ def _take(header: Header, naming: Naming) -> Iterator[Fault]:
 
 def _faults_of_names(header: Header, naming: Naming) -> Iterator[Fault]:
     """Yield what is missing, and in one fault what is too much."""
-    hint = _preset_that_fits(header.names) if naming.preset is None else ""
+    hint = _preset_that_fits(header.names, naming.columns) if naming.preset is None else ""
     for name in naming.columns.required:
         if name not in header.positions:
             yield name, "", "required", f"is missing among the columns{hint}"
+    one_of = naming.columns.one_of
+    if one_of and header.positions.keys().isdisjoint(one_of):
+        yield one_of[0], "", "required", f"or {' or '.join(one_of[1:])} is missing among the columns{hint}"
     extra = [] if naming.ignore_extra else [place for place in range(len(header.names)) if place not in header.claimed]
     if not extra:
         return
@@ -161,11 +164,11 @@ def _in_words(header: Header, place: int, naming: Naming) -> str:
     return quoted(name) + (f" (did you mean {near[0]!r}?)" if near else "")
 
 
-def _preset_that_fits(names: Sequence[str]) -> str:
-    """Return words about the preset whose export has such a header, or nothing."""
+def _preset_that_fits(names: Sequence[str], columns: Columns) -> str:
+    """Return words about the preset whose export has such a header, or nothing where none has our columns."""
     keys = {key_of(name) for name in names}
     for name, preset in PRESETS.items():
-        if keys.issuperset(map(key_of, preset.signature)):
+        if keys.issuperset(map(key_of, preset.signature)) and {*preset.columns.values()} <= {*columns.names}:
             return f"; this looks like a {preset.title}: add preset={name}"
     return ""
 

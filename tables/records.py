@@ -31,11 +31,15 @@ JsonParser = Callable[[str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns that a table may have, and those that it must have; `former` has them by names of before."""
+    """The columns that a table may have, those that it must have, and those of which it must have one.
+
+    `former` has columns by names of before.
+    """
 
     names: tuple[str, ...]
     required: tuple[str, ...]
     former: Mapping[str, str] = field(default_factory=dict)
+    one_of: tuple[str, ...] = ()
 
 
 class UnreadableFile(Exception):

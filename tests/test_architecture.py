@@ -74,6 +74,7 @@ INPUTS = {
     "resources.item_parsers",
     "resources.item_rows",
     "resources.movement_parsers",
+    "resources.movement_rows",
 }
 # What a model needs besides SQLAlchemy.
 LIBRARIES_OF_MODELS = {

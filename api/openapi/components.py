@@ -32,7 +32,7 @@ READ_AS = closed(
 )
 OF_IMPORT = {
     "dry_run": BOOLEAN,
-    **dict.fromkeys(("rows", "created", "updated", "unchanged", "skipped", "counted", "emptied"), COUNT),
+    **dict.fromkeys(("rows", "created", "updated", "unchanged", "skipped", "counted", "emptied", "recorded"), COUNT),
     "read_as": READ_AS,
     "error_counts": {"type": "object", "additionalProperties": ID},
 }

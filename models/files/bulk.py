@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Moves:
+class Moves:
     """Movements to be recorded, each of the item with this place in a list of ids, with the text of its event."""
 
     items: list[int]
@@ -67,12 +67,12 @@ class Plan:
     new: list[Any] = field(default_factory=list)
     new_texts: list[str] = field(default_factory=list)
     new_tags: list[tuple[int, str]] = field(default_factory=list)  # each with the place of its item
-    openings: _Moves | None = None
+    openings: Moves | None = None
     changed_ids: list[int] = field(default_factory=list)
     changed: Any = None
     updated_texts: list[tuple[str, int | None, int | None]] = field(default_factory=list)
     retagged: list[tuple[int, Sequence[str]]] = field(default_factory=list)  # each with the id of its item
-    moves: _Moves | None = None
+    moves: Moves | None = None
 
     def write(self, by: Principal) -> None:
         """Write all of it; the items to be changed are locked, and as they were when this was planned.
@@ -140,7 +140,7 @@ def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principa
         for place, (row, (_, opening)) in enumerate(zip(stocked, many, strict=True))
         if opening
     ]
-    planned.openings = _moves(moved, at, by)
+    planned.openings = plan_moves(moved, at, by)
 
 
 def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Principal) -> None:
@@ -164,7 +164,7 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
             moved.append((place, row, line, delta))
         rows.append(_to_row(row, at))
     planned.changed = prepare(_update, rows)
-    planned.moves = _moves(moved, at, by)
+    planned.moves = plan_moves(moved, at, by)
 
 
 def as_text(row: Mapping[str, Any]) -> str:
@@ -172,7 +172,7 @@ def as_text(row: Mapping[str, Any]) -> str:
     return Item.REPRESENTATION.completed(Item.REPRESENTATION.text_of(row, 1), row["id"])
 
 
-def _moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> _Moves | None:
+def plan_moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> Moves | None:
     """Return the movements of items, each given with its place, the item after it, and its delta."""
     if not moved:
         return None
@@ -189,7 +189,7 @@ def _moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: dateti
     ]
     late = ("id", "item_id")
     kinds = Counter(line.kind for _, _, line, _ in moved)
-    return _Moves([place for place, *_ in moved], prepare_inserts(Movement, rows, late), texts, kinds)
+    return Moves([place for place, *_ in moved], prepare_inserts(Movement, rows, late), texts, kinds)
 
 
 def discard_plans() -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.refusals import MAX_FAULTS, Refusal
@@ -15,7 +15,10 @@ MAX_COUNTED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """One fault of a row, with the line of the file at which the row begins, and its number below the header."""
+    """One fault of a row, with the line of the file at which the row begins, and its number below the header.
+
+    `extra` are further members, as a refusal has them.
+    """
 
     line: int
     column: str
@@ -23,6 +26,7 @@ class RowFault:
     code: str
     message: str
     row: int = 0  # the header
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Faults:
@@ -76,6 +80,7 @@ class RefusedRows(Refusal):
                     "value": fault.value,
                     "code": fault.code,
                     "message": fault.message,
+                    **fault.extra,
                 }
                 for fault in listed
             ],

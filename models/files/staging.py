@@ -38,16 +38,19 @@ class Pending(NamedTuple):
     frees_barcode: bool
 
 
+def temporary_database(schema: str) -> sqlite3.Connection:
+    """Open a database in a new temporary file, which is deleted when it is closed, by the thread that opened it."""
+    rows = sqlite3.connect("", isolation_level=None)
+    rows.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {schema}")
+    return rows
+
+
 class Staging:
     """The rows of one file; to be closed by the thread that opened it, which deletes its temporary file."""
 
     def __init__(self) -> None:
-        # With an empty name SQLite opens a database in a new temporary file, and deletes it when closed.
-        self._rows = sqlite3.connect("", isolation_level=None)
-        self._rows.executescript(
+        self._rows = temporary_database(
             """
-            PRAGMA journal_mode = OFF;
-            PRAGMA synchronous = OFF;
             CREATE TABLE rows (
                 line INTEGER PRIMARY KEY, sku TEXT, sku_key TEXT, barcode TEXT, valid INTEGER, cells BLOB,
                 row INTEGER

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from api.errors import error_answer
+from api.paths import IMPORTS
 from api.services import services_of
 from server import server
 from server.server import Server
@@ -74,7 +75,7 @@ def serving(app: Flask) -> Iterator[Site]:
         threads=4,
         max_body_bytes=settings.max_body_bytes,
         error_answer=error_answer,
-        larger_bodies={"/api/v1/items/import": settings.max_import_bytes},
+        larger_bodies=dict.fromkeys(IMPORTS, settings.max_import_bytes),
         trusted_proxy=settings.trusted_proxy,
     )
     port = sockets[0].getsockname()[1]

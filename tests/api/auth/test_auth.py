@@ -50,6 +50,7 @@ NEEDS: dict[str, dict[str, str]] = {
     "/items/export": {"GET": READ},
     "/movements/export": {"GET": READ},
     "/items/import": {"POST": f"{WRITE} {STOCK}"},
+    "/movements/import": {"POST": STOCK},
     "/events": {"GET": READ},
     "/audit": {"GET": "audit:read"},
     "/stats": {"GET": READ},
@@ -66,6 +67,7 @@ WITHOUT_INPUT = ("/restore", "/rotate", "/reversal")
 OTHER_ANSWERS = {
     "POST /auth/logout": "204",
     "POST /items/import": "415 unsupported_media_type",
+    "POST /movements/import": "415 unsupported_media_type",
     "GET /auth/oidc/login": "404 not_found",  # which no provider is set for
     "GET /auth/oidc/callback": "404 not_found",
 }

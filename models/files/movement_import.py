@@ -1,0 +1,196 @@
+"""The import of movements from one file: all lines or none, by the rules of a batch.
+
+It has three steps: `stage` stores the lines, `diff` applies them to the stock as it is and plans what is to be written,
+`apply` writes it, in one transaction that applies again what others have changed meanwhile; so other writers wait no
+longer than the writing itself takes.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import starmap
+from typing import Any
+
+from sqlalchemy import Connection
+
+from models.database.base import db
+from models.database.transactions import RetryTransaction, transactional
+from models.files.bulk import discard_plans, plan_moves
+from models.files.movement_staging import AppliedLine, AppliedStock, Items, MovementStaging, StagedLine
+from models.files.progress import Watch, unwatched
+from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.stock.stock_levels import Stock, Stocks, Taken, take_lines
+from models.stock.stock_rows import ids_by_barcode, ids_by_sku_key, move_stocks, read_stocks
+from models.values import now, rfc3339
+
+# The column that a refusal is about; the others are about the item.
+COLUMN_OF = {
+    "quantity_changed": "expect_quantity",
+    "counted_since": "occurred_at",
+    "insufficient_stock": "quantity",
+    "stock_limit": "quantity",
+}
+IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
+
+
+class MovementImport:
+    """One import of a file, whose movements are all of one `kind` if it is given; `faults` are those found so far."""
+
+    def __init__(
+        self, by: Principal, kind: str | None = None, *, dry_run: bool = False, watch: Watch = unwatched
+    ) -> None:
+        self.by = by
+        self.kind = kind
+        self.dry_run = dry_run
+        self.faults = Faults()
+        self.read_as: dict[str, Any] = {}  # format, encoding and columns, as the reader of the file found them
+        self._rows = 0
+        self._watch = watch
+        self._staging = MovementStaging()
+        self._are_renamed = False  # whether an item has got another name since the lines have found it
+
+    def close(self) -> None:
+        """Delete the staged lines."""
+        self._staging.close()
+
+    def left_out(self, rows: int, *, of: int) -> None:
+        """Count the rows of the file; its reader leaves none out."""
+        self._rows = of - rows
+
+    def stage(self, lines: Iterable[StagedLine]) -> None:
+        """Store the lines."""
+        self._staging.add(lines)
+
+    def diff(self) -> None:
+        """Find the items of the lines and apply these to the stocks, which changes nothing; collect faults or plans."""
+        db.session.rollback()  # the session may have read an older snapshot
+        connection = db.session.connection()
+        self.faults.add(self._find_items(connection))
+        with self._watch("Checking", self._staging.count) as progress:
+            for items in self._staging.items():
+                stocks = read_stocks(connection, self._staging.item_ids(items), lock=False)
+                lines = self._staging.lines_of(items)
+                self.faults.add(starmap(_fault, self._apply_lines(connection, stocks, lines)))
+                progress.update(len(lines))
+        if not self.faults and not self.dry_run:
+            for part in self._staging.parts():
+                self._plan(part)
+        db.session.rollback()
+
+    def _find_items(self, connection: Connection) -> Iterator[RowFault]:
+        """Find the item of each line by its name; yield the fault of each line that has none."""
+        self._staging.forget_items()
+        for column, ids_of in IDS_BY_NAME.items():
+            for names in self._staging.names(column):
+                self._staging.set_items(column, ids_of(connection, names))
+        for line in self._staging.without_item():
+            column, name = _name(line)
+            message = f"there is no item with the {column} {name!r}"
+            yield RowFault(line.line, column, name[:VALUE_LENGTH], "not_found", message, line.row)
+
+    def _apply_lines(
+        self, connection: Connection, stocks: Stocks, lines: list[StagedLine]
+    ) -> list[tuple[StagedLine, Refusal]]:
+        """Apply all lines of some items to their stocks, and store what they do; return those that are refused."""
+        taken, refusals = take_lines(connection, stocks, [line.to_line() for line in lines], now())
+        if not refusals:
+            moved = {each.stock.item_id: each.stock for each in taken}.values()
+            self._staging.put_applied((_applied(lines[each.place], each) for each in taken), map(_applied_stock, moved))
+        return [(lines[place], refusal) for place, refusal in refusals.items()]
+
+    def _plan(self, part: int) -> None:
+        """Store what is to be written of a part of the file: the ids of its items, and the movements."""
+        lines = self._staging.applied(part)
+        moved = [
+            (
+                place,
+                {"sku": line.item_sku, "quantity": line.quantity_after, "moved_at": line.time},
+                line.line.to_line(),
+                line.delta,
+            )
+            for place, line in enumerate(lines)
+        ]
+        self._staging.put_plan(part, ([line.item_id for line in lines], plan_moves(moved, now(), self.by)))
+
+    def apply(self) -> dict[str, Any]:
+        """Record the lines, unless this is a dry run; return the outcome.
+
+        Raises RefusedRows.
+        """
+        if self.faults:
+            raise self._refusal(self.faults)
+        if not self.dry_run:
+            self._write()
+        return {**self._answer(self._staging.count), "errors": [], "error_counts": {}}
+
+    def _answer(self, recorded: int) -> dict[str, Any]:
+        """Return the answer with this number of movements, without the errors."""
+        return {"dry_run": self.dry_run, "rows": self._rows, "recorded": recorded, "read_as": self.read_as}
+
+    def _refusal(self, faults: Faults) -> RefusedRows:
+        return RefusedRows(faults, self._answer(0))
+
+    @transactional
+    def _write(self) -> None:
+        """Lock the items in the order of their ids and move their stocks, then record the lines in that of the file.
+
+        Raises RefusedRows, or RetryTransaction where an item has got another name since its lines have found it.
+        """
+        connection = db.session.connection()
+        faults = Faults()
+        if self._are_renamed:
+            faults.add(self._find_items(connection))
+        for items in self._staging.items():
+            faults.add(self._move(connection, items))
+        if faults:
+            raise self._refusal(faults)
+        with self._watch("Writing", self._staging.count) as progress:
+            for part in self._staging.parts():
+                discard_plans()
+                if self._staging.plan(part) is None:
+                    self._plan(part)
+                item_ids, moves = self._staging.plan(part)
+                moves.write(item_ids, self.by)
+                progress.update(len(item_ids))
+
+    def _move(self, connection: Connection, items: Items) -> Iterator[RowFault]:
+        """Lock some items and move their stocks, or yield faults; lines are applied again if others changed an item."""
+        discard_plans()
+        stocks = read_stocks(connection, self._staging.item_ids(items), lock=True)
+        versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
+        applied = self._staging.stocks_of(items)
+        if versions != {each.item_id: each.version for each in applied}:
+            refused = self._apply_lines(connection, stocks, self._staging.lines_of(items))
+            if any(isinstance(refusal, NotFound) for _, refusal in refused):
+                self._are_renamed = True
+                raise RetryTransaction
+            if refused:
+                yield from starmap(_fault, refused)
+                return
+            applied = self._staging.stocks_of(items)
+        move_stocks(connection, applied, now())
+
+
+def _applied(line: StagedLine, taken: Taken) -> AppliedLine:
+    return AppliedLine(line, taken.stock.item_id, taken.stock.sku, taken.delta, taken.quantity_after, taken.time)
+
+
+def _applied_stock(stock: Stock) -> AppliedStock:
+    return AppliedStock(stock.item_id, stock.version, stock.delta, stock.moved_at)
+
+
+def _name(line: StagedLine) -> tuple[str, str]:
+    """Return the column that names the item of a line, and its value."""
+    return ("barcode", line.barcode) if line.barcode is not None else ("sku", line.sku or "")
+
+
+def _fault(line: StagedLine, refusal: Refusal) -> RowFault:
+    """Return the fault of a line that was refused."""
+    column, value = _name(line)
+    if refusal.code in COLUMN_OF:
+        column = COLUMN_OF[refusal.code]
+        cell = getattr(line, column)
+        value = rfc3339(cell) or "" if isinstance(cell, datetime) else str(cell)
+    message = refusal.detail.removesuffix(".")
+    return RowFault(line.line, column, value[:VALUE_LENGTH], refusal.code, message, line.row, refusal.extra)
