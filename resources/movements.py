@@ -1,6 +1,6 @@
 """Movements: the ledger of one item, and of all items."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
-from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
+from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import ObjectOf, RequestParser
@@ -18,6 +18,7 @@ from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
 from api.responses.pagination import Paging
+from api.responses.tables import TABLE_FIELDS
 from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
@@ -121,6 +122,7 @@ BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
 
 COLUMNS = tuple(Movement.SCHEMA["properties"])
 paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
+of_item = (QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)))
 filters = (
     QueryField("user", Text(64, 1), help="The name of the user who recorded it."),
     QueryField("kind", Choice(*ALL_KINDS)),
@@ -128,10 +130,8 @@ filters = (
     QueryField("since", Timestamp(), help="Occurred at this time or later."),
     QueryField("until", Timestamp(), help="Occurred before this time."),
 )
-item_ledger_parser = RequestParser(*filters, *paging.fields)
-ledger_parser = RequestParser(
-    QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
-)
+item_ledger_parser = RequestParser(*filters, *paging.fields, *TABLE_FIELDS)
+ledger_parser = RequestParser(*of_item, *filters, *paging.fields, *TABLE_FIELDS)
 quantity_parser = RequestParser(
     QueryField("at", Timestamp(), help="The time; if left out, all that is recorded counts.")
 )
@@ -145,11 +145,11 @@ class ItemMovementListResource(ProtectedResource):
 
     @takes(item_ledger_parser)
     @gives_page(Movement.SCHEMA)
-    @or_csv(COLUMNS)
+    @or_table("movements", COLUMNS)
     def get(self, args: Namespace, item_id: int) -> Any:
         """List the movements of an item, in the order they were recorded."""
         item = item_query.read(item_id)
-        return _page(item_ledger_parser, args, item_id=item["id"])
+        return _page(args, filters, item_id=item["id"])
 
     @takes(movement_parser)
     @gives_one(Movement.SCHEMA, 201, refuses=MOVED)
@@ -182,10 +182,10 @@ class MovementListResource(ProtectedResource):
 
     @takes(ledger_parser)
     @gives_page(Movement.SCHEMA)
-    @or_csv(COLUMNS)
+    @or_table("movements", COLUMNS)
     def get(self, args: Namespace) -> Any:
         """List the movements of all items, in the order they were recorded."""
-        return _page(ledger_parser, args)
+        return _page(args, (*of_item, *filters))
 
     @takes(batch_parser)
     @gives(BATCH_SCHEMA, 201, refuses=MOVED, name="create_movements")
@@ -233,7 +233,6 @@ def _created(movement: dict[str, Any]) -> Any:
     return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
 
 
-def _page(parser: RequestParser, args: Namespace, **conditions: Any) -> Any:
-    paged = {field.name for field in paging.fields}
-    conditions |= {name: args[name] for name in parser.query if name not in paged}
+def _page(args: Namespace, conditions_of: Sequence[QueryField], **conditions: Any) -> Any:
+    conditions |= {field.name: args[field.name] for field in conditions_of}
     return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)
