@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar
 
-from api.media_types import CSV, JSON
+from api.media_types import CSV, JSON, NDJSON, XLSX
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.negotiation import representation
 from api.responses.outputs import CURSOR, Output
-from api.responses.tables import csv_page
+from api.responses.tables import layout_of, table_page
 from models.json_schema import COUNT, ID, Schema, closed, list_of
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -91,18 +91,19 @@ def idempotent(method: Method) -> Method:
     return _declare(method, idempotent=True)
 
 
-def or_csv(columns: Sequence[str]) -> Callable[[Method], Method]:
-    """Let a method that returns a page return it as CSV too.
+def or_table(title: str, columns: Sequence[str]) -> Callable[[Method], Method]:
+    """Let a method that returns a page, and takes TABLE_FIELDS, return it as a table too: CSV, JSON lines or XLSX.
 
-    The CSV has the rows of `data` in these columns, or in those of the argument `fields`, and the same Link header.
+    The table has the rows of `data` in these columns, or in those of the argument `fields`, and the same Link header.
     """
 
     def decorate(method: Method) -> Method:
         @wraps(method)
         def answer(self: Any, args: Any, **path: Any) -> Any:
+            layout = layout_of(args, title, columns)
             page = method(self, args, **path)
-            return csv_page(page, args.get("fields") or columns) if representation() == CSV else page
+            return page if representation() == JSON else table_page(page, layout)
 
-        return answers(JSON, CSV)(answer)  # type: ignore[return-value] # it takes what the method takes
+        return answers(JSON, CSV, XLSX, NDJSON)(answer)  # type: ignore[return-value] # it takes what the method takes
 
     return decorate

@@ -63,7 +63,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
     def _answer(self, method: str, args: Any, kwargs: Any) -> Any:
         """Negotiate and parse, then call the method."""
         operation = self.operations[method]
-        negotiate(operation.media_types)
+        negotiate(operation.media_types, by_name="format" in operation.parser.query)
         if not operation.idempotent:
             refuse_key()
         if not operation.is_conditional(method):

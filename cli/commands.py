@@ -9,7 +9,8 @@ from flask.cli import NoAppException
 
 from cli.application import Factory, application_for_flask
 from cli.errors import ConfigurationError
-from cli.files import export_command, import_command
+from cli.exports import export_command
+from cli.files import import_command
 from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
 from cli.migrations import migrations_group
 from cli.stock import stats_command, verify_command

@@ -17,7 +17,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.requests.types import InvalidValue
+from api.requests.types import InvalidValues
 from api.services import current_settings
 from cli.application import require_database, require_instance_folder
 from cli.errors import CommandError, ConfigurationError
@@ -109,8 +109,9 @@ class Typed(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return self._check(value)
-        except InvalidValue as error:
-            self.fail(f"{value!r} {error}.", param, ctx)
+        except InvalidValues as error:
+            message = f"{value!r} {error}"
+            self.fail(message if message.endswith("?") else f"{message}.", param, ctx)
 
 
 def refuse_options(context: click.Context, names: Iterable[str], reason: str) -> None:

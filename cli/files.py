@@ -1,4 +1,4 @@
-"""`import` and `export`: the items as a file, without a request."""
+"""`import`: the items from a file, without a request, and what `export` needs too."""
 
 import os
 import shutil
@@ -34,22 +34,18 @@ from models.files.row_faults import RefusedRows
 from models.files.staging import Row
 from models.people.user import User
 from models.principal import SCOPES_OF_ROLE, Principal
-from models.stock import item_query
 from models.stock.movement import KINDS
-from resources.exports import csv_chunks, json_chunks
 from resources.file_parser import Stage
 from resources.import_options import MOVEMENT_OPTIONS, OPTIONS, conflicts, mapping_of, options_of, rules_of
 from resources.imports import stage
-from resources.item_rows import COLUMNS, IMPORT_COLUMNS
+from resources.item_rows import IMPORT_COLUMNS
 from resources.movement_imports import stage as stage_movements
 from resources.movement_rows import COLUMNS as MOVEMENT_COLUMNS
 from tables.reading import CSV, NDJSON, XLSX
 
 REQUIRED_SCOPES = {"items:write", "stock:write"}
-# Names of formats that are not read, and of those that are not written: a CSV with such a name would be opened as what
-# it is not.
+# Names of formats that are not read: a CSV with such a name would be opened as what it is not.
 NOT_READ = (".xls", ".ods", ".json", ".xml", ".html", ".parquet", ".zip", ".gz")
-NOT_WRITTEN = (*NOT_READ, ".xlsx", ".xlsm", ".tsv")
 # The counts that are reported also if they are 0.
 ALWAYS_REPORTED = ("created", "updated", "unchanged", "recorded")
 # The options of an import of items alone.
@@ -124,7 +120,7 @@ def import_command(
     for error in conflicts(options):
         raise click.UsageError(f"--{error.part} {error}.")
     by = _importer(username)
-    format_ = format_ or _format_by_name(file, NOT_READ)
+    format_ = format_ or format_by_name(file, NOT_READ)
     read: Stage = stage_movements if movements else stage
     rows: Import | MovementImport = (
         MovementImport(by, kind, dry_run=dry_run, watch=progress)
@@ -146,64 +142,6 @@ def import_command(
         _report_outcome(outcome)
 
 
-@click.command("export", cls=StockCommand)
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, which Excel needs.")
-@format_option(CSV, NDJSON)
-def export_command(file: Path, bom: bool, format_: str | None) -> None:
-    """Write the items to a CSV or NDJSON FILE. Archived items are left out.
-
-    A name that ends with .ndjson or .jsonl makes it NDJSON, every other CSV; - is stdout. A regular file is replaced as
-    a whole, that behind a link too; to a pipe or a device the items are written as they come.
-    """
-    format_ = format_ or _format_by_name(file, NOT_WRITTEN)
-    with progress("Exporting", item_query.count()) as bar:
-        batches = _with_count(item_query.batches(), bar)
-        texts = json_chunks(COLUMNS, batches) if format_ == NDJSON else csv_chunks(COLUMNS, batches, bom)
-        if _is_dash(file) or _is_stdout(file):
-            _write(nullcontext(sys.stdout.buffer), texts)
-        elif file.exists() and not file.is_file():
-            _write(file.open("wb"), texts)
-        else:
-            _replace(Path(os.path.realpath(file)), texts)
-
-
-def _replace(file: Path, texts: Iterable[str]) -> None:
-    """Write a regular file in one step: nobody finds half of it under this name. It keeps its permissions."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}.draft")
-    try:
-        _write(draft.open("xb"), texts)
-        if file.exists():
-            shutil.copymode(file, draft)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _is_dash(file: Path) -> bool:
-    return str(file) == "-"
-
-
-def _is_stdout(file: Path) -> bool:
-    """Return whether a path, as /dev/stdout, is what stdout goes to: a file that may have other output already."""
-    try:
-        return os.name == "posix" and os.path.samestat(file.stat(), os.fstat(sys.stdout.fileno()))
-    except OSError:  # it is not there, or stdout is no file of the system
-        return False
-
-
-def _write(opened: Any, texts: Iterable[str]) -> None:
-    with opened as stream:
-        for text in texts:
-            stream.write(text.encode())
-
-
-def _with_count(chunks: Iterator[list[dict[str, Any]]], bar: Any) -> Iterator[list[dict[str, Any]]]:
-    for chunk in chunks:
-        yield chunk
-        bar.update(len(chunk))
-
-
 def _with_position(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
     """Yield the rows; the bar follows the position in the file, in bytes."""
     for row in rows:
@@ -211,23 +149,28 @@ def _with_position(rows: Iterable[Row], file: Any, bar: Any) -> Iterator[Row]:
         yield row
 
 
+def is_dash(file: Path) -> bool:
+    """Return whether a path stands for stdin or stdout."""
+    return str(file) == "-"
+
+
 def _opened(file: Path) -> IO[bytes]:
     """Open a file to be read; what can be read only once, as stdin and pipes, is stored before."""
-    if not _is_dash(file) and file.is_file():
+    if not is_dash(file) and file.is_file():
         return file.open("rb")
     stored = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the caller
-    with nullcontext(sys.stdin.buffer) if _is_dash(file) else file.open("rb") as source:
+    with nullcontext(sys.stdin.buffer) if is_dash(file) else file.open("rb") as source:
         shutil.copyfileobj(source, stored)
     stored.seek(0)
     return stored
 
 
-def _format_by_name(file: Path, not_here: Sequence[str]) -> str | None:
+def format_by_name(file: Path, not_here: Sequence[str]) -> str | None:
     """Return the format that the end of a name says, if any; raises ConfigurationError for one of `not_here`."""
     if file.suffix.lower() in not_here:
         raise ConfigurationError(
-            f"{file} is named as {file.suffix[1:].upper()}, which can't be had here: name it .csv, or .ndjson for JSON "
-            "lines, or say --format."
+            f"{file} is named as {file.suffix[1:].upper()}, which can't be had here: name it .csv, .xlsx, or "
+            ".ndjson for JSON lines, or say --format."
         )
     return format_of(file.name)
 

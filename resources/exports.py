@@ -1,4 +1,4 @@
-"""Exports: items and movements as a file, CSV or NDJSON."""
+"""Exports: items and movements as a file, CSV, NDJSON or XLSX."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -8,31 +8,33 @@ from flask import Response, stream_with_context
 from flask_restful.reqparse import Namespace
 
 from api.auth.permissions import scope
-from api.media_types import CSV, NDJSON
+from api.media_types import CSV, NDJSON, XLSX
 from api.operation import answers, gives, takes
+from api.requests.containers import ListOf
 from api.requests.fields import QueryField
 from api.requests.parsers import RequestParser
-from api.requests.types import Boolean
+from api.requests.types import Choice
 from api.resource import ProtectedResource
-from api.responses.negotiation import representation
-from api.responses.tables import cells, csv_text
+from api.responses.tables import TABLE_FIELDS, content_type, layout_of, parts_of
 from api.services import services
 from models.json_schema import TEXT
 from models.refusals import Refusal
 from models.stock import item_query
 from models.stock.movement import Movement
-from models.values import as_json, now
+from models.values import now
 from resources import item_parsers, movement_parsers
 from resources.item_rows import COLUMNS
 
-BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-bom_field = QueryField(
-    "bom", Boolean(), default=False, help="Begin the CSV with a byte order mark, which Excel needs to read UTF-8."
-)
-item_export_parser = RequestParser(*item_parsers.filters, bom_field)
+movement_filters = (*movement_parsers.of_item, *movement_parsers.filters)
+item_export_parser = RequestParser(*item_parsers.filters, item_parsers.fields_field, *TABLE_FIELDS)
 movement_export_parser = RequestParser(
-    *(field for field in movement_parsers.ledger_parser.query.values() if field not in movement_parsers.paging.fields),
-    bom_field,
+    *movement_filters,
+    QueryField(
+        "fields",
+        ListOf(Choice(*movement_parsers.COLUMNS), len(movement_parsers.COLUMNS), 1),
+        help="Only these, separated by commas.",
+    ),
+    *TABLE_FIELDS,
 )
 
 
@@ -44,11 +46,11 @@ class ItemExportResource(ProtectedResource):
 
     @takes(item_export_parser)
     @gives(TEXT, file=True)
-    @answers(CSV, NDJSON)
+    @answers(CSV, NDJSON, XLSX)
     def get(self, args: Namespace) -> Any:
         """Export all items that match the filters, by id, in the columns of the import."""
-        bom = args.pop("bom")
-        return _download("items", COLUMNS, item_query.batches(**args), bom)
+        conditions = {name: args[name] for name in item_parsers.FILTERS}
+        return _download(args, "items", COLUMNS, item_query.batches(**conditions))
 
 
 class MovementExportResource(ProtectedResource):
@@ -59,46 +61,30 @@ class MovementExportResource(ProtectedResource):
 
     @takes(movement_export_parser)
     @gives(TEXT, file=True)
-    @answers(CSV, NDJSON)
+    @answers(CSV, NDJSON, XLSX)
     def get(self, args: Namespace) -> Any:
         """Export all movements that match the filters, in the order they were recorded."""
-        bom = args.pop("bom")
-        return _download("movements", movement_parsers.COLUMNS, Movement.batches(**args), bom)
+        conditions = {field.name: args[field.name] for field in movement_filters}
+        return _download(args, "movements", movement_parsers.COLUMNS, Movement.batches(**conditions))
 
 
-def _download(name: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Response:
+def _download(args: Namespace, title: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]]) -> Response:
     """Return a streamed file; an error midway breaks the connection, so that no client takes a part for the whole."""
-    is_csv = representation() == CSV
-    text = _one_of_few(csv_chunks(columns, rows, bom) if is_csv else json_chunks(columns, rows))
-    # The first chunk is made here, so that one export too many, or an unreadable database, is a 503.
-    text = chain([next(text, "")], text)
-    response = Response(stream_with_context(text), content_type=f"{CSV}; charset=utf-8" if is_csv else NDJSON)
-    extension = "csv" if is_csv else "ndjson"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{now():%Y-%m-%d}.{extension}"'
+    layout = layout_of(args, title, columns)
+    parts = _one_of_few(parts_of(layout, rows))
+    # The first part is made here, so that one export too many, or an unreadable database, is a 503.
+    parts = chain([next(parts, b"")], parts)
+    response = Response(stream_with_context(parts), content_type=content_type())
+    response.headers["Content-Disposition"] = f'attachment; filename="{title}-{now():%Y-%m-%d}.{layout.format}"'
     return response
 
 
-def _one_of_few(text: Iterator[str]) -> Iterator[str]:
-    """Yield the chunks of one export; raises Refusal if half of the threads are at exports already."""
+def _one_of_few(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the parts of one export; raises Refusal if half of the threads are at exports already."""
     exports = services().exports
     if not exports.acquire(blocking=False):
         raise Refusal("server_busy", "Enough exports are under way. Retry.")
     try:
-        yield from text
+        yield from parts
     finally:
         exports.release()
-
-
-def csv_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]], bom: bool) -> Iterator[str]:
-    """Yield rows as CSV, one chunk at a time, below the names of their columns."""
-    head = [list(columns)]
-    for chunk in chain([next(rows, [])], rows):
-        text = csv_text([*head, *(cells(row, columns) for row in chunk)])
-        yield BOM + text if head and bom else text
-        head = []
-
-
-def json_chunks(columns: Sequence[str], rows: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
-    """Yield rows as JSON lines, one chunk at a time."""
-    for chunk in rows:
-        yield "".join(as_json({column: row[column] for column in columns}) + "\n" for row in chunk)

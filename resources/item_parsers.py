@@ -6,8 +6,17 @@ from api.requests.parsers import RequestParser
 from api.requests.text import Barcode, Name, Sku, Text
 from api.requests.types import Amount, Boolean, Choice, Integer, Timestamp
 from api.responses.pagination import Paging
+from api.responses.tables import TABLE_FIELDS
 from models.stock.item import Item
-from models.stock.item_fields import BARCODE_LENGTH, MAX_PRICE, MAX_QUANTITY, NAME_LENGTH, SKU_LENGTH, SORTS
+from models.stock.item_fields import (
+    BARCODE_LENGTH,
+    FILE_COLUMNS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    NAME_LENGTH,
+    SKU_LENGTH,
+    SORTS,
+)
 
 SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
 READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; leave it out"))
@@ -51,7 +60,8 @@ item_parser = RequestParser(
 patch_parser = item_parser.merge_patch(
     "ItemPatch", attributes=Attributes(merge=True), example={"price": "13.00", "attributes": {"watts": None}}
 )
-COLUMNS = (*item_parser.fields, *USE_MOVEMENTS, *SET_BY_SERVICE)
+# The columns of a page as a table: those of the import, in its order, and then the others.
+COLUMNS = (*FILE_COLUMNS, *SET_BY_SERVICE)
 by_sku_parser = RequestParser(
     Field("sku", sku_type), *fields, refused=READ_ONLY | USE_MOVEMENTS, example=EXAMPLE, name="ItemInputBySku"
 )
@@ -70,8 +80,5 @@ filters = (
     QueryField("updated_since", Timestamp()),
 )
 FILTERS = [filter_.name for filter_ in filters]
-list_parser = RequestParser(
-    *filters,
-    *paging.fields,
-    QueryField("fields", ListOf(Choice(*COLUMNS), len(COLUMNS), 1), help="Only these, separated by commas."),
-)
+fields_field = QueryField("fields", ListOf(Choice(*COLUMNS), len(COLUMNS), 1), help="Only these, separated by commas.")
+list_parser = RequestParser(*filters, *paging.fields, fields_field, *TABLE_FIELDS)

@@ -8,7 +8,7 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
-from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
+from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
 from api.requests.containers import Attributes
 from api.requests.types import InvalidValue
 from api.resource import ProtectedResource
@@ -43,7 +43,7 @@ class ItemListResource(ProtectedResource):
 
     @takes(list_parser)
     @gives_page(partial_of(Item.SCHEMA))
-    @or_csv(COLUMNS)
+    @or_table("items", COLUMNS)
     def get(self, args: Namespace) -> Any:
         """List items; `q` keeps those that have its words in SKU, name, description or barcode."""
         query = item_query.matching(**{name: args[name] for name in FILTERS})

@@ -10,6 +10,7 @@ from api.requests.parsers import ObjectOf, RequestParser
 from api.requests.text import Barcode, Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.responses.pagination import Paging
+from api.responses.tables import TABLE_FIELDS
 from models.database.column_types import MAX_ID
 from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
@@ -103,6 +104,7 @@ reversal_parser = RequestParser(
 
 COLUMNS = tuple(Movement.SCHEMA["properties"])
 paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
+of_item = (QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)))
 filters = (
     QueryField("user", Text(64, 1), help="The name of the user who recorded it."),
     QueryField("kind", Choice(*ALL_KINDS)),
@@ -110,10 +112,8 @@ filters = (
     QueryField("since", Timestamp(), help="Occurred at this time or later."),
     QueryField("until", Timestamp(), help="Occurred before this time."),
 )
-item_ledger_parser = RequestParser(*filters, *paging.fields)
-ledger_parser = RequestParser(
-    QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)), *filters, *paging.fields
-)
+item_ledger_parser = RequestParser(*filters, *paging.fields, *TABLE_FIELDS)
+ledger_parser = RequestParser(*of_item, *filters, *paging.fields, *TABLE_FIELDS)
 quantity_parser = RequestParser(
     QueryField("at", Timestamp(), help="The time; if left out, all that is recorded counts.")
 )

@@ -1,5 +1,6 @@
 """Movements: the ledger of one item, and of all items."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import url_for
@@ -7,8 +8,8 @@ from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
-from api.operation import gives, gives_one, gives_page, idempotent, or_csv, takes
-from api.requests.parsers import RequestParser
+from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
+from api.requests.fields import QueryField
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
 from models.database.transactions import transactional
@@ -21,9 +22,11 @@ from models.stock.stock_levels import Line
 from resources.movement_parsers import (
     COLUMNS,
     batch_parser,
+    filters,
     item_ledger_parser,
     ledger_parser,
     movement_parser,
+    of_item,
     paging,
     quantity_parser,
     reversal_parser,
@@ -43,11 +46,11 @@ class ItemMovementListResource(ProtectedResource):
 
     @takes(item_ledger_parser)
     @gives_page(Movement.SCHEMA)
-    @or_csv(COLUMNS)
+    @or_table("movements", COLUMNS)
     def get(self, args: Namespace, item_id: int) -> Any:
         """List the movements of an item, in the order they were recorded."""
         item = item_query.read(item_id)
-        return _page(item_ledger_parser, args, item_id=item["id"])
+        return _page(args, filters, item_id=item["id"])
 
     @takes(movement_parser)
     @gives_one(Movement.SCHEMA, 201, refuses=MOVED)
@@ -80,10 +83,10 @@ class MovementListResource(ProtectedResource):
 
     @takes(ledger_parser)
     @gives_page(Movement.SCHEMA)
-    @or_csv(COLUMNS)
+    @or_table("movements", COLUMNS)
     def get(self, args: Namespace) -> Any:
         """List the movements of all items, in the order they were recorded."""
-        return _page(ledger_parser, args)
+        return _page(args, (*of_item, *filters))
 
     @takes(batch_parser)
     @gives(BATCH_SCHEMA, 201, refuses=MOVED, name="create_movements")
@@ -131,7 +134,6 @@ def _created(movement: dict[str, Any]) -> Any:
     return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
 
 
-def _page(parser: RequestParser, args: Namespace, **conditions: Any) -> Any:
-    paged = {field.name for field in paging.fields}
-    conditions |= {name: args[name] for name in parser.query if name not in paged}
+def _page(args: Namespace, conditions_of: Sequence[QueryField], **conditions: Any) -> Any:
+    conditions |= {field.name: args[field.name] for field in conditions_of}
     return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)

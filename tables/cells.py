@@ -4,8 +4,9 @@ A cell that a spreadsheet would run as a formula is written with an apostrophe b
 looks as if a spreadsheet had shortened it is written as `="5.0"`, so that what is written is always read as it was.
 """
 
+import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tables.records import CellFault
 
@@ -24,6 +25,9 @@ DESTROYED = re.compile(
 )
 # How many digits of a number a spreadsheet keeps.
 EXACT_DIGITS = 15
+# The columns whose texts a spreadsheet would take for numbers, and those whose texts are numbers.
+CODES = ("sku", "barcode")
+AMOUNTS = ("price",)
 
 
 class WrongCell(NamedTuple):
@@ -65,6 +69,34 @@ def escape_code(text: str) -> str:
     if text[:1] == APOSTROPHE and text[1:2].isdigit():
         return APOSTROPHE + text
     return escape_formula(text)
+
+
+def exact_text(text: str) -> str:
+    """Return the text as a text cell of a workbook, which no spreadsheet runs; `plain_text` reverses it."""
+    return text if unescape_formula(text) is text else APOSTROPHE + text
+
+
+def exact_code(text: str) -> str:
+    """Return a SKU or barcode as a text cell of a workbook; `code_text` reverses it."""
+    if DESTROYED.fullmatch(text):
+        return f'="{text}"'
+    return text if code_text(text) == text else APOSTROPHE + text
+
+
+def text_of(value: Any) -> str:
+    """Return a value as the text of a cell: empty for null, a list with `|` between its parts, an object as JSON."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return "|".join(value)
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)
 
 
 def plain_text(cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) as spreadsheets write it: any of three delimiters, any line end, a line that names the delimiter."""
+"""CSV (RFC 4180) as spreadsheets write it: any of four delimiters, any line end, a line that names the delimiter."""
 
 import csv
 import re
@@ -11,9 +11,9 @@ from tables.header import Naming
 from tables.records import RecordFault
 from tables.rows import Row
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 # The line that Excel writes before the header to name the delimiter.
-SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 # In characters; the longest cell is that of 50 attributes of 1,000 characters each.
 MAX_CELL = 1024 * 1024
 MAX_LINE = 4 * MAX_CELL

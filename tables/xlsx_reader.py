@@ -1,5 +1,6 @@
 """XLSX workbooks: the stored values of one sheet, row by row, from an archive of which nothing is believed."""
 
+import re
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,12 @@ from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
-from openpyxl import load_workbook
 from openpyxl.cell.read_only import EMPTY_CELL
+from openpyxl.cell.text import Text
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import get_column_letter
+from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
+from openpyxl.xml.functions import iterparse
 
 from tables.cells import EXACT_DIGITS, Cell, Number, WrongCell
 from tables.csv_reader import LOOKED_AT, MAX_CELL
@@ -30,6 +34,9 @@ BROKEN = (
 # Of what else stands in a workbook: styles, extensions, dates out of range.
 warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
 MAX_ROWS = 1024 * 1024
+# How a workbook writes a character that XML can't hold (ECMA-376 part 1, 22.9.2.19). Surrogates are left alone.
+ESCAPED = re.compile("_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
+STRING_TAG = f"{{{SHEET_MAIN_NS}}}si"
 KINDS = ((bool, "true or false"), (date, "a date"), (time, "a time"), (timedelta, "a duration"))
 
 
@@ -41,7 +48,9 @@ class XlsxTable:
         self._naming = naming
         with _refusing():
             self._check_archive(file, max_unpacked)
-            workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            reader = _Reader(file, read_only=True, data_only=True, keep_links=False)
+            reader.read()
+            workbook = reader.wb
             sheets = [each for each in workbook.worksheets if each.sheet_state == "visible"] or workbook.worksheets
         if not sheets:
             raise UnreadableFile("not_a_table", "The workbook has no sheet with cells.")
@@ -107,6 +116,21 @@ class XlsxTable:
         file.seek(0)
 
 
+class _Reader(ExcelReader):  # type: ignore[misc] # openpyxl has no types
+    """The reader of openpyxl, but for the texts of a workbook, which it reads with a part of their escapes undone."""
+
+    def read_strings(self) -> None:
+        """Read the table of strings as it is written."""
+        part = self.package.find(SHARED_STRINGS)
+        if part is None:
+            return
+        with self.archive.open(part.PartName[1:]) as source:
+            for _, node in iterparse(source):
+                if node.tag == STRING_TAG:
+                    self.shared_strings.append(Text.from_tree(node).content)
+                    node.clear()
+
+
 @contextmanager
 def _refusing() -> Iterator[None]:
     """Raise UnreadableFile where openpyxl fails."""
@@ -124,11 +148,15 @@ def _cell(cell: Any, line: int, place: int) -> Cell:
     if cell.data_type == "e":
         return WrongCell(_name(line, place), f"the error {str(value)[:64]}", str(value))
     if isinstance(value, str):
-        return value[:MAX_CELL]
+        return ESCAPED.sub(_character, value[:MAX_CELL]) if "_x" in value else value[:MAX_CELL]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Number(value if isinstance(value, int) else f"{Decimal(f'{value:.{EXACT_DIGITS}g}'):f}")
     kind = next((words for type_, words in KINDS if isinstance(value, type_)), "what is no text")
     return WrongCell(_name(line, place), kind, str(value))
+
+
+def _character(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16))
 
 
 def _name(line: int, place: int) -> str:

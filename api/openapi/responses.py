@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from api import media_types
-from api.media_types import JSON
+from api.media_types import JSON, XLSX
 from api.openapi.components import HEADERS_OF_STATUS, PROBLEM, headers, pascal_case
 from api.openapi.endpoints import Endpoint
 from api.problems import PROBLEMS
+from models.json_schema import BINARY, TEXT
 
 Json = dict[str, Any]
 
@@ -55,7 +56,8 @@ def _success(endpoint: Endpoint, status: int, responses: Json) -> Json:
     if output.schema is None:
         return _shared("NoContent", answer, responses) if status == 204 else answer
     kinds = endpoint.operation.media_types
-    answer["content"] = {kind: {"schema": output.schema if kind == JSON else {"type": "string"}} for kind in kinds}
+    schemas = {JSON: output.schema, XLSX: BINARY}
+    answer["content"] = {kind: {"schema": schemas.get(kind, TEXT)} for kind in kinds}
     if "title" not in output.schema:
         return answer
     created, keyed = "Created" * (status == 201), "WithKey" * endpoint.operation.idempotent

@@ -5,9 +5,10 @@ Both raise InvalidValues, whose message follows the name of the field: "must be 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from models.values import MONEY_PLACES, MONEY_SCALE
@@ -148,7 +149,8 @@ class Choice:
 
     def __call__(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
-            raise InvalidValue("not_a_choice", f"must be one of {', '.join(self.choices)}")
+            hint = nearest(value, self.choices) if isinstance(value, str) else ""
+            raise InvalidValue("not_a_choice", f"must be one of {', '.join(self.choices)}{hint}")
         return value
 
     from_text = __call__
@@ -193,6 +195,12 @@ class Timestamp:
 
     def schema(self) -> Json:
         return {"title": "Timestamp", "type": "string", "format": "date-time", "pattern": TIME_PATTERN}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message with the known name that is nearest to another one; nothing if none is near."""
+    near = get_close_matches(name[:100].lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def schema_of(type_: Any) -> Json:

@@ -1,4 +1,4 @@
-"""The media type of an answer: of those that a method offers, the one that Accept prefers (RFC 9110 section 12.5.1)."""
+"""The media type of an answer: the one that `format` names, or that Accept prefers (RFC 9110 section 12.5.1)."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,23 @@ from flask import g, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import NotAcceptable
 
+from api.media_types import CSV, NDJSON, XLSX
+from tables import reading
 
-def negotiate(offered: Sequence[str]) -> None:
+# The names by which a client asks for a table where it can't set headers: a link, a spreadsheet.
+FORMATS = {reading.CSV: CSV, reading.XLSX: XLSX, reading.NDJSON: NDJSON}
+
+
+def negotiate(offered: Sequence[str], *, by_name: bool = False) -> None:
     """Choose one of the media types offered, the first where the client has no preference.
+
+    With `by_name` the parameter `format` comes before Accept, and its parser refuses a wrong one.
 
     Raises NotAcceptable (406).
     """
+    if by_name and "format" in request.args:
+        g.representation = FORMATS.get(request.args["format"], offered[0])
+        return
     if request.headers.get("Accept", "*/*") == "*/*":
         g.representation = offered[0]
         return

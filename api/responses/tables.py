@@ -1,53 +1,73 @@
-"""Tables in a response: CSV (RFC 4180), whose cells no spreadsheet runs as formulas."""
+"""Tables in a response: the parameters that say how they are written, and pages as tables."""
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Response
 from flask_restful.utils import unpack
 
+from api.errors import InvalidInput, fault
 from api.media_types import CSV
-from tables.cells import escape_code, escape_formula
-
-# The columns whose texts a spreadsheet would take for numbers.
-CODES = ("sku", "barcode")
-
-
-def cells(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
-    """Return one row as cells: empty for null, tags separated by `|`, objects as JSON."""
-    return [
-        escape_code(value) if column in CODES and isinstance(value := row[column], str) else _cell(row[column])
-        for column in columns
-    ]
+from api.requests.fields import QueryField
+from api.requests.types import Boolean, Choice, InvalidValue
+from api.responses.negotiation import FORMATS, representation
+from models.json_schema import Schema
+from tables import reading
+from tables.records import InvalidOption
+from tables.writing import Layout, Row, written
 
 
-def _cell(value: Any) -> str:
-    match value:
-        case str():
-            return escape_formula(value)
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return escape_formula("|".join(value))
-        case dict():
-            return json.dumps(value, ensure_ascii=False)
-    return str(value)
+class Delimiter:
+    """What stands between the cells of a CSV; a tab may be spelled, which is easier to type."""
+
+    CHOICES: Mapping[str, str] = {",": ",", ";": ";", "|": "|", "tab": "\t", "\t": "\t"}
+
+    def from_text(self, text: str) -> str:
+        if text not in self.CHOICES:
+            raise InvalidValue("not_a_choice", "must be a comma, ; or | or tab")
+        return self.CHOICES[text]
+
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": list(self.CHOICES)}
 
 
-def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows of cells as CSV, with CRLF at the end of each (RFC 4180)."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
+# The parameters of every operation that answers tables.
+TABLE_FIELDS = (
+    QueryField("format", Choice(*FORMATS), help="The format of the table; it comes before `Accept`."),
+    QueryField("delimiter", Delimiter(), help="What stands between the cells of a CSV; a comma if not given."),
+    QueryField(
+        "bom", Boolean(), default=False, help="Begin the CSV with a byte order mark, which Excel needs to read UTF-8."
+    ),
+)
 
 
-def csv_page(page: Any, columns: Sequence[str]) -> Response:
-    """Return the rows of a page, as `Paging.page_of` makes it, in these columns as CSV, with its status and headers."""
+def layout_of(args: Mapping[str, Any], title: str, columns: Sequence[str]) -> Layout:
+    """Return how the table of this response is written, in `columns` or the asked `fields`.
+
+    Raises InvalidInput for a parameter that says nothing about its format.
+    """
+    format_ = next((name for name, media_type in FORMATS.items() if media_type == representation()), "json")
+    idle = [] if format_ == reading.CSV else [name for name in ("delimiter", "bom") if args[name]]
+    if idle:
+        words = f"says nothing about an answer that is {format_}; add format=csv"
+        raise InvalidInput([fault(name, "not_applicable", words) for name in idle])
+    return Layout(format_, args.get("fields") or columns, title, args["delimiter"] or ",", args["bom"])
+
+
+def content_type() -> str:
+    """Return the Content-Type of the table of this response."""
+    return f"{CSV}; charset=utf-8" if representation() == CSV else representation()
+
+
+def parts_of(layout: Layout, batches: Iterable[Sequence[Row]]) -> Iterator[bytes]:
+    """Yield the parts of a table; raise InvalidInput, before the first, for rows that no workbook can hold."""
+    try:
+        yield from written(layout, batches)
+    except InvalidOption as error:
+        raise InvalidInput([fault(error.option, error.code, str(error))]) from error
+
+
+def table_page(page: Any, layout: Layout) -> Response:
+    """Return the rows of a page, as `Paging.page_of` makes it, as a table with its status and headers."""
     body, status, headers = unpack(page)
-    text = csv_text([list(columns), *(cells(row, columns) for row in body["data"])])
-    return Response(text, status, headers, content_type=f"{CSV}; charset=utf-8")
+    return Response(b"".join(parts_of(layout, [body["data"]])), status, headers, content_type=content_type())

@@ -1,21 +1,22 @@
 """Replay a file of sales into Stockroom: items by SKU, one movement for each line, nothing twice.
 
-    STOCKROOM_URL=http://127.0.0.1:8000 STOCKROOM_TOKEN=stk_… python replay_sales.py sales.csv
+    STOCKROOM_URL=http://127.0.0.1:8000 STOCKROOM_TOKEN=stk_… python replay_sales.py sales.csv --day-first
 
-The file is a CSV with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate and UnitPrice;
-others are left alone. A positive quantity is a sale and becomes an `issue`, a negative one is a return and
-becomes a `receive`. Sales tell nothing of the stock they were sold from, so each item first receives what
-the replay will miss, whatever it has today. Dates are read as month/day/year and taken for UTC, because
-the file names no zone. The service refuses what is older than a count of its item.
+The file is a CSV with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate and UnitPrice, and any
+delimiter; other columns are left alone. A positive quantity is a sale and becomes an `issue`, a negative one is a
+return and becomes a `receive`. Sales say nothing of the stock they were sold from, so each item first receives what the
+replay will miss, whatever it has today. The service refuses what is older than a count of its item.
 
-Every movement carries the reference invoice/line ("536365/3" is the third line of invoice 536365), and what
-the ledger has already is left out: run it again whenever you like, also after it was interrupted.
-The token needs the scopes items:read, items:write and stock:write.
+Dates are those of UTC, because the file names no zone. A day above 12 says whether days or months come first; in a file
+without one, say --day-first or --month-first.
+
+Every movement carries the reference invoice/line ("536365/3" is the third line of invoice 536365), and what the ledger
+has already, whatever its date, is left out: run it again whenever you like, also after it was interrupted.
+The token needs the scopes items:read, items:write and stock:write. The reading is in sales_file.py.
 """
 
-import csv
+import argparse
 import http.client
-import io
 import json
 import os
 import sys
@@ -25,114 +26,18 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice")
-DATE_FORMATS = ("%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+from sales_file import ORDERS, Failure, Sale, read_sales, rfc3339
+
 OPENING = "opening for replay"
 BATCH = 500
 ATTEMPTS = 8
 LONGEST_WAIT = 30.0
 
 Json = dict[str, Any]
-
-
-class Failure(Exception):
-    """The replay can't go on; the message says why."""
-
-
-@dataclass
-class Sale:
-    """One line of the file; `quantity` is negative for a return."""
-
-    line: int
-    reference: str
-    sku: str
-    name: str
-    quantity: int
-    date: datetime
-    price: Decimal
-
-    def movement(self) -> Json:
-        """The movement that this line becomes."""
-        sold = self.quantity > 0
-        return {
-            "sku": self.sku,
-            "kind": "issue" if sold else "receive",
-            "quantity": abs(self.quantity),
-            "reason": "sale" if sold else "return",
-            "reference": self.reference,
-            "occurred_at": rfc3339(self.date),
-        }
-
-
-# Reading the file
-
-
-def read_sales(path: Path) -> list[Sale]:
-    """The lines of the file by date; one without a quantity moves nothing and is left out."""
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("windows-1252", errors="replace")
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise Failure(f"{path}: the first line must name the columns; {', '.join(missing)} not found")
-    lines_of_invoice: Counter[str] = Counter()
-    sales = []
-    try:
-        for row in rows:
-            sale = read_sale(row, rows.line_num, lines_of_invoice)
-            if sale.quantity:
-                sales.append(sale)
-    except (ValueError, csv.Error) as error:
-        raise Failure(f"{path}, line {rows.line_num}: {error}") from None
-    return sorted(sales, key=lambda sale: sale.date)  # the service refuses to sell what comes later
-
-
-def read_sale(row: dict[str, str], line: int, lines_of_invoice: Counter[str]) -> Sale:
-    """One line; raises ValueError with what is wrong."""
-    if None in row or None in row.values():
-        raise ValueError("it has more or fewer cells than the first line")
-    invoice, sku, name, quantity, date, price = (" ".join(row[column].split()) for column in COLUMNS)
-    if not invoice or not sku:
-        raise ValueError("InvoiceNo and StockCode must not be empty")
-    lines_of_invoice[invoice] += 1
-    return Sale(
-        line=line,
-        reference=f"{invoice}/{lines_of_invoice[invoice]}",
-        sku=sku,
-        name="".join(filter(str.isprintable, name))[:200],
-        quantity=read_with(int, quantity, "Quantity must be a whole number"),
-        date=read_date(date),
-        price=read_with(Decimal, price, "UnitPrice must be a number"),
-    )
-
-
-def read_with(kind: Callable[[str], Any], text: str, words: str) -> Any:
-    try:
-        return kind(text)
-    except (ValueError, InvalidOperation):
-        raise ValueError(f"{words}; it is {text!r}") from None
-
-
-def read_date(text: str) -> datetime:
-    for form in DATE_FORMATS:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    raise ValueError(f"InvoiceDate must be as 12/31/2010 8:26; it is {text!r}")
-
-
-def rfc3339(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # Speaking with the service
@@ -148,21 +53,28 @@ class Refused(Failure):
 
 
 class Stockroom:
-    """The API, asked with patience: who is told to come later waits, and a lost answer is asked for again."""
+    """The API, asked with patience: it waits when the service asks for it, and asks again for a lost answer."""
 
     def __init__(self, url: str, token: str) -> None:
         self.base = url.rstrip("/") + "/api/v1"
         self.token = token
 
-    def ask(self, method: str, path: str, body: Json | None = None, find: Callable[[], Any] | None = None) -> Any:
-        """The JSON of the answer; raises Refused, or Failure when there is none.
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        find: Callable[[], Any] | None = None,
+        read: Callable[[IO[bytes]], Any] = json.load,
+    ) -> Any:
+        """Return what `read` makes of the answer; raise Refused, or Failure when there is none.
 
         When the answer of a write is lost, the write may have been made all the same: `find` looks for it,
         and only what it does not find is sent again.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self.ask_once(method, path, body)
+                return self.ask_once(method, path, body, read)
             except urllib.error.HTTPError as error:
                 with error:
                     refusal = refusal_of(error)
@@ -177,7 +89,8 @@ class Stockroom:
                     return found
         raise AssertionError("the last attempt returns or raises")
 
-    def ask_once(self, method: str, path: str, body: Json | None) -> Any:
+    def ask_once(self, method: str, path: str, body: Json | None, read: Callable[[IO[bytes]], Any]) -> Any:
+        """Return what `read` makes of the answer to one request."""
         request = urllib.request.Request(
             self.base + path,
             None if body is None else json.dumps(body).encode(),
@@ -185,18 +98,11 @@ class Stockroom:
             method=method,
         )
         with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
-
-    def pages(self, path: str, **query: Any) -> Iterator[Json]:
-        """Every row of a collection, read page by page with a cursor."""
-        cursor: str | None = ""
-        while cursor is not None:
-            page = self.ask("GET", f"{path}?{urllib.parse.urlencode({**query, 'limit': 200, 'cursor': cursor})}")
-            yield from page["data"]
-            cursor = page["next_cursor"]
+            return read(response)
 
 
 def refusal_of(error: urllib.error.HTTPError) -> Refused:
+    """Return the refusal in the answer of the service, or of something before it."""
     try:
         problem = json.loads(error.read())
     except ValueError:  # something between us and the service answered
@@ -205,7 +111,7 @@ def refusal_of(error: urllib.error.HTTPError) -> Refused:
 
 
 def wait_of(retry_after: str | None, attempt: int) -> float:
-    """How many seconds to wait: what the service asks for, or twice as long each time."""
+    """Return how many seconds to wait: what the service asks for, or twice as long each time."""
     asked = float(retry_after) if retry_after and retry_after.isdecimal() else 0.25 * 2**attempt
     return min(asked, LONGEST_WAIT)
 
@@ -214,8 +120,8 @@ def wait_of(retry_after: str | None, attempt: int) -> float:
 
 
 def replay(stockroom: Stockroom, sales: list[Sale]) -> str:
-    """Make the items and record the movements that are not there yet; answers the summary."""
-    known = references(stockroom, sales)
+    """Make the items and record the movements that are not there yet; return the summary."""
+    known = references(stockroom)
     new = [sale for sale in sales if sale.reference not in known]
     items, created = find_or_create_items(stockroom, new)
     openings = list(openings_for(new, items))
@@ -233,18 +139,15 @@ def replay(stockroom: Stockroom, sales: list[Sale]) -> str:
     )
 
 
-def references(stockroom: Stockroom, sales: list[Sale]) -> set[str]:
-    """The references that the ledger has of the time of these sales."""
-    if not sales:
-        return set()
-    since = min(sale.date for sale in sales)
-    until = max(sale.date for sale in sales) + timedelta(seconds=1)  # itself no longer in
-    rows = stockroom.pages("/movements", since=rfc3339(since), until=rfc3339(until))
-    return {row["reference"] for row in rows}
+def references(stockroom: Stockroom) -> set[str]:
+    """Return all references of the ledger: the dates of a file are no help, they may have been read wrongly before."""
+    path = "/movements/export?format=ndjson&fields=reference"
+    lines = stockroom.ask("GET", path, read=lambda answer: answer.read().splitlines())
+    return {json.loads(line)["reference"] for line in lines}
 
 
 def find_or_create_items(stockroom: Stockroom, sales: list[Sale]) -> tuple[dict[str, Json], int]:
-    """The items of these sales, by SKU as the file spells it, and how many had to be made.
+    """Return the items of these sales, by SKU as the file spells it, and how many had to be made.
 
     The same code comes with several names and prices; the first that says something is taken.
     """
@@ -272,6 +175,7 @@ def find_or_create_items(stockroom: Stockroom, sales: list[Sale]) -> tuple[dict[
 
 
 def find_item(stockroom: Stockroom, sku: str) -> Json | None:
+    """Return the item with this SKU in any case, if there is one."""
     try:
         item: Json = stockroom.ask("GET", f"/items/by-sku/{urllib.parse.quote(sku, safe='')}")
     except Refused as refusal:
@@ -282,13 +186,14 @@ def find_item(stockroom: Stockroom, sku: str) -> Json | None:
 
 
 def create_item(stockroom: Stockroom, sku: str, name: str, price: Decimal) -> Json:
+    """Create an item and return it."""
     body = {"sku": sku, "name": name, "price": str(price)}
     item: Json = stockroom.ask("POST", "/items", body, find=lambda: find_item(stockroom, sku))
     return item
 
 
 def openings_for(sales: list[Sale], items: dict[str, Json]) -> Iterator[Json]:
-    """For each item, what it must receive first, so that its stock never falls below zero in these sales."""
+    """Yield for each item what it must receive first, so that its stock never falls below zero in these sales."""
     first: dict[int, Sale] = {}
     stock: Counter[int] = Counter()
     lowest: Counter[int] = Counter()
@@ -321,15 +226,19 @@ def record(stockroom: Stockroom, movements: list[Json]) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: replay_sales.py FILE.csv", file=sys.stderr)
-        return 2
+    """Replay the file that the command line names."""
+    parser = argparse.ArgumentParser(description="Replay a CSV of sales into Stockroom.")
+    parser.add_argument("file", type=Path)
+    order = parser.add_mutually_exclusive_group()
+    for option, day_first in ORDERS.items():
+        order.add_argument(option, dest="day_first", action="store_const", const=day_first)
+    arguments = parser.parse_args()
     url, token = os.environ.get("STOCKROOM_URL", ""), os.environ.get("STOCKROOM_TOKEN", "")
     if not url.startswith(("http://", "https://")) or not token:
         print("Set STOCKROOM_URL, as http://127.0.0.1:8000, and STOCKROOM_TOKEN.", file=sys.stderr)
         return 2
     try:
-        print(replay(Stockroom(url, token), read_sales(Path(sys.argv[1]))))
+        print(replay(Stockroom(url, token), read_sales(arguments.file, arguments.day_first)))
     except (Failure, OSError) as failure:
         print(failure, file=sys.stderr)
         return 1

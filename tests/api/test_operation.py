@@ -5,8 +5,9 @@ import functools
 import pytest
 
 from api.auth.permissions import any_user, password_required, scope, session_required, token_required
+from api.media_types import CSV, JSON, NDJSON, XLSX
 from api.openapi.endpoints import Endpoint, endpoints
-from api.operation import Operation, answers, gives, idempotent, operation_of, or_csv, takes
+from api.operation import Operation, answers, gives, idempotent, operation_of, or_table, takes
 from api.requests.fields import QueryField
 from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
@@ -47,8 +48,8 @@ def test_a_function_without_decorators_takes_nothing_and_answers_json():
     assert Operation().media_types == ("application/json",)
 
 
-def test_a_page_that_may_be_csv_offers_both():
-    assert operation_of(or_csv(["id"])(lambda self, args: None)).media_types == ("application/json", "text/csv")
+def test_a_page_that_may_be_a_table_offers_json_first():
+    assert operation_of(or_table("items", ["id"])(lambda self, args: None)).media_types == (JSON, CSV, XLSX, NDJSON)
 
 
 def test_a_class_reads_what_its_methods_declare_once_those_it_inherits_included():

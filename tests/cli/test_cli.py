@@ -448,7 +448,7 @@ def test_without_an_admin_an_import_asks_for_a_user(run, member, file):
     assert member.get("/items").json["total_items"] == 0
 
 
-@pytest.mark.parametrize("name", ["items.csv", "items.ndjson"])
+@pytest.mark.parametrize("name", ["items.csv", "items.ndjson", "items.jsonl", "items.tsv", "items.XLSX"])
 def test_what_was_exported_is_unchanged_when_it_is_imported_again(run, admin, file, tmp_path, name):
     run("import", file)
     exported = run("export", tmp_path / name)
@@ -475,6 +475,55 @@ def test_an_export_replaces_a_file_as_a_whole(run, admin, file, tmp_path):
 
     assert target.read_bytes().startswith(b"\xef\xbb\xbfsku,name")
     assert b"xxx" not in target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "begins"),
+    [
+        ("items.tsv", [], b"sku\tname\t"),
+        ("items.txt", ["--delimiter", "tab"], b"sku\tname\t"),
+        ("items.csv", ["--delimiter", ";", "--bom", "--fields", "price,sku"], b"\xef\xbb\xbfprice;sku\r\n"),
+        ("items.tsv", ["--delimiter", "|"], b"sku|name|"),
+        ("items.ndjson", ["--fields", "sku,quantity"], b'{"sku":"LAMP-1","quantity":5}\n'),
+        ("items.csv", ["--format", "xlsx"], b"PK\x03\x04"),
+        ("items.xlsx", ["--format", "csv"], b"sku,name,"),
+    ],
+)
+def test_an_export_is_written_as_its_name_and_the_options_say(run, admin, file, tmp_path, name, options, begins):
+    run("import", file)
+
+    ran = run("export", tmp_path / name, *options)
+
+    assert (ran.status, ran.out) == (0, "")
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("items.xlsx", ["--delimiter", ";"], "--delimiter and --bom say nothing about a file that is xlsx."),
+        ("items.ndjson", ["--bom"], "--delimiter and --bom say nothing about a file that is ndjson."),
+        ("items.csv", ["--delimiter", "x"], "'x' must be a comma, ; or | or tab."),
+        ("items.csv", ["--fields", "sku,quantiy"], "did you mean 'quantity'?"),
+    ],
+)
+def test_an_option_of_an_export_that_makes_no_sense_is_refused(run, admin, tmp_path, name, options, words):
+    refused = run("export", tmp_path / name, *options)
+
+    assert (refused.status, refused.out) == (2, "")
+    assert words in refused.err
+    assert list(tmp_path.glob("items*")) == []
+
+
+def test_a_workbook_that_can_not_be_is_refused_in_one_sentence_and_leaves_no_file(run, admin, tmp_path):
+    attributes = {f"a{number}": "x" * 1000 for number in range(40)}
+    assert admin.post("/items", json={"sku": "A", "name": "a", "attributes": attributes}).status_code == 201
+
+    refused = run("export", tmp_path / "items.xlsx")
+
+    assert (refused.status, refused.out) == (1, "")
+    assert "must be csv or ndjson" in refused.err and "attributes in row 1" in refused.err
+    assert list(tmp_path.glob("items*")) == []
 
 
 def linked(link: Path, target: Path) -> None:
@@ -512,15 +561,16 @@ def test_an_exported_file_keeps_its_permissions(run, admin, file, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no FIFOs in folders")
-def test_an_export_goes_through_a_pipe_and_leaves_it_there(run, admin, file, tmp_path):
+@pytest.mark.parametrize(("options", "begins"), [([], b"sku,name"), (["--format", "xlsx"], b"PK\x03\x04")])
+def test_an_export_goes_through_a_pipe_and_leaves_it_there(run, admin, file, tmp_path, options, begins):
     run("import", file)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(pipe.read_bytes)
-        assert run("export", pipe).status == 0
-        assert reader.result().startswith(b"sku,name")
+        assert run("export", pipe, *options).status == 0
+        assert reader.result().startswith(begins)
 
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
@@ -543,7 +593,7 @@ def test_an_export_to_the_name_of_stdout_is_appended_to_what_stands_there(tmp_pa
 
 @pytest.mark.parametrize(
     ("command", "name"),
-    [("export", "items.xlsx"), ("export", "items.JSON"), ("import", "items.xls"), ("import", "items.JSON")],
+    [("export", "items.xlsm"), ("export", "items.JSON"), ("import", "items.xls"), ("import", "items.JSON")],
 )
 def test_the_name_of_a_format_that_there_is_not_is_refused_with_those_that_there_are(
     run, admin, tmp_path, command, name

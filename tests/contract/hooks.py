@@ -35,6 +35,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if "cursor" in case.query:  # opaque, and not together with a page
         case.query = {**case.query, "cursor": ""}
         case.query.pop("page", None)
+    if {"delimiter", "bom"} & set(case.query):  # which only a CSV has
+        case.query = {**case.query, "format": "csv"}
     if isinstance(case.body, dict):
         body = takeable(case.body)
         if "sku" in case.path_parameters:  # which the body must match

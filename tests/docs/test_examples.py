@@ -45,11 +45,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         yield running
 
 
-def replay(service: Program, path: Path, url: str = "") -> subprocess.CompletedProcess[str]:
+MONTH_FIRST = "--month-first"
+
+
+def replay(
+    service: Program, path: Path, *, order: str = MONTH_FIRST, url: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run the example on a file, with a token of its own; `url` leads there by another way."""
     token = service.ask("POST", "/tokens", {"name": "replay", "scopes": SCOPES}).json["token"]
     return subprocess.run(
-        [sys.executable, str(SCRIPT), str(path)],
+        [sys.executable, str(SCRIPT), str(path), *filter(None, [order])],
         env=environment(STOCKROOM_URL=url or service.address, STOCKROOM_TOKEN=token, PYTHONIOENCODING="utf-8"),
         capture_output=True,
         check=False,
@@ -191,7 +196,10 @@ def test_sales_that_are_out_of_order_and_older_than_the_stock_are_replayed(servi
     [
         ("3001,X,Thing,many,12/1/10 8:26,1,,", "line 3: Quantity must be a whole number; it is 'many'"),
         ("3001,X,Thing,1.5,12/1/10 8:26,1,,", "line 3: Quantity must be a whole number; it is '1.5'"),
-        ("3001,X,Thing,1,31/12/10 8:26,1,,", "line 3: InvoiceDate must be as 12/31/2010 8:26; it is '31/12/10 8:26'"),
+        (
+            "3001,X,Thing,1,31/12/10 8:26,1,,",
+            "line 3: InvoiceDate must be as 12/31/2010 8:26 in this file; it is '31/12/10 8:26'",
+        ),
         ("3001,X,Thing,1,12/1/10 8:26,free,,", "line 3: UnitPrice must be a number; it is 'free'"),
         ("3001,,Thing,1,12/1/10 8:26,1,,", "line 3: InvoiceNo and StockCode must not be empty"),
         ("3001,X,Thing,1", "line 3: it has more or fewer cells than the first line"),
@@ -214,6 +222,89 @@ def test_a_bad_line_is_told_with_its_number_and_nothing_is_recorded(
     assert rows(service, "/movements") == before
 
 
+@pytest.mark.parametrize(
+    ("dates", "order", "occurred"),
+    [
+        (("3/12/10 8:00", "13/12/10 8:00"), "", ("2010-12-03T08", "2010-12-13T08")),
+        (("12/3/10 8:00", "12/13/10 8:00"), "", ("2010-12-03T08", "2010-12-13T08")),
+        (("3/12/10 8:00", "4/12/2010 8:00:05"), "--day-first", ("2010-12-03T08", "2010-12-04T08")),
+        (("3/12/10 8:00", "4/12/10 8:00"), "--month-first", ("2010-03-12T08", "2010-04-12T08")),
+        (("2010-12-03 08:00", "2010-12-04 08:00:00"), "", ("2010-12-03T08", "2010-12-04T08")),
+    ],
+)
+def test_a_day_above_12_or_an_option_says_whether_days_come_first(
+    service: Program, tmp_path: Path, dates: tuple[str, str], order: str, occurred: tuple[str, str]
+) -> None:
+    sku = f"DATED-{order}-{dates[0][:2]}-{dates[1][:2]}".replace("/", "")
+    sales = tmp_path / "sales.csv"
+    sales.write_text(HEADER + "".join(f"{sku},{sku},Dated,1,{date},1,,\n" for date in dates), encoding="utf-8")
+
+    assert last_line(replay(service, sales, order=order)) == "2 lines: 2 new, 0 in the ledger already."
+
+    found = [row["occurred_at"][:13] for row in rows(service, "/movements") if row["sku"] == sku]
+    assert tuple(found[1:]) == occurred
+
+
+@pytest.mark.parametrize(
+    ("dates", "order", "words"),
+    [
+        (
+            ("3/12/10 8:00", "4/12/10 8:00"),
+            "",
+            "no day is above 12, so nobody knows whether 2/1/2010 is in January; say --day",
+        ),
+        (
+            ("3/12/10 8:00", "12/13/10 8:00"),
+            "--day-first",
+            "line 3: InvoiceDate must be as 31/12/2010 8:26 in this file",
+        ),
+        (("13/12/10 8:00", "12/13/10 8:00"), "", "line 3: InvoiceDate must be as 31/12/2010 8:26 in this file"),
+    ],
+)
+def test_dates_that_nobody_can_read_for_certain_are_refused_and_nothing_is_recorded(
+    service: Program, tmp_path: Path, dates: tuple[str, str], order: str, words: str
+) -> None:
+    sales = tmp_path / "sales.csv"
+    sales.write_text(HEADER + "".join(f"U1,UNDATED,Undated,1,{date},1,,\n" for date in dates), encoding="utf-8")
+    before = rows(service, "/movements")
+
+    refused = replay(service, sales, order=order)
+
+    assert (refused.returncode, words in refused.stderr) == (1, True), refused.stderr
+    assert rows(service, "/movements") == before
+
+
+def test_lines_whose_dates_were_read_wrongly_before_are_not_sold_twice(service: Program, tmp_path: Path) -> None:
+    sales = tmp_path / "sales.csv"
+    sales.write_text(
+        HEADER + "W1,WRONG,Wrong,3,3/12/10 8:00,1,,\nW1,WRONG,Wrong,4,4/12/10 8:00,1,,\n", encoding="utf-8"
+    )
+    replay(service, sales, order="--month-first")
+
+    again = replay(service, sales, order="--day-first")
+
+    assert last_line(again) == "2 lines: 0 new, 2 in the ledger already."
+    assert [row["delta"] for row in rows(service, "/movements") if row["sku"] == "WRONG"] == [7, -3, -4]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(("encoding", "above"), [("utf-8-sig", ""), ("utf-16", ""), ("utf-8", "sep=D\r\n")])
+def test_any_delimiter_and_the_encodings_of_excel_are_read(
+    service: Program, tmp_path: Path, delimiter: str, encoding: str, above: str
+) -> None:
+    number = f"{ord(delimiter)}-{encoding}-{len(above)}"
+    sku = f"DELIMITED-{number}"
+    line = f"{number},{sku},Größe,2,2010-12-01 8:00,1.50,,\r\n"
+    sales = tmp_path / "sales.csv"
+    text = above.replace("D", delimiter) + (HEADER.replace("\n", "\r\n") + line).replace(",", delimiter)
+    sales.write_text(text, encoding=encoding, newline="")
+
+    assert last_line(replay(service, sales, order="")) == "1 lines: 1 new, 0 in the ledger already."
+
+    item = service.ask("GET", f"/items/by-sku/{sku}").json
+    assert (item["name"], item["price"]) == ("Größe", "1.50")
+
+
 def test_a_file_without_the_columns_is_refused(service: Program, tmp_path: Path) -> None:
     sales = tmp_path / "sales.csv"
     sales.write_text("InvoiceNo;StockCode\n1;2\n", encoding="utf-8")
@@ -229,7 +320,7 @@ def test_a_service_that_falters_loses_and_doubles_nothing(service: Program, tmp_
     sales.write_text(HEADER + f"4-{how},{sku},Thing,3,12/3/10 8:26,1,,\n" * 2, encoding="utf-8")
 
     with faltering(service.address, how) as url:
-        replayed = replay(service, sales, url)
+        replayed = replay(service, sales, url=url)
 
     assert last_line(replayed) == "2 lines: 2 new, 0 in the ledger already."
     ledger = [row["delta"] for row in rows(service, "/movements") if row["sku"] == sku]

@@ -9,6 +9,7 @@ from tests.support.clients import Client
 HEADER = "sku,name,description,unit,price,quantity,reorder_level,bin,barcode,tags,attributes"
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def send(client: Client, file: str | bytes, query: str = "", content_type: str = CSV, **headers: str) -> TestResponse:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.responses.tables import cells, csv_text
-from tables.cells import DESTROYED, Number, code_text, escape_code
+from tables.cells import DESTROYED, Number, code_text, escape_code, exact_code, exact_text, plain_text
+from tables.reading import CSV
 from tables.records import CellFault
+from tables.writing import Layout, written
 from tests.support.databases import on_one_database
 from tests.support.files import faults, imported, items, send
 
@@ -63,11 +64,23 @@ def test_a_number_of_a_workbook_is_a_code_only_if_whole_and_not_rounded(number):
 @example("'=5")
 def test_any_code_comes_back_from_its_cell(text):
     assert code_text(escape_code(text)) == text
+    assert code_text(exact_code(text)) == text
+
+
+@given(st.text(st.sampled_from("'=+-@\t\r\nab5.0＝")))
+def test_any_text_comes_back_from_the_cell_of_a_workbook(text):
+    assert plain_text(exact_text(text)) == text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-5", "@home", "it's", "＝1"])
+def test_in_a_workbook_a_text_stands_as_it_is(text):
+    assert (exact_text(text), exact_code(text)) == (text, text)
 
 
 @given(st.from_regex(DESTROYED, fullmatch=True))
 def test_a_code_that_looks_destroyed_comes_back_too(text):
     assert code_text(escape_code(text)) == text
+    assert code_text(exact_code(text)) == text
 
 
 @on_one_database
@@ -89,4 +102,6 @@ def test_what_looks_destroyed_and_is_not_is_exported_and_imported_unchanged(memb
 def test_only_codes_are_written_as_formulas():
     row = {"sku": "5.0", "name": "5.0", "barcode": None}
 
-    assert csv_text([cells(row, row)]) == '"=""5.0""",5.0,\r\n'
+    [table] = written(Layout(CSV, list(row), "items"), [[row]])
+
+    assert table == b'sku,name,barcode\r\n"=""5.0""",5.0,\r\n'

@@ -112,6 +112,25 @@ def test_the_strings_of_excel_stand_in_a_table_of_their_own(member):
 
 
 @on_one_database
+def test_the_escapes_of_a_workbook_are_read_wherever_a_text_stands(member):
+    name = b"xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'"
+    texts = (b"sku", b"name", b"description", b"A", b"_x005F_x000D_ _xD800_ x005F_", b"one_x000D_\ntwo_x000a_")
+    cells = [b"<c t='s'><v>%d</v></c>" % number for number in range(6)]
+    cells[4] = b"<c t='inlineStr'><is><t>%s</t></is></c>" % texts[4]
+    sheet = b"<row>%s</row><row>%s</row>" % (b"".join(cells[:3]), b"".join(cells[3:]))
+    strings = b"".join(b"<si><t>%s</t></si>" % text for text in texts)
+    data = with_shared_strings(workbook(["x"]), b"<sst %s>%s</sst>" % (name, strings))
+    data = with_part(
+        data, "xl/worksheets/sheet1.xml", b"<worksheet %s><sheetData>%s</sheetData></worksheet>" % (name, sheet)
+    )
+
+    assert imported(member, data, "", XLSX) == (1, 0, 0)
+    [item] = items(member).values()
+    assert item["name"] == "_x000D_ _xD800_ x005F_"
+    assert item["description"] == "one\r\ntwo\n"
+
+
+@on_one_database
 def test_a_number_of_a_workbook_has_a_point_whatever_the_texts_have(member):
     data = workbook(["sku", "name", "price"], ["A", "a", 2.5], ["B", "b", "1.234,50"])
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.responses.tables import cells, csv_text
 from tables.cells import escape_formula, unescape_formula
+from tables.reading import CSV
+from tables.writing import Layout, written
 from tests.support.clients import Client
 from tests.support.files import faults, imported, items, send
 
@@ -138,10 +139,12 @@ def test_any_text_comes_back_from_its_cell(text):
 
 
 def test_numbers_are_written_as_numbers():
-    assert cells({"delta": -5, "price": "12.50", "gone": None, "yes": True}, ["delta", "price", "gone", "yes"]) == [
-        *("-5", "12.50", "", "true")
-    ]
+    row = {"delta": -5, "price": "12.50", "gone": None, "yes": True}
+
+    assert b"".join(written(Layout(CSV, list(row), "x"), [[row]])) == b"delta,price,gone,yes\r\n-5,12.50,,true\r\n"
 
 
 def test_rows_end_with_crlf_and_quote_what_needs_it():
-    assert csv_text([["a", 'b"c'], ["d,e", "f\ng"]]) == 'a,"b""c"\r\n"d,e","f\ng"\r\n'
+    batches = [[{"a": "a", "b": 'b"c'}], [{"a": "d,e", "b": "f\ng"}]]
+
+    assert b"".join(written(Layout(CSV, ["a", "b"], "x"), batches)) == b'a,b\r\na,"b""c"\r\n"d,e","f\ng"\r\n'
