@@ -30,7 +30,7 @@ from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
 from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
 from api.services import NAME, Services, services_of
-from api.throttle import Throttle
+from api.throttle import Interval, Throttle
 from cli.commands import app_of_environment, init_cli
 from models.database.base import db
 from models.database.engine import engine_options, prepare_engine
@@ -118,5 +118,5 @@ def _services(app: Flask, settings: Settings) -> Services:
         exports=BoundedSemaphore(max(1, settings.threads // 2)),
         failed_sign_ins=FailedSignIns(),
         refusals=Throttle(REFUSALS_EVERY),
-        audit_purges=Throttle(PURGE_EVERY),
+        audit_purges=Interval(PURGE_EVERY),
     )

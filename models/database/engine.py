@@ -125,7 +125,7 @@ class _InUse:
 
     def release(self, _: Engine) -> None:
         """Give the share back."""
-        self._lock.release()
+        self._lock.close()
 
 
 def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
