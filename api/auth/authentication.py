@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import g, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from api.auth import access_tokens, oidc
 from api.middleware.addresses import comes_from
+from api.middleware.headers import add_header
 from api.middleware.rate_limits import check_sign_in, client_network, count_failed_sign_in
 from api.monitoring.audit import count_refused_sign_in, record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
@@ -52,19 +53,6 @@ class Challenged(HTTPException):
 
     def get_headers(self, *_: Any, **__: Any) -> list[tuple[str, str]]:
         return [("WWW-Authenticate", each) for each in self.challenges]
-
-
-def init_auth(app: Flask) -> None:
-    """Add `X-Token-Expires-In` to the responses for API tokens that expire soon."""
-    app.after_request(_add_expiry_header)
-
-
-def _add_expiry_header(response: Response) -> Response:
-    """Add the seconds that an API token is still valid, if it expires within a week, so that it is rotated in time."""
-    expires_at: datetime | None = g.get("token_expires_at")
-    if expires_at and expires_at - now() < EXPIRES_SOON:
-        response.headers["X-Token-Expires-In"] = str(max(0, int((expires_at - now()).total_seconds())))
-    return response
 
 
 def current_principal() -> Principal:
@@ -199,7 +187,8 @@ def _principal_of_token(secret: str, username: str) -> Principal | None:
         record_refusal(principal, "address_not_allowed")
         raise unauthorized("address_not_allowed", f"This token may not be used from {request.remote_addr}.")
     _record_use(token.id, token.last_used_at)
-    g.token_expires_at = token.expires_at
+    if token.expires_at and (left := token.expires_at - now()) < EXPIRES_SOON:  # so that it is rotated in time
+        add_header("X-Token-Expires-In", str(max(0, int(left.total_seconds()))))
     return principal
 
 
