@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flask import request
+from flask import Request, request
 from flask_restful.utils import unpack
 
 from api.auth.authentication import current_principal
@@ -31,9 +31,9 @@ STORED_REFUSALS = (409, 422)
 KEY = re.compile(r'"(?P<quoted>[ !#-\[\]-~]{1,255})"|(?P<bare>[!#-~][ -~]{0,254})')
 
 
-def refuse_key() -> None:
+def refuse_key(request: Request) -> None:
     """Raise Unreadable (400) for the header where it would be ignored, because the client relies on it."""
-    if HEADER in request.headers and request.method in ("POST", "PATCH"):
+    if request.method in ("POST", "PATCH") and HEADER in request.headers:
         raise Unreadable("invalid_header", f"{request.method} does not honour {HEADER} here; leave it out.")
 
 

@@ -4,7 +4,7 @@ import re
 import uuid
 from typing import Any
 
-from flask import g, request
+from flask.globals import app_ctx, request_ctx
 
 from api.trace_context import trace_id
 
@@ -14,9 +14,10 @@ SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 def request_id() -> str:
     """Return the id of this request: the client's, if it sent a sane one, or a new one."""
+    g = app_ctx.g
     found: str | None = g.get("request_id")
     if found is None:
-        found = g.request_id = sane_or_new(request.headers.get("X-Request-ID", ""))
+        found = g.request_id = sane_or_new(request_ctx.request.environ.get("HTTP_X_REQUEST_ID", ""))
     return found
 
 
@@ -27,4 +28,4 @@ def sane_or_new(sent: str) -> str:
 
 def request_origin() -> dict[str, Any]:
     """Return what a principal has of its request: `request_id`, `trace_id` and `address`."""
-    return {"request_id": request_id(), "trace_id": trace_id(), "address": request.remote_addr}
+    return {"request_id": request_id(), "trace_id": trace_id(), "address": request_ctx.request.remote_addr}

@@ -6,10 +6,11 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import flask_restful
-from flask import g, request
+from flask import Request
+from flask.globals import app_ctx, request_ctx
 from flask_restful.reqparse import Namespace
 
-from api.auth.authentication import Challenged, authenticate, current_principal
+from api.auth.authentication import Challenged, authenticate, required
 from api.auth.permissions import Permission
 from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
@@ -21,6 +22,7 @@ from api.requests.bodies import check_encoding
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.conditional import check_untagged, refuse_conditions
 from api.responses.negotiation import negotiate
+from models.principal import Principal
 from models.refusals import Refusal
 
 
@@ -42,50 +44,54 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         """Authenticate, authorize, negotiate and parse, then call the method; the order is part of the API."""
-        g.cacheable = self.cacheable
+        request = request_ctx.request  # once, because each look-up through the proxy costs as much as a function
+        app_ctx.g.cacheable = self.cacheable
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            principal = authenticate()
+            principal = authenticate(request.environ)
         except (Challenged, Refusal):
             count_request(None)
             raise
         if self.limited:
             count_request(principal)
         try:
-            self.authorize(method)
-            return self._answer(method, args, kwargs)
+            self.authorize(method, principal)
+            return self._answer(request, method, args, kwargs)
         except (Challenged, Refusal) as refusal:
             code = refusal.code if isinstance(refusal, Refusal) else refusal.problem
             if principal and PROBLEMS[code].status == HTTPStatus.FORBIDDEN:
                 record_refusal(principal, code)
             raise
 
-    def _answer(self, method: str, args: Any, kwargs: Any) -> Any:
+    def _answer(self, request: Request, method: str, args: Any, kwargs: Any) -> Any:
         """Negotiate and parse, then call the method."""
         operation = self.operations[method]
-        negotiate(operation.media_types)
+        negotiate(request, operation.media_types)
         if not operation.idempotent:
-            refuse_key()
+            refuse_key(request)
         if not operation.is_conditional(method):
-            refuse_conditions()
+            refuse_conditions(request)
         elif method == "GET" and not (operation.output and operation.output.tagged):
-            check_untagged()
+            check_untagged(request)
         check_encoding(request)
-        call, arguments = _prepared(operation.parser, getattr(self, method.lower()), args, kwargs)
+        run = getattr(self, method.lower())
+        call, arguments = _prepared(operation.parser, request, run, args, kwargs)
         return once(call, partial(operation.parser.body_of, request, arguments)) if operation.idempotent else call()
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Return if the caller may use this method; raise Challenged (401, 403) or Refusal (403) otherwise."""
         raise NotImplementedError
 
 
-def _prepared(parser: RequestParser, method: Any, args: Any, kwargs: Any) -> tuple[Callable[[], Any], Namespace | None]:
+def _prepared(
+    parser: RequestParser, request: Request, method: Any, args: Any, kwargs: Any
+) -> tuple[Callable[[], Any], Namespace | None]:
     """Return the call of a method with its parsed arguments, and these; None if they were refused.
 
     A refused input is an outcome like any other, and kept under the Idempotency-Key: the call then raises InvalidInput.
     """
     try:
-        arguments = parser.parse_args()
+        arguments = parser.parse_args(request)
     except InvalidInput as refusal:
         return partial(_refuse, refusal), None
     if parser is NOTHING:
@@ -102,13 +108,13 @@ class ProtectedResource(StrictResource):
 
     permissions: ClassVar[Mapping[str, Permission]] = {}
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Raise Challenged or Refusal where the principal lacks the permission; KeyError where none is declared."""
-        self.permissions[method](current_principal())
+        self.permissions[method](required(principal))
 
 
 class OpenResource(StrictResource):
     """A resource that needs no credential; one that is sent must be valid all the same."""
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Let everybody pass."""

@@ -7,7 +7,8 @@ import re
 import secrets
 from typing import NamedTuple
 
-from flask import g, has_request_context, request
+from flask import g, has_request_context
+from flask.globals import request_ctx
 
 # Version, trace id, parent id and flags (section 3.2). A later version than 00 may have more behind them, and is read
 # as far as it is known; ff is no version, and ids of zeros alone are none (sections 3.2.2 and 4.3).
@@ -41,7 +42,7 @@ def current_trace() -> TraceContext | None:
     """Return the trace of this request; None if its client sent none, and outside of requests."""
     if not has_request_context():
         return None
-    header: str | None = request.environ.get("HTTP_TRACEPARENT")
+    header: str | None = request_ctx.request.environ.get("HTTP_TRACEPARENT")
     if header is None:
         return None
     if "trace" not in g:

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from flask import g, request
-from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
+from flask_httpauth import HTTPAuth, HTTPBasicAuth
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from api.auth import access_tokens, oidc
@@ -38,8 +39,6 @@ class _StrictBasicAuth(HTTPBasicAuth):  # type: ignore[misc] # Flask-HTTPAuth ha
 
 
 basic = _StrictBasicAuth()
-bearer = HTTPTokenAuth("Bearer")
-api_key = HTTPTokenAuth("ApiKey", header="X-API-Key")
 
 
 class Challenged(HTTPException):
@@ -57,7 +56,11 @@ class Challenged(HTTPException):
 
 def current_principal() -> Principal:
     """Return who sends this request; raises Challenged (401) for a request without credentials."""
-    principal: Principal | None = g.get("principal")
+    return required(g.get("principal"))
+
+
+def required(principal: Principal | None) -> Principal:
+    """Return the principal; raises Challenged (401) for a request without credentials."""
     if principal is None:
         raise unauthorized("unauthorized", "This needs credentials: HTTP Basic, a Bearer token or X-API-Key.")
     return principal
@@ -84,32 +87,38 @@ def challenge(scheme: str, **parameters: str) -> str:
     return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
-def authenticate() -> Principal | None:
-    """Return the principal of the credential that was sent; None if none was.
+def authenticate(environ: WSGIEnvironment) -> Principal | None:
+    """Return the principal of the credential that was sent with this request; None if none was.
 
     A wrong credential is refused even where none is required. Two at once are refused too: either could be meant.
     Raises Challenged (401) or Refusal (400).
     """
-    sent = [name for name in ("Authorization", "X-API-Key") if name in request.headers]
-    if not sent:
+    authorization, api_key = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
+    if authorization is None and api_key is None:
         return None
-    if len(sent) > 1:
+    if authorization is not None and api_key is not None:
         raise Refusal("bad_request", "Send either Authorization or X-API-Key, not both.")
-    scheme = _scheme()
-    credential = scheme.get_auth() if scheme else None
-    principal = scheme.authenticate(credential, None) if credential else None
-    if not isinstance(principal, Principal):
-        raise wrong_credentials(**({"error": "invalid_token"} if scheme is bearer else {}))
+    if api_key is not None:
+        scheme, principal = "", verify_api_token(api_key)
+    else:
+        scheme, principal = _verified(authorization or "")
+    if principal is None:
+        raise wrong_credentials(**({"error": "invalid_token"} if scheme == "bearer" else {}))
     g.principal = principal
     return principal
 
 
-def _scheme() -> Any:
-    """Return the verifier for the credential that was sent; the scheme has no case (RFC 9110 section 11.1)."""
-    if "X-API-Key" in request.headers:
-        return api_key
-    name = request.headers["Authorization"].partition(" ")[0].lower()
-    return {"basic": basic, "bearer": bearer}.get(name)
+def _verified(authorization: str) -> tuple[str, Principal | None]:
+    """Return the scheme, which has no case (RFC 9110 section 11.1), and whose credential it is, None if it is wrong."""
+    scheme, _, credential = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return "bearer", verify_bearer(credential.strip())
+        case "basic":
+            sent = basic.get_auth()
+            principal = basic.authenticate(sent, None) if sent else None
+            return "basic", principal if isinstance(principal, Principal) else None
+    return scheme, None
 
 
 @basic.verify_password  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
@@ -144,11 +153,10 @@ def verify_password(username: str | None, password: str) -> Principal | None:
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
 
 
-@bearer.verify_token  # type: ignore[untyped-decorator]
 def verify_bearer(secret: str) -> Principal | None:
     """Return the principal of a Bearer token: an API token (by its prefix), an OpenID token or an access token."""
     if secret.startswith(PREFIX):
-        return verify_api_token(secret)  # type: ignore[no-any-return]
+        return verify_api_token(secret)
     claims = oidc.claims_of(secret)
     return principal_of(claims) if claims else verify_access_token(secret)
 
@@ -170,7 +178,6 @@ def verify_access_token(token: str) -> Principal | None:
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
 
 
-@api_key.verify_token  # type: ignore[untyped-decorator]
 def verify_api_token(secret: str) -> Principal | None:
     """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
     return _principal_of_token(secret, ANY_OWNER)

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from flask import g, request
+from flask import Request, g
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import NotAcceptable
 
 
-def negotiate(offered: Sequence[str]) -> None:
-    """Choose one of the media types offered, the first where the client has no preference.
+def negotiate(request: Request, offered: Sequence[str]) -> None:
+    """Choose one of the media types offered to a request, the first where the client has no preference.
 
     Raises NotAcceptable (406).
     """
-    if request.headers.get("Accept", "*/*") == "*/*":
+    if request.environ.get("HTTP_ACCEPT", "*/*") == "*/*":
         g.representation = offered[0]
         return
     # The parameters, as a charset, are left out of the comparison.
