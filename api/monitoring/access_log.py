@@ -13,7 +13,7 @@ from flask.globals import app_ctx, request_ctx
 from werkzeug.wsgi import ClosingIterator
 
 from api.monitoring.log_lines import escaped, without_tokens
-from api.monitoring.metrics import Metrics
+from api.monitoring.metrics import METHODS, Metrics
 from api.request_id import request_id
 from api.trace_context import trace_id
 from models.values import rfc3339
@@ -116,7 +116,7 @@ class RequestRecord:
             fields = {
                 "address": self._address or "-",
                 "user": self._user or "-",
-                "method": quote(self._method[:20]),
+                "method": self._method if self._method in METHODS else quote(self._method[:20]),
                 # Without the query, which may have a credential that belongs into a header.
                 "path": quote(self._path[:PATH_LENGTH], safe="/:@!$&'()*+,;=~"),
                 "status": self._status,

@@ -150,6 +150,11 @@ class _DriverQuery:
         values = {**self._constants, **parameters}
         converted = [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
         found = reader_pool_of(engine).fetch_all(engine, self._sql, converted)
+        if len(found) == 1:  # which needs no columns
+            row = list(found[0])
+            for index, convert in self._converted:
+                row[index] = convert(row[index])
+            return [self._row(*row)]
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for index, convert in self._converted if found else ():
             columns[index] = map(convert, columns[index])
