@@ -7,8 +7,9 @@ from flask_migrate import Migrate
 
 from api.auth.issuer import Issuer
 from api.auth.passwords import PasswordVerifier
-from api.errors import Api, init_errors
+from api.errors import init_errors
 from api.in_flight import InFlight
+from api.json_answers import Api
 from api.middleware.cors import init_cors
 from api.middleware.cross_site import init_cross_site
 from api.middleware.hosts import init_hosts

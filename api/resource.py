@@ -33,6 +33,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
     browser may store the answer to a GET and revalidate it; answers about people must not be stored.
     """
 
+    init_every_request: ClassVar[bool] = False  # Flask's: no resource holds anything of a request
     limited: ClassVar[bool] = True
     cacheable: ClassVar[bool] = False
     # What the decorators of each method declare, by the name of the method in HTTP.

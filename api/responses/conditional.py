@@ -10,7 +10,8 @@ from werkzeug.datastructures import ETags
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 from werkzeug.http import parse_etags, quote_etag
 
-from api.errors import Unreadable, json_bytes
+from api.errors import Unreadable
+from api.json_answers import json_bytes, whole
 from api.services import current_settings
 
 Body = dict[str, Any]
@@ -40,7 +41,7 @@ def answer_content(content: bytes, content_type: str) -> Response:
     _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
         return Response(status=304, headers=headers)
-    return Response(content, content_type=content_type, headers=headers)
+    return whole(content, content_type, headers=headers)
 
 
 def check_unchanged(representation: Body) -> None:
