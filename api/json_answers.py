@@ -15,10 +15,11 @@ from api.media_types import JSON
 class WholeResponse(Response):
     """A response whose body is at hand, with all its headers."""
 
+    default_mimetype = None
     response: list[bytes]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "HEAD" or self.status_code not in (200, 201):
+        if environ["REQUEST_METHOD"] == "HEAD" or self.status_code not in (200, 201, 304):
             return super().__call__(environ, start_response)
         start_response(self.status, self.headers.to_wsgi_list())
         return ClosingIterator(self.response, self.close)
@@ -30,6 +31,11 @@ def whole(
     """Return a response with this body."""
     fields = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
     return WholeResponse([content], status, [*fields, *headers.items()] if headers else fields)
+
+
+def unchanged(headers: Mapping[str, str]) -> WholeResponse:
+    """Return a 304: the client has what it asked for."""
+    return WholeResponse([], 304, list(headers.items()))
 
 
 def json_bytes(data: Any) -> bytes:

@@ -3,21 +3,28 @@
 import random
 import re
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
-from flask.globals import app_ctx, request_ctx
+from flask.globals import request_ctx
 
-from api.trace_context import trace_id
+from api.trace_context import trace_id_of
 
 # The ids that are taken from clients; any other is replaced.
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# Where the environment of a request holds its id.
+KEY = "stockroom.request_id"
 
 
 def request_id() -> str:
-    """Return the id of this request: the client's, if it sent a sane one, or a new one."""
-    g = app_ctx.g
-    found: str | None = g.get("request_id")
+    """Return the id of this request."""
+    return id_of(request_ctx.request.environ)
+
+
+def id_of(environ: WSGIEnvironment) -> str:
+    """Return the id of a request: the client's, if it sent a sane one, or a new one."""
+    found: str | None = environ.get(KEY)
     if found is None:
-        found = g.request_id = sane_or_new(request_ctx.request.environ.get("HTTP_X_REQUEST_ID", ""))
+        found = environ[KEY] = sane_or_new(environ.get("HTTP_X_REQUEST_ID", ""))
     return found
 
 
@@ -30,4 +37,5 @@ def sane_or_new(sent: str) -> str:
 
 def request_origin() -> dict[str, Any]:
     """Return what a principal has of its request: `request_id`, `trace_id` and `address`."""
-    return {"request_id": request_id(), "trace_id": trace_id(), "address": request_ctx.request.remote_addr}
+    environ = request_ctx.request.environ
+    return {"request_id": id_of(environ), "trace_id": trace_id_of(environ), "address": environ.get("REMOTE_ADDR")}

@@ -46,10 +46,11 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         """Authenticate, authorize, negotiate and parse, then call the method; the order is part of the API."""
         request = request_ctx.request  # once, because each look-up through the proxy costs as much as a function
-        app_ctx.g.cacheable = self.cacheable
+        g = app_ctx.g
+        g.cacheable = self.cacheable
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            principal = authenticate(request.environ)
+            principal = g.principal = authenticate(request.environ)
         except (Challenged, Refusal):
             count_request(None)
             raise
@@ -57,17 +58,17 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
             count_request(principal)
         try:
             self.authorize(method, principal)
-            return self._answer(request, method, args, kwargs)
+            operation = self.operations[method]
+            g.representation = negotiate(request, operation.media_types)
+            return self._answer(request, operation, method, args, kwargs)
         except (Challenged, Refusal) as refusal:
             code = refusal.code if isinstance(refusal, Refusal) else refusal.problem
             if principal and PROBLEMS[code].status == HTTPStatus.FORBIDDEN:
                 record_refusal(principal, code)
             raise
 
-    def _answer(self, request: Request, method: str, args: Any, kwargs: Any) -> Any:
-        """Negotiate and parse, then call the method."""
-        operation = self.operations[method]
-        negotiate(request, operation.media_types)
+    def _answer(self, request: Request, operation: Operation, method: str, args: Any, kwargs: Any) -> Any:
+        """Refuse the headers that the operation does not honour, parse, then call the method."""
         if not operation.idempotent:
             refuse_key(request)
         if not operation.is_conditional(method):

@@ -6,6 +6,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Request
+from flask.globals import app_ctx, request_ctx
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
 
@@ -60,8 +61,9 @@ class Service(Flask):
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
             nonlocal streamed
             number = int(status[:3])
-            complete(headers, number)
-            record = RequestRecord(services.metrics, number, arrived)
+            request, g = request_ctx.request, app_ctx.g
+            complete(headers, number, request, g)
+            record = RequestRecord(services.metrics, request, g, number, arrived)
             if not record.write_at_once(headers):
                 streamed = record
             return start_response(status, headers, exc_info)

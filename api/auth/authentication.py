@@ -104,7 +104,6 @@ def authenticate(environ: WSGIEnvironment) -> Principal | None:
         scheme, principal = _verified(authorization or "")
     if principal is None:
         raise wrong_credentials(**({"error": "invalid_token"} if scheme == "bearer" else {}))
-    g.principal = principal
     return principal
 
 

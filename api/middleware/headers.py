@@ -1,10 +1,13 @@
 """The headers of every response: security headers, request id, limits, caching."""
 
-from flask.globals import app_ctx, request_ctx
+from typing import Any
+
+from flask import Request
+from flask.globals import app_ctx
 
 from api.middleware.hosts import absolute
 from api.middleware.rate_limits import fields_of
-from api.request_id import request_id
+from api.request_id import id_of
 
 SECURITY_HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -27,11 +30,10 @@ def add_header(name: str, value: str) -> None:
     app_ctx.g.setdefault("headers", []).append((name, value))
 
 
-def complete(headers: list[tuple[str, str]], status: int) -> None:
-    """Add to the headers of a response of this request those that every response has and this one lacks."""
-    request, g = request_ctx.request, app_ctx.g
+def complete(headers: list[tuple[str, str]], status: int, request: Request, g: Any) -> None:
+    """Add to the headers of a response those that every response has and this one lacks; `g` is of its request."""
     present = {name.lower() for name, _ in headers}
-    headers.append(("X-Request-ID", request_id()))
+    headers.append(("X-Request-ID", id_of(request.environ)))
     headers += fields_of(g.get("windows"))
     headers += g.get("headers", ())
     if request.is_secure:

@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from flask.globals import app_ctx, request_ctx
+from flask import Request
 from werkzeug.wsgi import ClosingIterator
 
 from api.monitoring.log_lines import escaped, without_tokens
 from api.monitoring.metrics import METHODS, Metrics
-from api.request_id import request_id
-from api.trace_context import trace_id
+from api.request_id import id_of
+from api.trace_context import trace_id_of
 from models.values import rfc3339
 
 PATH_LENGTH = 200
@@ -71,9 +71,8 @@ def _local_time(second: int) -> str:
 class RequestRecord:
     """What is recorded of one request and its response; it outlives the request context, as a stream does."""
 
-    def __init__(self, metrics: Metrics, status: int, arrived: float) -> None:
-        """Take what the request in progress has become; it arrived at this time of `time.perf_counter`."""
-        request, g = request_ctx.request, app_ctx.g
+    def __init__(self, metrics: Metrics, request: Request, g: Any, status: int, arrived: float) -> None:
+        """Take what a request has become; `g` is its, and it arrived at this time of `time.perf_counter`."""
         self._metrics = metrics
         self._arrived = arrived
         self._route = request.url_rule.rule if request.url_rule else None
@@ -84,8 +83,8 @@ class RequestRecord:
         self._address = request.remote_addr
         principal = g.get("principal")
         self._user = principal.username if principal else None
-        self._request_id = request_id()
-        self._trace_id = trace_id()
+        self._request_id = id_of(request.environ)
+        self._trace_id = trace_id_of(request.environ)
         self._bytes = 0
 
     def write_at_once(self, headers: Iterable[tuple[str, str]]) -> bool:

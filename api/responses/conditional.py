@@ -11,7 +11,7 @@ from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 from werkzeug.http import parse_etags, quote_etag
 
 from api.errors import Unreadable
-from api.json_answers import json_bytes, whole
+from api.json_answers import json_bytes, unchanged, whole
 from api.services import current_settings
 
 Body = dict[str, Any]
@@ -40,7 +40,7 @@ def answer_content(content: bytes, content_type: str) -> Response:
     expected, unwanted = _conditions(request_ctx.request)
     _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
-        return Response(status=304, headers=headers)
+        return unchanged(headers)
     return whole(content, content_type, headers=headers)
 
 
