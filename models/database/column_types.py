@@ -142,7 +142,7 @@ class SerializedTime(UtcTime):
 
 def _serialize_time(text: str | None) -> str | None:
     """Return a timestamp as clients see it, from the text that SQLite stores."""
-    return None if text is None else f"{text[:10]}T{text[11:]}Z"
+    return None if text is None else text.replace(" ", "T") + "Z"
 
 
 class SerializedMoney(Money):
@@ -168,6 +168,11 @@ def serialized(column: Any) -> Any:
     return column
 
 
+def unparsed(column: Any) -> Any:
+    """Return the column; JSON is read as its text, which goes to clients as it is stored."""
+    return type_coerce(column, JsonText()).label(column.name) if isinstance(column.type, Json) else column
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value, stored as text with its members in the order in which they were written."""
 
@@ -185,6 +190,15 @@ class Json(TypeDecorator[Any]):
 
     def compare_values(self, x: Any, y: Any) -> bool:
         return bool(x == y) and as_json(x) == as_json(y)
+
+
+class JsonText(Json):
+    """A JSON value that is read as a fragment for orjson, which writes it without parsing it."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
+        return _as_fragment
 
 
 class CompressedJson(Json):
@@ -206,6 +220,10 @@ def _from_compressed_json(text: str | None) -> Any:
     if text is not None and text.startswith(COMPRESSED):
         return orjson.loads(zlib.decompress(b64decode(text.removeprefix(COMPRESSED))))
     return _from_json(text)
+
+
+def _as_fragment(text: str | None) -> Any:
+    return None if text is None else orjson.Fragment(text)
 
 
 def _from_json(text: str | None) -> Any:
