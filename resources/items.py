@@ -144,7 +144,7 @@ class ItemBySkuResource(ProtectedResource):
             check_absent()
             item = _created(**{"sku": sku, **args})
             return answer(item.to_dict(), 201, _location(item))
-        check_unchanged(item.to_dict())
+        check_unchanged(item.to_dict)
         item.replace(**{**args, "sku": item.sku}, by=current_principal())
         return answer(item.to_dict())
 
@@ -156,7 +156,7 @@ class ItemBySkuResource(ProtectedResource):
         """Change some fields of the item of this SKU (JSON merge patch, RFC 7396)."""
         _check_readable(sku)
         item = Item.by_sku(sku, lock=True)
-        check_unchanged(item.to_dict())
+        check_unchanged(item.to_dict)
         return _patched(item, args)
 
 
@@ -175,7 +175,7 @@ class ItemByBarcodeResource(ProtectedResource):
 def _locked(item_id: int) -> Item:
     """Return the item, locked, in the state that the client's If-Match names."""
     item = Item.get(item_id, lock=True)
-    check_unchanged(item.to_dict())
+    check_unchanged(item.to_dict)
     return item
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Request, Response, request
@@ -44,17 +45,19 @@ def answer_content(content: bytes, content_type: str) -> Response:
     return whole(content, content_type, headers=headers)
 
 
-def check_unchanged(representation: Body) -> None:
-    """Refuse a write whose `If-Match` has another ETag than this representation.
+def check_unchanged(represent: Callable[[], Body]) -> None:
+    """Refuse a write whose `If-Match` has another ETag than what `represent` returns; called only if a tag was sent.
 
     It belongs inside the write, after the row was locked. Raises PreconditionFailed (412), PreconditionRequired (428)
     where the settings require If-Match of PUT, PATCH and DELETE, or Unreadable (400) for a malformed header.
     """
-    etag = _etag_of(json_bytes(representation))
-    expected, unwanted = _conditions(request_ctx.request)
-    _check_expected(expected, etag)
-    if unwanted is not None and unwanted.contains_weak(etag):
-        raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")
+    request = request_ctx.request
+    expected, unwanted = _conditions(request)
+    if expected is not None or unwanted is not None:
+        etag = _etag_of(json_bytes(represent()))
+        _check_expected(expected, etag)
+        if unwanted is not None and unwanted.contains_weak(etag):
+            raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")
     if expected is None and current_settings().require_if_match and request.method in ("PUT", "PATCH", "DELETE"):
         raise PreconditionRequired("This service requires If-Match with the ETag that you read.")
 
