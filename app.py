@@ -1,36 +1,30 @@
 """The application: `create_app` builds it of the settings, the database, the services, the hooks and the routes."""
 
-from collections.abc import Callable, Iterable
 from threading import BoundedSemaphore
-from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, Request
-from flask.sessions import SessionInterface
+from flask import Flask
 from flask_migrate import Migrate
 
-from api.auth.authentication import init_auth
 from api.auth.issuer import Issuer
 from api.auth.passwords import PasswordVerifier
-from api.errors import Api, init_errors
+from api.errors import init_errors
 from api.in_flight import InFlight
+from api.json_answers import Api
 from api.middleware.cors import init_cors
 from api.middleware.cross_site import init_cross_site
-from api.middleware.headers import init_headers, with_security_headers
 from api.middleware.hosts import init_hosts
 from api.middleware.limits import Limits
 from api.middleware.maintenance import init_maintenance
 from api.middleware.maintenance_flag import MaintenanceFlag
-from api.middleware.rate_limits import init_limits
-from api.monitoring.access_log import init_access_log
 from api.monitoring.audit import PURGE_EVERY, REFUSALS_EVERY, init_audit
 from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
 from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
-from api.services import NAME, Services, services_of
-from api.throttle import Throttle
+from api.services import NAME, Services
+from api.throttle import Interval, Throttle
+from api.wsgi import Service
 from cli.commands import app_of_environment, init_cli
 from models.database.base import db
 from models.database.engine import engine_options, prepare_engine
@@ -38,28 +32,8 @@ from models.database.schema import MIGRATIONS
 from models.database.transactions import end_session
 from models.people.token import LAST_USE_EVERY
 from resources.routes import add_routes
-from server.forwarded import name_client
 from settings import Settings
 from startup import reporting_url, secret_key
-
-
-class _Service(Flask):
-    """Flask, without its test at every request whether a function is asynchronous: none is."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request of its client, with the security headers."""
-        name_client(environ, services_of(self).settings.trusted_proxy)
-        return super().wsgi_app(environ, with_security_headers(start_response))
-
-
-class _NoSessions(SessionInterface):
-    """No session cookie of Flask: each request carries its own credential."""
-
-    def open_session(self, app: Flask, request: Request) -> None:
-        """Open none."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -69,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     if settings is None:
         return app_of_environment(create_app)
-    app = _Service("stockroom", instance_path=str(settings.instance_path), static_folder=None)
+    app = Service("stockroom", instance_path=str(settings.instance_path), static_folder=None)
     app.config.update(
         SECRET_KEY=secret_key(settings),
         SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),
@@ -77,7 +51,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.threads),
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
-    app.session_interface = _NoSessions()
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter}
     with reporting_url(settings):
@@ -88,19 +61,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     Migrate(app, db, directory=str(MIGRATIONS))
     app.extensions[NAME] = _services(app, settings)
     init_metrics(app)
-    init_access_log(app)
     init_hosts(app, settings)
     init_cross_site(app, settings)
     init_maintenance(app)
     init_health(app)
-    init_limits(app)
     init_audit(app)
-    init_auth(app)
     init_errors(app)
     add_routes(Api(app))
     init_cors(app, settings)
     init_cli(app)
-    init_headers(app)
     return app
 
 
@@ -118,5 +87,5 @@ def _services(app: Flask, settings: Settings) -> Services:
         exports=BoundedSemaphore(max(1, settings.threads // 2)),
         failed_sign_ins=FailedSignIns(),
         refusals=Throttle(REFUSALS_EVERY),
-        audit_purges=Throttle(PURGE_EVERY),
+        audit_purges=Interval(PURGE_EVERY),
     )

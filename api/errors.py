@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import flask_restful
-import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
@@ -42,26 +40,6 @@ class InvalidInput(Refusal):
     def __init__(self, faults: list[dict[str, Any]]) -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__("invalid_input", f"The input has {count}: {faults[0]['message'].rstrip('?')}.", errors=faults)
-
-
-class Api(flask_restful.Api):  # type: ignore[misc] # Flask-RESTful has no types
-    """The API of Flask-RESTful, which leaves errors to Flask instead of its own format, and writes JSON with orjson."""
-
-    def __init__(self, app: Flask) -> None:
-        super().__init__(app)
-        self.representations["application/json"] = _json
-
-    def error_router(self, original_handler: Any, e: Exception) -> Any:
-        return original_handler(e)
-
-
-def json_bytes(data: Any) -> bytes:
-    """Return a body as JSON, as every response has it."""
-    return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _json(data: Any, status: int, headers: Any = None) -> Response:
-    return Response(json_bytes(data), status, headers)
 
 
 def fault(field: str, code: str, message: str) -> dict[str, Any]:

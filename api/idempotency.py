@@ -9,16 +9,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flask import request
+from flask import Request, request
 from flask_restful.utils import unpack
 
 from api.auth.authentication import current_principal
 from api.errors import HttpRefusal, Unreadable
 from api.problems import PROBLEMS
 from api.services import current_settings, services
+from models import idempotency
 from models.database.base import db
 from models.database.transactions import transactional
-from models.idempotency import IdempotencyKey, InProgress
+from models.idempotency import Claim, InProgress
 from models.refusals import Refusal
 
 Run = Callable[[], Any]
@@ -31,9 +32,9 @@ STORED_REFUSALS = (409, 422)
 KEY = re.compile(r'"(?P<quoted>[ !#-\[\]-~]{1,255})"|(?P<bare>[!#-~][ -~]{0,254})')
 
 
-def refuse_key() -> None:
+def refuse_key(request: Request) -> None:
     """Raise Unreadable (400) for the header where it would be ignored, because the client relies on it."""
-    if HEADER in request.headers and request.method in ("POST", "PATCH"):
+    if request.method in ("POST", "PATCH") and HEADER in request.headers:
         raise Unreadable("invalid_header", f"{request.method} does not honour {HEADER} here; leave it out.")
 
 
@@ -70,7 +71,7 @@ def _sent_key() -> str | None:
 
 @transactional
 def _run_or_replay(run: Run, user_id: int, key: str, fingerprint: str) -> Any:
-    claimed = IdempotencyKey.claim(user_id, key, fingerprint, current_settings().idempotency_lifetime)
+    claimed = idempotency.claim(user_id, key, fingerprint, current_settings().idempotency_lifetime)
     if claimed.status is not None:
         return _replay(claimed)
     try:
@@ -90,11 +91,11 @@ def _run_or_replay(run: Run, user_id: int, key: str, fingerprint: str) -> Any:
 def _replay_answered(user_id: int, key: str, fingerprint: str) -> Any:
     """Return the stored response, or None. Whoever held the key may have been another retry, or the sweep."""
     db.session.rollback()  # what the transaction reads from here on includes what was committed meanwhile
-    answered = IdempotencyKey.answered(user_id, key, fingerprint, current_settings().idempotency_lifetime)
+    answered = idempotency.answered(user_id, key, fingerprint, current_settings().idempotency_lifetime)
     return answered and _replay(answered)
 
 
-def _replay(answered: IdempotencyKey) -> Any:
+def _replay(answered: Claim) -> Any:
     outcome, status = answered.outcome, answered.status
     if status in STORED_REFUSALS:
         return HttpRefusal(outcome["code"], outcome["detail"], REPLAYED, **outcome["extra"])

@@ -6,10 +6,11 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import flask_restful
-from flask import g, request
+from flask import Request
+from flask.globals import app_ctx, request_ctx
 from flask_restful.reqparse import Namespace
 
-from api.auth.authentication import Challenged, authenticate, current_principal
+from api.auth.authentication import Challenged, authenticate, required
 from api.auth.permissions import Permission
 from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
@@ -21,6 +22,7 @@ from api.requests.bodies import check_encoding
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.conditional import check_untagged, refuse_conditions
 from api.responses.negotiation import negotiate
+from models.principal import Principal
 from models.refusals import Refusal
 
 
@@ -31,6 +33,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
     browser may store the answer to a GET and revalidate it; answers about people must not be stored.
     """
 
+    init_every_request: ClassVar[bool] = False  # Flask's: no resource holds anything of a request
     limited: ClassVar[bool] = True
     cacheable: ClassVar[bool] = False
     # What the decorators of each method declare, by the name of the method in HTTP.
@@ -42,50 +45,55 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         """Authenticate, authorize, negotiate and parse, then call the method; the order is part of the API."""
+        request = request_ctx.request  # once, because each look-up through the proxy costs as much as a function
+        g = app_ctx.g
         g.cacheable = self.cacheable
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            principal = authenticate()
+            principal = g.principal = authenticate(request.environ)
         except (Challenged, Refusal):
             count_request(None)
             raise
         if self.limited:
             count_request(principal)
         try:
-            self.authorize(method)
-            return self._answer(method, args, kwargs)
+            self.authorize(method, principal)
+            operation = self.operations[method]
+            g.representation = negotiate(request, operation.media_types, by_name="format" in operation.parser.query)
+            return self._answer(request, operation, method, args, kwargs)
         except (Challenged, Refusal) as refusal:
             code = refusal.code if isinstance(refusal, Refusal) else refusal.problem
             if principal and PROBLEMS[code].status == HTTPStatus.FORBIDDEN:
                 record_refusal(principal, code)
             raise
 
-    def _answer(self, method: str, args: Any, kwargs: Any) -> Any:
-        """Negotiate and parse, then call the method."""
-        operation = self.operations[method]
-        negotiate(operation.media_types, by_name="format" in operation.parser.query)
+    def _answer(self, request: Request, operation: Operation, method: str, args: Any, kwargs: Any) -> Any:
+        """Refuse the headers that the operation does not honour, parse, then call the method."""
         if not operation.idempotent:
-            refuse_key()
+            refuse_key(request)
         if not operation.is_conditional(method):
-            refuse_conditions()
+            refuse_conditions(request)
         elif method == "GET" and not (operation.output and operation.output.tagged):
-            check_untagged()
+            check_untagged(request)
         check_encoding(request)
-        call, arguments = _prepared(operation.parser, getattr(self, method.lower()), args, kwargs)
+        run = getattr(self, method.lower())
+        call, arguments = _prepared(operation.parser, request, run, args, kwargs)
         return once(call, partial(operation.parser.body_of, request, arguments)) if operation.idempotent else call()
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Return if the caller may use this method; raise Challenged (401, 403) or Refusal (403) otherwise."""
         raise NotImplementedError
 
 
-def _prepared(parser: RequestParser, method: Any, args: Any, kwargs: Any) -> tuple[Callable[[], Any], Namespace | None]:
+def _prepared(
+    parser: RequestParser, request: Request, method: Any, args: Any, kwargs: Any
+) -> tuple[Callable[[], Any], Namespace | None]:
     """Return the call of a method with its parsed arguments, and these; None if they were refused.
 
     A refused input is an outcome like any other, and kept under the Idempotency-Key: the call then raises InvalidInput.
     """
     try:
-        arguments = parser.parse_args()
+        arguments = parser.parse_args(request)
     except InvalidInput as refusal:
         return partial(_refuse, refusal), None
     if parser is NOTHING:
@@ -102,13 +110,13 @@ class ProtectedResource(StrictResource):
 
     permissions: ClassVar[Mapping[str, Permission]] = {}
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Raise Challenged or Refusal where the principal lacks the permission; KeyError where none is declared."""
-        self.permissions[method](current_principal())
+        self.permissions[method](required(principal))
 
 
 class OpenResource(StrictResource):
     """A resource that needs no credential; one that is sent must be valid all the same."""
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Let everybody pass."""

@@ -17,7 +17,7 @@ from api.middleware.limits import Limits
 from api.middleware.maintenance_flag import MaintenanceFlag
 from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.metrics import Metrics
-from api.throttle import Throttle
+from api.throttle import Interval, Throttle
 from settings import Settings
 
 NAME = "stockroom"
@@ -38,7 +38,7 @@ class Services:
     exports: BoundedSemaphore  # of exports at once
     failed_sign_ins: FailedSignIns  # which of them the audit has an entry for
     refusals: Throttle  # which refusals of access the audit has recorded lately
-    audit_purges: Throttle  # when the audit was purged
+    audit_purges: Interval  # when the audit is to be purged
     openapi: dict[str, Any] | None = None  # the OpenAPI document and its text, made at the first request for them
     openapi_text: bytes | None = None
 

@@ -6,8 +6,10 @@ https://www.w3.org/TR/trace-context/
 import re
 import secrets
 from typing import NamedTuple
+from wsgiref.types import WSGIEnvironment
 
-from flask import g, has_request_context, request
+from flask import has_request_context
+from flask.globals import request_ctx
 
 # Version, trace id, parent id and flags (section 3.2). A later version than 00 may have more behind them, and is read
 # as far as it is known; ff is no version, and ids of zeros alone are none (sections 3.2.2 and 4.3).
@@ -16,6 +18,8 @@ TRACEPARENT = re.compile(
     "(?P<more>-.*)?"
 )
 SAMPLED = 0x01
+# Where the environment of a request holds its trace, once somebody has asked for it.
+KEY = "stockroom.trace"
 
 
 class TraceContext(NamedTuple):
@@ -39,20 +43,23 @@ def parse(header: str) -> TraceContext | None:
 
 def current_trace() -> TraceContext | None:
     """Return the trace of this request; None if its client sent none, and outside of requests."""
-    if not has_request_context():
-        return None
-    header: str | None = request.environ.get("HTTP_TRACEPARENT")
+    return trace_of(request_ctx.request.environ) if has_request_context() else None
+
+
+def trace_of(environ: WSGIEnvironment) -> TraceContext | None:
+    """Return the trace of a request; None if its client sent none."""
+    header: str | None = environ.get("HTTP_TRACEPARENT")
     if header is None:
         return None
-    if "trace" not in g:
-        g.trace = parse(header)
-    found: TraceContext | None = g.trace
+    if KEY not in environ:
+        environ[KEY] = parse(header)
+    found: TraceContext | None = environ[KEY]
     return found
 
 
-def trace_id() -> str | None:
-    """Return the id of the trace of this request; None if there is none."""
-    trace = current_trace()
+def trace_id_of(environ: WSGIEnvironment) -> str | None:
+    """Return the id of the trace of a request; None if its client sent none."""
+    trace = trace_of(environ)
     return trace.trace_id if trace else None
 
 

@@ -1,18 +1,20 @@
 """The model `IdempotencyKey`: the outcome of a request, stored in the transaction of its change for retries."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Self
+from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, select
+from sqlalchemy import ForeignKey, Select, String, UniqueConstraint, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database.base import Model, db
+from models.database.base import Model, db, table_of
 from models.database.clock import DatabaseNow, database_now
 from models.database.column_types import CompressedJson, LongId, UtcTime, exact_text
 from models.database.errors import error_codes
 from models.database.transactions import RetryTransaction
+from models.database.writing import execute_one
 from models.refusals import Refusal
 
 # With the first key that a process claims, and every SWEEP_EVERY-th after it, up to SWEEP expired ones are deleted, so
@@ -47,81 +49,84 @@ class IdempotencyKey(Model):
     outcome: Mapped[Any] = mapped_column(CompressedJson(), nullable=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime(), index=True)
 
-    @classmethod
-    def claim(cls, user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Self:
-        """Return the row of this key: with its outcome if it has one, or new and locked until the transaction ends.
 
-        `fingerprint` is the hash of the request. A key older than `lifetime`, by the clock of the database, is new.
+@dataclass
+class Claim:
+    """A key that a request has claimed; `status` and `outcome` are the response to its first request, if it has one."""
 
-        Raises Refusal `idempotency_key_reused` when the key was used for another request, InProgress while another
-        transaction has locked the key, and RetryTransaction when a concurrent transaction has claimed it.
-        """
-        _refuse_while_running(user_id, key)
-        try:
-            claimed, expired = cls._find(user_id, key, lifetime, lock=True)
-        except OperationalError as error:
-            if not LOCK_NOT_AVAILABLE.isdisjoint(error_codes(error)):
-                raise InProgress from error
-            raise
-        if claimed is not None and expired:
-            db.session.delete(claimed)
-            db.session.flush()
-            claimed = None
-        if claimed is None:
-            return cls._insert(user_id, key, fingerprint, lifetime)
-        return claimed._checked(fingerprint)
-
-    @classmethod
-    def answered(cls, user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Self | None:
-        """Return the row of this key if the response to its first request is stored, without waiting for any lock.
-
-        Raises Refusal `idempotency_key_reused` like `claim`.
-        """
-        found, expired = cls._find(user_id, key, lifetime)
-        return None if found is None or expired else found._checked(fingerprint)
-
-    @classmethod
-    def _find(cls, user_id: int, key: str, lifetime: timedelta, *, lock: bool = False) -> tuple[Self | None, bool]:
-        """Return the row of this key, and whether it has expired."""
-        query = select(cls, DatabaseNow()).where(cls.user_id == user_id, cls.key == key)
-        found = db.session.execute(query.with_for_update(nowait=True) if lock else query).one_or_none()
-        if found is None:
-            return None, False
-        claimed, at = found
-        return claimed, claimed.created_at < at - lifetime
-
-    def _checked(self, fingerprint: str) -> Self:
-        if self.fingerprint != fingerprint:
-            raise Refusal(
-                "idempotency_key_reused",
-                f"The Idempotency-Key {self.key!r} was used for another request; use a new one for a new request.",
-            )
-        return self
-
-    @classmethod
-    def _insert(cls, user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Self:
-        claimed = cls(user_id=user_id, key=key, fingerprint=fingerprint, created_at=DatabaseNow())
-        db.session.add(claimed)
-        try:
-            db.session.flush()
-        except IntegrityError as error:  # a concurrent request has claimed the key: the retry finds its outcome
-            raise RetryTransaction from error
-        if next(_claims) % SWEEP_EVERY == 0:
-            cls._sweep(database_now() - lifetime)
-        return claimed
-
-    @classmethod
-    def _sweep(cls, before: datetime) -> None:
-        expired = select(cls.id).where(cls.created_at < before).order_by(cls.created_at).limit(SWEEP)
-        ids = list(db.session.scalars(expired.with_for_update(skip_locked=True)))
-        if ids:
-            db.session.execute(delete(cls).where(cls.id.in_(ids)).execution_options(synchronize_session=False))
+    user_id: int
+    key: str
+    status: int | None = None
+    outcome: Any = None
 
     def store(self, status: int, outcome: Any) -> None:
         """Store the response to this request; it is committed with the change, or not at all."""
-        self.status = status
-        self.outcome = outcome
-        db.session.flush()
+        values = {"of_user": self.user_id, "of_key": self.key, "status": status, "outcome": outcome}
+        execute_one(db.session.connection(), _STORE, values)
+
+
+def claim(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Claim:
+    """Return the claim of this key: with its outcome if it has one, or new and locked until the transaction ends.
+
+    `fingerprint` is the hash of the request. A key older than `lifetime`, by the clock of the database, is new.
+
+    Raises Refusal `idempotency_key_reused` when the key was used for another request, InProgress while another
+    transaction has locked the key, and RetryTransaction when a concurrent transaction has claimed it.
+    """
+    _refuse_while_running(user_id, key)
+    try:
+        found = _find(_LOCK, user_id, key)
+    except OperationalError as error:
+        if not LOCK_NOT_AVAILABLE.isdisjoint(error_codes(error)):
+            raise InProgress from error
+        raise
+    if found is not None and found.created_at >= found.now - lifetime:
+        return _checked(found, user_id, key, fingerprint)
+    if found is not None:
+        db.session.connection().execute(_DELETE, {"of_user": user_id, "of_key": key})
+    return _insert(user_id, key, fingerprint, lifetime)
+
+
+def answered(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Claim | None:
+    """Return the claim of this key if the response to its first request is stored, without waiting for any lock.
+
+    Raises Refusal `idempotency_key_reused` like `claim`.
+    """
+    found = _find(_FIND, user_id, key)
+    if found is None or found.created_at < found.now - lifetime:
+        return None
+    return _checked(found, user_id, key, fingerprint)
+
+
+def _find(query: Select[Any], user_id: int, key: str) -> Any:
+    return db.session.connection().execute(query, {"of_user": user_id, "of_key": key}).one_or_none()
+
+
+def _checked(found: Any, user_id: int, key: str, fingerprint: str) -> Claim:
+    if found.fingerprint != fingerprint:
+        raise Refusal(
+            "idempotency_key_reused",
+            f"The Idempotency-Key {key!r} was used for another request; use a new one for a new request.",
+        )
+    return Claim(user_id, key, found.status, found.outcome)
+
+
+def _insert(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Claim:
+    values = {"of_user": user_id, "of_key": key, "fingerprint": fingerprint}
+    try:
+        db.session.connection().execute(_CLAIM, values)
+    except IntegrityError as error:  # a concurrent request has claimed the key: the retry finds its outcome
+        raise RetryTransaction from error
+    if next(_claims) % SWEEP_EVERY == 0:
+        _sweep(database_now() - lifetime)
+    return Claim(user_id, key)
+
+
+def _sweep(before: datetime) -> None:
+    expired = select(_keys.c.id).where(_keys.c.created_at < before).order_by(_keys.c.created_at).limit(SWEEP)
+    ids = list(db.session.scalars(expired.with_for_update(skip_locked=True)))
+    if ids:
+        db.session.execute(delete(_keys).where(_keys.c.id.in_(ids)))
 
 
 def _refuse_while_running(user_id: int, key: str) -> None:
@@ -134,3 +139,23 @@ def _refuse_while_running(user_id: int, key: str) -> None:
     number = func.hashtextextended(f"{user_id}/{key}", 0)
     if not db.session.scalar(select(func.pg_try_advisory_xact_lock(number))):
         raise InProgress
+
+
+_keys = table_of(IdempotencyKey)
+_one = (_keys.c.user_id == bindparam("of_user")) & (_keys.c.key == bindparam("of_key"))
+_FIND = select(
+    _keys.c.fingerprint, _keys.c.status, _keys.c.outcome, _keys.c.created_at, DatabaseNow().label("now")
+).where(_one)
+_LOCK = _FIND.with_for_update(nowait=True)
+_DELETE = delete(_keys).where(_one)
+_CLAIM = (
+    insert(_keys)
+    .inline()
+    .values(
+        user_id=bindparam("of_user"),
+        key=bindparam("of_key"),
+        fingerprint=bindparam("fingerprint"),
+        created_at=DatabaseNow(),
+    )
+)
+_STORE = update(_keys).where(_one).values(status=bindparam("status"), outcome=bindparam("outcome"))

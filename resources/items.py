@@ -1,5 +1,7 @@
 """Items: list, create, read, replace, patch, archive, restore; by id and by SKU."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from flask import url_for
@@ -8,11 +10,13 @@ from flask_restful.reqparse import Namespace
 from api.auth.authentication import current_principal
 from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
+from api.media_types import JSON
 from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
 from api.requests.containers import Attributes
 from api.requests.types import InvalidValue
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
+from api.responses.negotiation import representation
 from api.responses.outputs import partial_of
 from models.database.transactions import RetryTransaction, transactional
 from models.refusals import NotFound, Refusal
@@ -46,8 +50,9 @@ class ItemListResource(ProtectedResource):
     @or_table("items", COLUMNS)
     def get(self, args: Namespace) -> Any:
         """List items; `q` keeps those that have its words in SKU, name, description or barcode."""
-        query = item_query.matching(**{name: args[name] for name in FILTERS})
-        return paging.page_of(query, args, lambda row: _only(args["fields"], item_query.to_dict(row)))
+        query = item_query.matching(as_json=representation() == JSON, **{name: args[name] for name in FILTERS})
+        fields = args["fields"]
+        return paging.page_of(query, args, partial(_only, fields) if fields else item_query.to_dict)
 
     @takes(create_parser)
     @gives_one(Item.SCHEMA, 201, refuses=TAKEN)
@@ -139,7 +144,7 @@ class ItemBySkuResource(ProtectedResource):
             check_absent()
             item = _created(**{"sku": sku, **args})
             return answer(item.to_dict(), 201, _location(item))
-        check_unchanged(item.to_dict())
+        check_unchanged(item.to_dict)
         item.replace(**{**args, "sku": item.sku}, by=current_principal())
         return answer(item.to_dict())
 
@@ -151,7 +156,7 @@ class ItemBySkuResource(ProtectedResource):
         """Change some fields of the item of this SKU (JSON merge patch, RFC 7396)."""
         _check_readable(sku)
         item = Item.by_sku(sku, lock=True)
-        check_unchanged(item.to_dict())
+        check_unchanged(item.to_dict)
         return _patched(item, args)
 
 
@@ -170,7 +175,7 @@ class ItemByBarcodeResource(ProtectedResource):
 def _locked(item_id: int) -> Item:
     """Return the item, locked, in the state that the client's If-Match names."""
     item = Item.get(item_id, lock=True)
-    check_unchanged(item.to_dict())
+    check_unchanged(item.to_dict)
     return item
 
 
@@ -223,7 +228,6 @@ def _location(item: Item) -> dict[str, str]:
     return {"Location": url_for("item", item_id=item.id)}
 
 
-def _only(shape: list[str] | None, item: dict[str, Any]) -> dict[str, Any]:
-    if shape is None:
-        return item
-    return {name: item[name] for name in shape}
+def _only(fields: list[str], row: Sequence[Any]) -> dict[str, Any]:
+    item = item_query.to_dict(row)
+    return {name: item[name] for name in fields}

@@ -116,7 +116,7 @@ class LogoutResource(ProtectedResource):
 class RegistrationResource(OpenResource):
     """The registration of a guest."""
 
-    def authorize(self, method: str) -> None:
+    def authorize(self, method: str, principal: Principal | None) -> None:
         """Let everybody pass where registration is open; raise Refusal `registration_closed` otherwise."""
         if not current_settings().allow_registration:
             raise Refusal("registration_closed", "Registration is closed here; ask an administrator.")

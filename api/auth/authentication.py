@@ -3,13 +3,16 @@
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
-from flask import Flask, Response, g, request
+from flask import g, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
+from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from api.auth import access_tokens, oidc
 from api.middleware.addresses import comes_from
+from api.middleware.headers import add_header
 from api.middleware.rate_limits import check_sign_in, client_network, count_failed_sign_in
 from api.monitoring.audit import count_refused_sign_in, record_failed_sign_in, record_refusal
 from api.problems import PROBLEMS
@@ -38,7 +41,7 @@ class _StrictBasicAuth(HTTPBasicAuth):  # type: ignore[misc] # Flask-HTTPAuth ha
 
 basic = _StrictBasicAuth()
 bearer = HTTPTokenAuth("Bearer")
-api_key = HTTPTokenAuth("ApiKey", header="X-API-Key")
+api_keys = HTTPTokenAuth("ApiKey", header="X-API-Key")
 
 
 class Challenged(HTTPException):
@@ -54,22 +57,13 @@ class Challenged(HTTPException):
         return [("WWW-Authenticate", each) for each in self.challenges]
 
 
-def init_auth(app: Flask) -> None:
-    """Add `X-Token-Expires-In` to the responses for API tokens that expire soon."""
-    app.after_request(_add_expiry_header)
-
-
-def _add_expiry_header(response: Response) -> Response:
-    """Add the seconds that an API token is still valid, if it expires within a week, so that it is rotated in time."""
-    expires_at: datetime | None = g.get("token_expires_at")
-    if expires_at and expires_at - now() < EXPIRES_SOON:
-        response.headers["X-Token-Expires-In"] = str(max(0, int((expires_at - now()).total_seconds())))
-    return response
-
-
 def current_principal() -> Principal:
     """Return who sends this request; raises Challenged (401) for a request without credentials."""
-    principal: Principal | None = g.get("principal")
+    return required(g.get("principal"))
+
+
+def required(principal: Principal | None) -> Principal:
+    """Return the principal; raises Challenged (401) for a request without credentials."""
     if principal is None:
         raise unauthorized("unauthorized", "This needs credentials: HTTP Basic, a Bearer token or X-API-Key.")
     return principal
@@ -96,32 +90,43 @@ def challenge(scheme: str, **parameters: str) -> str:
     return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
-def authenticate() -> Principal | None:
-    """Return the principal of the credential that was sent; None if none was.
+def authenticate(environ: WSGIEnvironment) -> Principal | None:
+    """Return the principal of the credential that was sent with this request; None if none was.
 
     A wrong credential is refused even where none is required. Two at once are refused too: either could be meant.
     Raises Challenged (401) or Refusal (400).
     """
-    sent = [name for name in ("Authorization", "X-API-Key") if name in request.headers]
-    if not sent:
+    authorization, api_key = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
+    if authorization is None and api_key is None:
         return None
-    if len(sent) > 1:
+    if authorization is not None and api_key is not None:
         raise Refusal("bad_request", "Send either Authorization or X-API-Key, not both.")
-    scheme = _scheme()
-    credential = scheme.get_auth() if scheme else None
-    principal = scheme.authenticate(credential, None) if credential else None
-    if not isinstance(principal, Principal):
-        raise wrong_credentials(**({"error": "invalid_token"} if scheme is bearer else {}))
-    g.principal = principal
+    if api_key is not None:
+        scheme, principal = "", _of_token(api_keys, api_key)
+    else:
+        scheme, principal = _verified(authorization or "")
+    if principal is None:
+        raise wrong_credentials(**({"error": "invalid_token"} if scheme == "bearer" else {}))
     return principal
 
 
-def _scheme() -> Any:
-    """Return the verifier for the credential that was sent; the scheme has no case (RFC 9110 section 11.1)."""
-    if "X-API-Key" in request.headers:
-        return api_key
-    name = request.headers["Authorization"].partition(" ")[0].lower()
-    return {"basic": basic, "bearer": bearer}.get(name)
+def _verified(authorization: str) -> tuple[str, Principal | None]:
+    """Return the scheme, which has no case (RFC 9110 section 11.1), and whose credential it is, None if it is wrong."""
+    scheme, _, credential = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return "bearer", _of_token(bearer, credential.strip())
+        case "basic":
+            sent = basic.get_auth()
+            principal = basic.authenticate(sent, None) if sent else None
+            return "basic", principal if isinstance(principal, Principal) else None
+    return scheme, None
+
+
+def _of_token(scheme: HTTPTokenAuth, token: str) -> Principal | None:
+    """Return whose token it is; Flask-HTTPAuth would look for it in the headers once more."""
+    principal: Principal | None = scheme.authenticate(Authorization(scheme.scheme, token=token), None)
+    return principal
 
 
 @basic.verify_password  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
@@ -156,11 +161,11 @@ def verify_password(username: str | None, password: str) -> Principal | None:
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
 
 
-@bearer.verify_token  # type: ignore[untyped-decorator]
+@bearer.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
 def verify_bearer(secret: str) -> Principal | None:
     """Return the principal of a Bearer token: an API token (by its prefix), an OpenID token or an access token."""
     if secret.startswith(PREFIX):
-        return verify_api_token(secret)  # type: ignore[no-any-return]
+        return _principal_of_token(secret, ANY_OWNER)
     claims = oidc.claims_of(secret)
     return principal_of(claims) if claims else verify_access_token(secret)
 
@@ -182,7 +187,7 @@ def verify_access_token(token: str) -> Principal | None:
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
 
 
-@api_key.verify_token  # type: ignore[untyped-decorator]
+@api_keys.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
 def verify_api_token(secret: str) -> Principal | None:
     """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
     return _principal_of_token(secret, ANY_OWNER)
@@ -199,7 +204,8 @@ def _principal_of_token(secret: str, username: str) -> Principal | None:
         record_refusal(principal, "address_not_allowed")
         raise unauthorized("address_not_allowed", f"This token may not be used from {request.remote_addr}.")
     _record_use(token.id, token.last_used_at)
-    g.token_expires_at = token.expires_at
+    if token.expires_at and (left := token.expires_at - now()) < EXPIRES_SOON:  # so that it is rotated in time
+        add_header("X-Token-Expires-In", str(max(0, int(left.total_seconds()))))
     return principal
 
 

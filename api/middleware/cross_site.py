@@ -5,7 +5,8 @@ Browsers say it in `Sec-Fetch-Site` (Fetch Metadata) and `Origin` (the Fetch sta
 
 from functools import partial
 
-from flask import Flask, request
+from flask import Flask
+from flask.globals import request_ctx
 
 from api.middleware.hosts import base_url
 from models.refusals import Refusal
@@ -21,6 +22,7 @@ def init_cross_site(app: Flask, settings: Settings) -> None:
 
 
 def _refuse_foreign_pages(allowed: frozenset[str]) -> None:
+    request = request_ctx.request
     if request.method in SAFE:
         return
     origin = request.headers.get("Origin")

@@ -1,13 +1,13 @@
-"""The headers of every response: security headers, request id, caching."""
+"""The headers of every response: security headers, request id, limits, caching."""
 
-from collections.abc import Callable
 from typing import Any
-from wsgiref.types import StartResponse
 
-from flask import Flask, Response, g, request
+from flask import Request
+from flask.globals import app_ctx
 
 from api.middleware.hosts import absolute
-from api.request_id import request_id
+from api.middleware.rate_limits import fields_of
+from api.request_id import id_of
 
 SECURITY_HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -16,46 +16,44 @@ SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
+SECURITY_NAMES = {name.lower() for name, _ in SECURITY_HEADERS}
 # The headers with URLs, which many clients follow only if they are absolute; they are made and stored as paths.
 LINKING = {"location", "link"}
 VARY = ("Accept", "Authorization", "X-API-Key")
 
 
-def init_headers(app: Flask) -> None:
-    """Add the headers to every response of `app`."""
-    app.after_request(_add_headers)
+VARY_HEADER = ("Vary", ", ".join(VARY))
 
 
-def with_security_headers(start_response: StartResponse) -> StartResponse:
-    """Return a `start_response` that adds the security headers which the response lacks."""
-
-    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-        present = {name for name, _ in headers}
-        missing = [header for header in SECURITY_HEADERS if header[0] not in present]
-        return start_response(status, headers + missing, exc_info)
-
-    return start
+def add_header(name: str, value: str) -> None:
+    """Add a header to the response of this request, whatever makes it."""
+    app_ctx.g.setdefault("headers", []).append((name, value))
 
 
-def _add_headers(response: Response) -> Response:
-    """Add the request id, and headers for caches where the response has none."""
-    headers = response.headers
-    present = {name.lower() for name, _ in headers}  # a set, because each look-up in Headers is linear
-    headers.add("X-Request-ID", request_id())
+def complete(headers: list[tuple[str, str]], status: int, request: Request, g: Any) -> None:
+    """Add to the headers of a response those that every response has and this one lacks; `g` is of its request."""
+    present = {name.lower() for name, _ in headers}
+    headers.append(("X-Request-ID", id_of(request.environ)))
+    headers += fields_of(g.get("windows"))
+    headers += g.get("headers", ())
     if request.is_secure:
-        headers.add("Strict-Transport-Security", "max-age=31536000")
-    for name in present & LINKING:
-        headers[name] = absolute(headers[name])
+        headers.append(("Strict-Transport-Security", "max-age=31536000"))
+    if not present.isdisjoint(LINKING):
+        headers[:] = [(name, absolute(value) if name.lower() in LINKING else value) for name, value in headers]
     if "cache-control" not in present:
-        headers.add("Cache-Control", "private, no-cache" if _is_cacheable(response) else "no-store")
+        reads = request.method in ("GET", "HEAD") and status in (200, 304)
+        # A browser may store some answers, to revalidate them each time (RFC 9111 section 4.3).
+        headers.append(("Cache-Control", "private, no-cache" if reads and g.get("cacheable") else "no-store"))
     if "vary" in present:
-        response.vary.update(VARY)
+        headers[:] = [(name, _varied(value) if name.lower() == "vary" else value) for name, value in headers]
     else:
-        headers.add("Vary", ", ".join(VARY))
-    return response
+        headers.append(VARY_HEADER)
+    if present.isdisjoint(SECURITY_NAMES):
+        headers += SECURITY_HEADERS
+    else:
+        headers += [header for header in SECURITY_HEADERS if header[0].lower() not in present]
 
 
-def _is_cacheable(response: Response) -> bool:
-    """Return whether a browser may store the response, to revalidate it each time (RFC 9111 section 4.3)."""
-    reads = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
-    return reads and bool(g.get("cacheable"))
+def _varied(value: str) -> str:
+    present = {name.strip().lower() for name in value.split(",")}
+    return ", ".join([value, *(name for name in VARY if name.lower() not in present)])

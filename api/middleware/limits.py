@@ -29,6 +29,7 @@ class Limit:
         self.rate = rate
         self.amount = int(amount)
         self.seconds = SECONDS[unit]
+        self.field = f'"{policy}";q={self.amount};w={self.seconds}'
         memory = MemoryCounter(self.seconds)
         name = f"stockroom:{policy}:{self.seconds}"
         self._counter = RedisCounter(redis, name, self.seconds, memory) if redis else memory

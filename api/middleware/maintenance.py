@@ -1,10 +1,14 @@
 """Maintenance: while the instance folder has a file named `maintenance`, the API answers 503."""
 
-from flask import Flask, g, request
+from functools import partial
+
+from flask import Flask
+from flask.globals import app_ctx, request_ctx
 
 from api.errors import HttpRefusal
+from api.middleware.maintenance_flag import MaintenanceFlag
 from api.paths import API
-from api.services import services
+from api.services import services_of
 
 # After which time clients are to retry, in seconds.
 RETRY_AFTER = 30
@@ -19,31 +23,32 @@ class UnderMaintenance(HttpRefusal):
 
 def init_maintenance(app: Flask) -> None:
     """Refuse requests to the API during maintenance; health, metrics and the pages for people still answer."""
-    app.before_request(_refuse_during_maintenance)
-    app.teardown_request(_end)
+    flag = services_of(app).maintenance
+    app.before_request(partial(_refuse_during_maintenance, flag))
+    app.teardown_request(partial(_end, flag))
 
 
-def _refuse_during_maintenance() -> None:
+def _refuse_during_maintenance(flag: MaintenanceFlag) -> None:
+    request = request_ctx.request
     # The preflight request of a browser (OPTIONS) is answered, or its page could not read the refusal.
     if not request.path.startswith(API) or request.method == "OPTIONS":
         return
-    _refuse()
-    requests = services().maintenance.requests
-    requests.begin()
+    _refuse(flag)
+    flag.requests.begin()
     try:
-        _refuse()  # again: whoever switched it on meanwhile may have seen no request under way
+        _refuse(flag)  # again: whoever switched it on meanwhile may have seen no request under way
     except UnderMaintenance:
-        requests.end()
+        flag.requests.end()
         raise
-    g.is_under_way = True
+    app_ctx.g.is_under_way = True
 
 
-def _refuse() -> None:
-    message = services().maintenance.message()
+def _refuse(flag: MaintenanceFlag) -> None:
+    message = flag.message()
     if message is not None:
         raise UnderMaintenance(message)
 
 
-def _end(_: BaseException | None) -> None:
-    if g.pop("is_under_way", False):
-        services().maintenance.requests.end()
+def _end(flag: MaintenanceFlag, _: BaseException | None) -> None:
+    if app_ctx.g.pop("is_under_way", False):
+        flag.requests.end()

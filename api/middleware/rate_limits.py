@@ -5,8 +5,9 @@ does not answer, each process counts in its own memory: a limit is never off, an
 """
 
 import ipaddress
+from collections.abc import Mapping
 
-from flask import Flask, Response, g, request
+from flask import g, request
 from werkzeug.exceptions import TooManyRequests
 
 from api.middleware.addresses import client_address
@@ -17,9 +18,13 @@ from models.principal import Principal
 from models.values import normalized
 
 
-def init_limits(app: Flask) -> None:
-    """Add the `RateLimit` fields to the answers of requests that were counted."""
-    app.after_request(_add_fields)
+def fields_of(windows: Mapping[str, Window] | None) -> list[tuple[str, str]]:
+    """Return the `RateLimit` fields of the windows that a request was counted in."""
+    if not windows:
+        return []
+    policies = (each.limit.field for each in windows.values())
+    left = (f'"{each.limit.policy}";r={each.remaining};t={each.seconds}' for each in windows.values())
+    return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(left))]
 
 
 def count_request(principal: Principal | None) -> None:
@@ -73,16 +78,3 @@ def _enforce(window: Window) -> None:
     g.setdefault("windows", {})[window.limit.policy] = window
     if window.exceeded:
         raise TooManyRequests(f"The limit is {window.limit.rate}; wait {window.seconds} s.", retry_after=window.seconds)
-
-
-def _add_fields(response: Response) -> Response:
-    """Add the `RateLimit` fields of the windows that this request was counted in."""
-    windows: list[Window] = list(g.get("windows", {}).values())
-    if windows:
-        response.headers["RateLimit-Policy"] = ", ".join(
-            f'"{each.limit.policy}";q={each.limit.amount};w={each.limit.seconds}' for each in windows
-        )
-        response.headers["RateLimit"] = ", ".join(
-            f'"{each.limit.policy}";r={each.remaining};t={each.seconds}' for each in windows
-        )
-    return response

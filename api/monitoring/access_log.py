@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from flask import Flask, Response, g, request
+from flask import Request
+from werkzeug.wsgi import ClosingIterator
 
 from api.monitoring.log_lines import escaped, without_tokens
-from api.monitoring.metrics import Metrics
-from api.request_id import request_id
-from api.services import services
-from api.trace_context import trace_id
+from api.monitoring.metrics import METHODS, Metrics
+from api.request_id import id_of
+from api.trace_context import trace_id_of
 from models.values import rfc3339
 
 PATH_LENGTH = 200
@@ -68,53 +68,43 @@ def _local_time(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
-def init_access_log(app: Flask) -> None:
-    """Record every request; registered first, so that its time includes all other hooks."""
-    app.before_request(_start_clock)
-    app.after_request(_record)
-
-
-def _start_clock() -> None:
-    g.arrived = time.perf_counter()
-
-
-def _record(response: Response) -> Response:
-    """Record the request: at once, or a streamed one when its last chunk is sent or its client has gone."""
-    record = _RequestRecord(services().metrics, response)
-    if response.is_streamed:
-        if hasattr(response.response, "close"):
-            response.call_on_close(response.response.close)
-        response.response = record.counting(response.iter_encoded())
-        response.call_on_close(record.write)
-    else:
-        bodiless = request.method == "HEAD" or response.status_code in (204, 304)
-        record.bytes = 0 if bodiless else response.content_length or 0
-        record.write()
-    return response
-
-
-class _RequestRecord:
+class RequestRecord:
     """What is recorded of one request and its response; it outlives the request context, as a stream does."""
 
-    def __init__(self, metrics: Metrics, response: Response) -> None:
+    def __init__(self, metrics: Metrics, request: Request, g: Any, status: int, arrived: float) -> None:
+        """Take what a request has become; `g` is its, and it arrived at this time of `time.perf_counter`."""
         self._metrics = metrics
-        self._arrived = g.get("arrived", time.perf_counter())
+        self._arrived = arrived
         self._route = request.url_rule.rule if request.url_rule else None
         self._problem = g.get("problem")
-        self._status = response.status_code
+        self._status = status
         self._method = request.method
         self._path = request.path if len(request.path) <= PATH_LENGTH else without_tokens(request.path)
         self._address = request.remote_addr
         principal = g.get("principal")
         self._user = principal.username if principal else None
-        self._request_id = request_id()
-        self._trace_id = trace_id()
-        self.bytes = 0
+        self._request_id = id_of(request.environ)
+        self._trace_id = trace_id_of(request.environ)
+        self._bytes = 0
 
-    def counting(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the chunks, and count their bytes."""
-        for chunk in chunks:
-            self.bytes += len(chunk)
+    def write_at_once(self, headers: Iterable[tuple[str, str]]) -> bool:
+        """Write the record of a response whose length is known; return whether it is."""
+        if self._method != "HEAD" and self._status not in (204, 304):
+            length = next((value for name, value in headers if name == "Content-Length"), None)
+            if length is None:
+                return False
+            self._bytes = int(length)
+        self.write()
+        return True
+
+    def counting(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return a streamed body that is counted, and recorded when it has been sent or its client has gone."""
+        closing = [body.close, self.write] if hasattr(body, "close") else [self.write]
+        return ClosingIterator(self._counted(body), closing)
+
+    def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in body:
+            self._bytes += len(chunk)
             yield chunk
 
     def write(self) -> None:
@@ -125,12 +115,12 @@ class _RequestRecord:
             fields = {
                 "address": self._address or "-",
                 "user": self._user or "-",
-                "method": quote(self._method[:20]),
+                "method": self._method if self._method in METHODS else quote(self._method[:20]),
                 # Without the query, which may have a credential that belongs into a header.
                 "path": quote(self._path[:PATH_LENGTH], safe="/:@!$&'()*+,;=~"),
                 "status": self._status,
                 "ms": round(seconds * 1000, 1),
-                "bytes": self.bytes,
+                "bytes": self._bytes,
                 "problem": self._problem,
             }
             access.write(self._request_id, self._trace_id, fields)

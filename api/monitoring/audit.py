@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, request
@@ -11,7 +12,7 @@ from api.monitoring.log_lines import without_tokens
 from api.paths import API
 from api.request_id import request_origin
 from api.requests.text import truncate
-from api.services import current_settings, services
+from api.services import Services, services, services_of
 from models.database.best_effort import write_best_effort
 from models.event import ACCESS, Event
 from models.principal import Principal
@@ -28,8 +29,7 @@ UNKNOWN = Principal(0, "", "guest", frozenset(), "password")
 
 def init_audit(app: Flask) -> None:
     """Record, with the next request, the failed sign-ins that have only been counted; purge the audit log hourly."""
-    app.before_request(_record_counted)
-    app.after_request(_purge_hourly)
+    app.after_request(partial(_keep_up, services_of(app)))
 
 
 def count_refused_sign_in() -> None:
@@ -46,9 +46,15 @@ def record_failed_sign_in(username: str | None) -> None:
         _record("sign_in.failed", {"username": username}, UNKNOWN._replace(**request_origin()))
 
 
-def _record_counted() -> None:
-    for network, attempts in services().failed_sign_ins.counted():
-        _record("sign_in.failed", {"username": None, "attempts": attempts}, UNKNOWN._replace(address=network[:45]))
+def _keep_up(shared: Services, response: Response) -> Response:
+    """Do what is due after an answer, unless that says that nothing can be written now; nearly always it is nothing."""
+    if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        for network, attempts in shared.failed_sign_ins.counted():
+            _record("sign_in.failed", {"username": None, "attempts": attempts}, UNKNOWN._replace(address=network[:45]))
+        if request.path.startswith(API) and shared.audit_purges.is_due():
+            keep = timedelta(days=shared.settings.audit_days)
+            write_best_effort("the purge of the audit", partial(Event.purge_access, keep), WAIT)
+    return response
 
 
 def record_refusal(principal: Principal, code: str) -> None:
@@ -64,16 +70,4 @@ def record_refusal(principal: Principal, code: str) -> None:
 
 
 def _record(type_: str, data: dict[str, Any], by: Principal) -> None:
-    write_best_effort(f"the event {type_}", partial(_write, type_, data, by), WAIT)
-
-
-def _write(type_: str, data: dict[str, Any], by: Principal) -> None:
-    Event.record(type_, data, by, stream=ACCESS)
-
-
-def _purge_hourly(response: Response) -> Response:
-    answered = request.path.startswith(API) and response.status_code < 500  # not during maintenance
-    if answered and services().audit_purges.allow("audit"):
-        keep = timedelta(days=current_settings().audit_days)
-        write_best_effort("the purge of the audit", partial(Event.purge_access, keep), WAIT)
-    return response
+    write_best_effort(f"the event {type_}", partial(Event.record, type_, data, by, stream=ACCESS), WAIT)

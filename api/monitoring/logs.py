@@ -11,7 +11,7 @@ from pythonjsonlogger.json import JsonFormatter
 from api.monitoring.access_log import ACCESS, open_access_log
 from api.monitoring.log_lines import escaped, without_tokens
 from api.request_id import request_id
-from api.trace_context import trace_id
+from api.trace_context import current_trace
 from models.values import rfc3339
 
 HEAD = "%(asctime)s %(levelname)s %(name)s [%(request_id)s]"
@@ -25,8 +25,8 @@ class _Ids(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not hasattr(record, "request_id"):
             record.request_id = request_id() if has_request_context() else "-"
-        if trace := trace_id():
-            record.trace_id = trace
+        if trace := current_trace():
+            record.trace_id = trace.trace_id
         return True
 
 

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.pool import QueuePool
 
 from models.database.base import db
-from models.database.reader_pool import reader_pool_of
+from models.database.reader_pool import ReaderPoolState, reader_pool_of
 from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
 
@@ -86,7 +86,8 @@ class _Connections(Collector):
             name, help_text = "stockroom_database_connections", "Connections of the pool"
             yield GaugeMetricFamily(f"{name}_in_use", f"{help_text} that are in use.", engine.pool.checkedout())
             yield GaugeMetricFamily(f"{name}_limit", f"{help_text} at most.", engine.pool.size())
-        readers = reader_pool_of(engine).state()
+        pool = reader_pool_of(engine)
+        readers = pool.state() if pool else ReaderPoolState(0, 0, 0)
         name, help_text = (
             "stockroom_database_reader_connections",
             "Connections that SQLite's driver reads on by itself",

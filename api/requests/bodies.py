@@ -29,7 +29,7 @@ def json_body(request: Request) -> dict[str, Any]:
 
 def check_encoding(request: Request) -> None:
     """Raise HttpRefusal (415) for a body that is compressed: no coding is read (RFC 9110 section 15.5.16)."""
-    sent = request.headers.get("Content-Encoding")
+    sent = request.environ.get("HTTP_CONTENT_ENCODING")
     if sent is not None and sent.strip().lower() not in ("", "identity"):
         detail = f"The body must be sent as it is, without a Content-Encoding; it has {truncate(sent)!r}."
         raise HttpRefusal("unsupported_media_type", detail, {"Accept-Encoding": "identity"})

@@ -70,6 +70,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         self.args = list(arguments)
         self.fields = {field.name: field for field in arguments if isinstance(field, Field)}
         self.query = {field.name: field for field in arguments if isinstance(field, QueryField)}
+        self.defaults = {each.name: each.default for each in arguments if each.store_missing and not each.required}
 
     def copy(self) -> Self:
         """Return a parser with the same arguments; a change to one does not change the other."""
@@ -147,10 +148,13 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             *islice(self._unknown_parameters(parameters), MAX_UNKNOWN),
             *islice(self._unknown_fields(members), MAX_UNKNOWN),
         ]
-        arguments = Namespace()
+        arguments = Namespace(self.defaults)
         for argument in self.args:
+            source = members if argument.name in self.fields else parameters
+            if argument.name not in source and not argument.required:
+                continue
             try:
-                value, belongs = argument.parse(members if argument.name in self.fields else parameters)
+                value, belongs = argument.parse(source)
             except InvalidValues as error:
                 faults += error.within(argument.name)
             else:

@@ -2,14 +2,17 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
-from flask import Response, request
+from flask import Request, Response, request
+from flask.globals import request_ctx
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 from werkzeug.http import parse_etags, quote_etag
 
-from api.errors import Unreadable, json_bytes
+from api.errors import Unreadable
+from api.json_answers import json_bytes, unchanged, whole
 from api.services import current_settings
 
 Body = dict[str, Any]
@@ -35,24 +38,26 @@ def answer_content(content: bytes, content_type: str) -> Response:
     """Return the same for content that is ready to be sent."""
     etag = _etag_of(content)
     headers = {"ETag": quote_etag(etag)}
-    expected, unwanted = _sent("If-Match"), _sent("If-None-Match")
+    expected, unwanted = _conditions(request_ctx.request)
     _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
-        return Response(status=304, headers=headers)
-    return Response(content, content_type=content_type, headers=headers)
+        return unchanged(headers)
+    return whole(content, content_type, headers=headers)
 
 
-def check_unchanged(representation: Body) -> None:
-    """Refuse a write whose `If-Match` has another ETag than this representation.
+def check_unchanged(represent: Callable[[], Body]) -> None:
+    """Refuse a write whose `If-Match` has another ETag than what `represent` returns; called only if a tag was sent.
 
     It belongs inside the write, after the row was locked. Raises PreconditionFailed (412), PreconditionRequired (428)
     where the settings require If-Match of PUT, PATCH and DELETE, or Unreadable (400) for a malformed header.
     """
-    etag = _etag_of(json_bytes(representation))
-    expected, unwanted = _sent("If-Match"), _sent("If-None-Match")
-    _check_expected(expected, etag)
-    if unwanted is not None and unwanted.contains_weak(etag):
-        raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")
+    request = request_ctx.request
+    expected, unwanted = _conditions(request)
+    if expected is not None or unwanted is not None:
+        etag = _etag_of(json_bytes(represent()))
+        _check_expected(expected, etag)
+        if unwanted is not None and unwanted.contains_weak(etag):
+            raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")
     if expected is None and current_settings().require_if_match and request.method in ("PUT", "PATCH", "DELETE"):
         raise PreconditionRequired("This service requires If-Match with the ETag that you read.")
 
@@ -62,25 +67,25 @@ def check_absent() -> None:
 
     Raises PreconditionFailed (412), or Unreadable (400) for a malformed header.
     """
-    _sent("If-None-Match")  # which may be malformed
-    if _sent("If-Match") is not None:
+    expected, _ = _conditions(request_ctx.request)
+    if expected is not None:
         raise PreconditionFailed("The resource does not exist; If-Match expects it.")
 
 
-def check_untagged() -> None:
+def check_untagged(request: Request) -> None:
     """Refuse to read what has no ETag where `If-Match` expects one.
 
     Raises PreconditionFailed (412), or Unreadable (400) for a malformed header.
     """
-    expected = _sent("If-Match")
+    expected = _tags("If-Match", request.environ.get("HTTP_IF_MATCH"))
     if expected is not None and not expected.star_tag:
         raise PreconditionFailed("What is read here has no ETag, so If-Match names none that it has; leave it out.")
 
 
-def refuse_conditions() -> None:
+def refuse_conditions(request: Request) -> None:
     """Raise Unreadable (400) for a condition where it would be ignored, because the client relies on it."""
-    for header in ("If-Match", "If-None-Match"):
-        if header in request.headers:
+    for header, key in (("If-Match", "HTTP_IF_MATCH"), ("If-None-Match", "HTTP_IF_NONE_MATCH")):
+        if key in request.environ:
             hint = "To record a movement only if the stock is what you read, send its `expect_quantity`."
             raise Unreadable("invalid_header", f"{request.method} does not honour {header} here; leave it out. {hint}")
 
@@ -95,12 +100,20 @@ def _etag_of(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
-def _sent(header: str) -> ETags | None:
-    """Return the entity tags in a header, or None where the client did not send it.
+def _conditions(request: Request) -> tuple[ETags | None, ETags | None]:
+    """Return the entity tags in If-Match and in If-None-Match; raises as `_tags` does."""
+    environ = request.environ
+    return (
+        _tags("If-Match", environ.get("HTTP_IF_MATCH")),
+        _tags("If-None-Match", environ.get("HTTP_IF_NONE_MATCH")),
+    )
+
+
+def _tags(header: str, sent: str | None) -> ETags | None:
+    """Return the entity tags that were sent in a header, or None where the client did not send it.
 
     Raises Unreadable (400) for a malformed header, of which Werkzeug would read what it can.
     """
-    sent = request.headers.get(header)
     if sent is None:
         return None
     sent = sent.strip(" \t")

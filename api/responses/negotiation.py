@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import g, request
+from flask import Request, g
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import NotAcceptable
 
@@ -13,25 +13,23 @@ from tables import reading
 FORMATS = {reading.CSV: CSV, reading.XLSX: XLSX, reading.NDJSON: NDJSON}
 
 
-def negotiate(offered: Sequence[str], *, by_name: bool = False) -> None:
-    """Choose one of the media types offered, the first where the client has no preference.
+def negotiate(request: Request, offered: Sequence[str], *, by_name: bool = False) -> str:
+    """Return one of the media types offered to a request, the first where the client has no preference.
 
     With `by_name` the parameter `format` comes before Accept, and its parser refuses a wrong one.
 
     Raises NotAcceptable (406).
     """
     if by_name and "format" in request.args:
-        g.representation = FORMATS.get(request.args["format"], offered[0])
-        return
-    if request.headers.get("Accept", "*/*") == "*/*":
-        g.representation = offered[0]
-        return
+        return FORMATS.get(request.args["format"], offered[0])
+    if request.environ.get("HTTP_ACCEPT", "*/*") == "*/*":
+        return offered[0]
     # The parameters, as a charset, are left out of the comparison.
     accept = MIMEAccept([(name.partition(";")[0], quality) for name, quality in request.accept_mimetypes])
     best = accept.best_match(offered) if accept else offered[0]
     if best is None:
         raise NotAcceptable(f"This answers {' or '.join(offered)}; Accept admits neither it nor */*.")
-    g.representation = best
+    return best
 
 
 def representation() -> str:

@@ -4,16 +4,17 @@ A cursor holds the sort keys of the row at which a page ends (keyset pagination)
 make one up. A row that exists throughout a walk, and whose sort key does not change, appears exactly once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import current_app, request
-from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import BigInteger, ColumnElement, Integer, Row, and_, bindparam, func, or_, select
+from flask import current_app
+from flask.globals import request_ctx
+from itsdangerous import BadData, Signer, URLSafeSerializer
+from sqlalchemy import BigInteger, ColumnElement, Integer, and_, bindparam, func, or_, select
 
 from api.errors import InvalidInput, Unreadable, fault
 from api.requests import types
@@ -56,7 +57,7 @@ class Paging:
 
     def __init__(self, id_column: Any, sorts: Mapping[str, Any], default: str = "id") -> None:
         self.id_column = id_column
-        self._signer_with = lru_cache(2)(lambda keys: URLSafeSerializer(keys, salt=f"cursor of {id_column}"))
+        self._signer_with = lru_cache(2)(partial(_signer, salt=f"cursor of {id_column}".encode()))
         self.sorts: dict[str, ColumnElement[Any]] = {"id": id_column, **sorts}
         choices = [direction + name for name in self.sorts for direction in ("", "-")]
         self.fields = (
@@ -84,7 +85,7 @@ class Paging:
     def _by_number(self, selection: BoundQuery, sort: str, limit: int, page: int, represent: Represent) -> Answer:
         query, values = selection
         before = (page - 1) * limit
-        rows = prepared(self._numbered, query, sort).rows(**values, row_limit=limit, row_offset=before)
+        rows = prepared(self._numbered, query, sort).tuples(**values, row_limit=limit, row_offset=before)
         is_last = 0 < len(rows) < limit  # and then the total is known without counting
         total = before + len(rows) if is_last else prepared(self._counted, query).rows(**values)[0].total
         pages = -(-total // limit)
@@ -106,7 +107,7 @@ class Paging:
     def _by_cursor(self, selection: BoundQuery, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
         key, backward = self._read_cursor(sort, cursor) if cursor else (None, False)
         query = prepared(self._beyond, selection.query, sort, backward, key is not None)
-        rows = query.rows(**selection.values, **(key or {}), row_limit=limit + 1)
+        rows = query.tuples(**selection.values, **(key or {}), row_limit=limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backward:
             rows.reverse()
@@ -160,13 +161,13 @@ class Paging:
         keys = (*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or "")
         return self._signer_with(keys)
 
-    def _cursor(self, sort: str, row: Row[Any], *, backward: bool = False) -> str:
-        value = row.sort_key
+    def _cursor(self, sort: str, row: Sequence[Any], *, backward: bool = False) -> str:
+        value, row_id = row[-2:]  # what `_sorted` adds to the columns
         if isinstance(value, datetime):
             value = rfc3339(value)
         elif isinstance(value, Decimal):
             value = str(value)
-        signed = self._signer().dumps([sort, backward, value, row.sort_id])
+        signed = self._signer().dumps([sort, backward, value, row_id])
         return signed if isinstance(signed, str) else signed.decode()
 
     def _read_cursor(self, sort: str, cursor: str) -> tuple[dict[str, Any], bool]:
@@ -179,6 +180,12 @@ class Paging:
         return {"key_value": _typed(self._key(sort)[0], value), "key_id": row_id}, backward
 
 
+def _signer(keys: tuple[str, ...], salt: bytes) -> URLSafeSerializer:
+    """Return a signer with keys that are derived once, as it would derive them for each cursor."""
+    derived = [Signer(key, salt).derive_key() for key in keys]
+    return URLSafeSerializer(derived, salt=salt, signer_kwargs={"key_derivation": "none"})
+
+
 def _typed(column: ColumnElement[Any], value: Any) -> Any:
     kind = column.type.python_type
     if kind is datetime:
@@ -188,6 +195,9 @@ def _typed(column: ColumnElement[Any], value: Any) -> Any:
 
 def _link_header(links: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the Link header (RFC 8288); each target has the query of this request with another position."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("page", "cursor")]
-    targets = {rel: urlencode([*kept, *position.items()]) for rel, position in links.items()}
-    return {"Link": ", ".join(f'<{request.path}?{query}>; rel="{rel}"' for rel, query in targets.items())}
+    request = request_ctx.request
+    others = [(name, value) for name, value in request.args.items(multi=True) if name not in ("page", "cursor")]
+    start = f"{request.path}?{urlencode(others)}&" if others else f"{request.path}?"
+    # Numbers and cursors need no quoting.
+    targets = {rel: f"{start}{name}={value}" for rel, position in links.items() for name, value in position.items()}
+    return {"Link": ", ".join(f'<{target}>; rel="{rel}"' for rel, target in targets.items())}

@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from models.database.errors import READ_ONLY
 from models.database.file_lock import FileLock, lock_of
 from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
+from models.database.reader_pool import give_reader_pool
 from models.database.writer_queue import WRITE_WAIT, ServerWriterQueue, SqliteWriterQueue
 
 SPARE_CONNECTIONS = 2
@@ -65,6 +66,7 @@ def prepare_engine(engine: Engine) -> None:
     event.listen(engine, "handle_error", _invalidate_read_only)
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
     if engine.dialect.name == "sqlite":
+        give_reader_pool(engine)
         SqliteWriterQueue(max_waiting=max(0, threads // 2 - 1)).listen_to(engine)
         if engine.url.database and engine.url.database != ":memory:":
             in_use = _InUse(Path(engine.url.database))
@@ -125,7 +127,7 @@ class _InUse:
 
     def release(self, _: Engine) -> None:
         """Give the share back."""
-        self._lock.release()
+        self._lock.close()
 
 
 def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

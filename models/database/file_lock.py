@@ -14,37 +14,46 @@ TRY_EVERY = 0.02
 
 
 class FileLock:
-    """One holder of the lock that the file at `path` is; the file is made on first use and stays."""
+    """One holder of the lock that the file at `path` is; the file is made on first use and stays.
+
+    It is kept open between two times that the lock is held, because opening it costs more than locking it. No process
+    may fork once it is open: the lock belongs to the open file, which both would have.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self.is_held = False
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this holder has the lock."""
-        return self._descriptor is not None
+    def __del__(self) -> None:
+        self.close()
 
     def acquire(self, *, exclusive: bool, wait: float) -> bool:
         """Acquire the lock within `wait` seconds, to share it or alone; return whether it was acquired.
 
         Raises OSError if the file can't be opened.
         """
-        descriptor = _open(self._path)
+        if self._descriptor is None:
+            self._descriptor = _open(self._path)
         deadline = time.monotonic() + wait
-        while not _try_lock(descriptor, exclusive):
+        while not _try_lock(self._descriptor, exclusive):
             if time.monotonic() >= deadline:
-                os.close(descriptor)
                 return False
             time.sleep(TRY_EVERY)
-        self._descriptor = descriptor
+        self.is_held = True
         return True
 
     def release(self) -> None:
         """Release the lock, if it is held."""
+        if self.is_held and self._descriptor is not None:
+            self.is_held = False
+            _unlock(self._descriptor)
+
+    def close(self) -> None:
+        """Release the lock, if it is held, and close the file."""
+        self.release()
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            _unlock(descriptor)
             os.close(descriptor)
 
 
@@ -61,7 +70,7 @@ def locked(path: Path, *, exclusive: bool, wait: float) -> Iterator[bool]:
     try:
         yield acquired
     finally:
-        lock.release()
+        lock.close()
 
 
 def _open(path: Path) -> int:

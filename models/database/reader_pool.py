@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, event
 
@@ -14,6 +13,8 @@ log = logging.getLogger("stockroom")
 
 # Failures are logged at most once in so many seconds; each of them is counted.
 LOGGED_EVERY = 60.0
+# Execution option of an engine: its reader pool.
+READERS = "stockroom_readers"
 
 
 class ReaderPoolState(NamedTuple):
@@ -30,19 +31,22 @@ class ReaderPool:
     They come from the engine's pool and are never returned to it, because that costs more than the statement.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self.dialect = engine.dialect
+        self.errors = sqlite3.Error
+        self._engine = engine
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()  # for the attributes below, which rarely change
         self._open = 0
         self._failures = 0
         self._logged_at = float("-inf")
 
-    def fetch_all(self, engine: Engine, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Return all rows of a statement; raises sqlite3.Error."""
+    def fetch_all(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement; raises one of the `errors`."""
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._connect(engine)
+            connection = self._connect()
         try:
             found = connection.execute(statement, values).fetchall()
         except BaseException:
@@ -67,14 +71,13 @@ class ReaderPool:
         with self._lock:
             return ReaderPoolState(self._open, max(0, self._open - len(self._idle)), self._failures)
 
-    def close_idle(self, _: Engine) -> None:
+    def close_idle(self, _: Engine | None = None) -> None:
         """Close the connections that are idle."""
         while self._idle:
             self._close(self._idle.pop())
 
-    def _connect(self, engine: Engine) -> sqlite3.Connection:
-        event.listen(engine, "engine_disposed", self.close_idle)  # SQLAlchemy registers a listener only once
-        pooled = engine.raw_connection()
+    def _connect(self) -> sqlite3.Connection:
+        pooled = self._engine.raw_connection()
         connection = cast(sqlite3.Connection, pooled.dbapi_connection)
         pooled.detach()
         with self._lock:
@@ -87,9 +90,14 @@ class ReaderPool:
         connection.close()
 
 
-_reader_pools: WeakKeyDictionary[Engine, ReaderPool] = WeakKeyDictionary()
+def give_reader_pool(engine: Engine) -> None:
+    """Give an engine a reader pool."""
+    pool = ReaderPool(engine)
+    engine.update_execution_options(**{READERS: pool})
+    event.listen(engine, "engine_disposed", pool.close_idle)
 
 
-def reader_pool_of(engine: Engine) -> ReaderPool:
-    """Return the reader pool of an engine; that of a database other than SQLite stays empty."""
-    return _reader_pools.get(engine) or _reader_pools.setdefault(engine, ReaderPool())
+def reader_pool_of(engine: Engine) -> ReaderPool | None:
+    """Return the reader pool of an engine; None if it has none."""
+    pool: ReaderPool | None = engine.get_execution_options().get(READERS)
+    return pool

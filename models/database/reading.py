@@ -6,18 +6,17 @@ does, and on SQLite no network latency hides that. A query that fails in the dri
 again by SQLAlchemy, which raises the right error.
 """
 
-import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import starmap
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from sqlalchemy import ColumnElement, Dialect, Engine, Select, bindparam
+from sqlalchemy import ColumnElement, Dialect, Select, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.database.base import db
-from models.database.reader_pool import reader_pool_of
+from models.database.reader_pool import ReaderPool, reader_pool_of
 
 AnySelect = Select[*tuple[Any, ...]]
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
@@ -43,23 +42,27 @@ class PreparedQuery(Generic[RowT]):
 
     def __init__(self, query: AnySelect, row_class: type[RowT] | None = None) -> None:
         self._query = query
-        self._row_class: Any = row_class
-        if row_class and list(getattr(row_class, "_fields", ())) != query.selected_columns.keys():
+        names = query.selected_columns.keys()
+        if row_class and list(getattr(row_class, "_fields", ())) != names:
             raise TypeError(f"{row_class.__name__} has other fields than its select has columns")
+        self._row: Any = row_class or namedtuple("Row", map(str, names), rename=True)
         self._driver_query: _DriverQuery | None = None
 
     def rows(self, **parameters: Any) -> list[RowT]:
         """Return the rows that the select finds with these parameters."""
-        engine = _engine_for_driver()
-        if engine:
+        return list(starmap(self._row, self.tuples(**parameters)))
+
+    def tuples(self, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the same rows as plain tuples, which cost less where there are many."""
+        pool = _free_reader_pool()
+        if pool:
             if self._driver_query is None:
-                self._driver_query = _DriverQuery(_compiled(self._query, engine.dialect), self._row_class)
+                self._driver_query = _DriverQuery(_compiled(self._query, pool.dialect))
             try:
-                return self._driver_query.rows(engine, parameters)
-            except sqlite3.Error as error:
-                reader_pool_of(engine).record_failure(error)
-        found = db.session.connection().execute(self._query, parameters)
-        return list(found if self._row_class is None else starmap(self._row_class, found))
+                return self._driver_query.tuples(pool, parameters)
+            except pool.errors as error:
+                pool.record_failure(error)
+        return list(map(tuple, db.session.connection().execute(self._query, parameters)))
 
     def one_or_none(self, **parameters: Any) -> RowT | None:
         """Return the only row, or None if there is none; raises AssertionError for several."""
@@ -131,7 +134,7 @@ def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
 class _DriverQuery:
     """A select for SQLite's driver: its SQL, and the conversions of parameters and of columns."""
 
-    def __init__(self, compiled: SQLCompiler, row_class: type[Any] | None) -> None:
+    def __init__(self, compiled: SQLCompiler) -> None:
         dialect = compiled.dialect
         self._sql = str(compiled)
         self._constants = compiled.params  # the values in the select itself
@@ -140,28 +143,31 @@ class _DriverQuery:
             for name in compiled.positiontup or ()
         ]
         columns = compiled.statement.selected_columns  # type: ignore[union-attr] # a select is what was compiled
-        names = [str(name) for name in columns.keys()]  # noqa: SIM118
-        self._row = row_class or namedtuple("Row", names, rename=True)
         processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._converted = [(index, convert) for index, convert in enumerate(processors) if convert]
 
-    def rows(self, engine: Engine, parameters: Mapping[str, Any]) -> list[Any]:
-        """Return the rows that the select finds with these parameters; raises sqlite3.Error."""
+    def tuples(self, pool: ReaderPool, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows that the select finds with these parameters; raises one of the `errors` of the pool."""
         values = {**self._constants, **parameters}
         converted = [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
-        found = reader_pool_of(engine).fetch_all(engine, self._sql, converted)
+        found = pool.fetch_all(self._sql, converted)
+        if len(found) == 1:  # which needs no columns
+            row = list(found[0])
+            for index, convert in self._converted:
+                row[index] = convert(row[index])
+            return [tuple(row)]
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for index, convert in self._converted if found else ():
             columns[index] = map(convert, columns[index])
-        return list(starmap(self._row, zip(*columns, strict=True)))
+        return list(zip(*columns, strict=True))
 
 
-def _engine_for_driver() -> Engine | None:
-    """Return the engine if its driver may execute a query by itself: SQLite, outside a transaction of the session."""
-    engine = db.engine
-    if engine.dialect.name != "sqlite" or (db.session.registry.has() and db.session().in_transaction()):
+def _free_reader_pool() -> ReaderPool | None:
+    """Return what executes a query without SQLAlchemy; None in a transaction of the session, and where nothing does."""
+    registry = db.session.registry
+    if registry.has() and registry().in_transaction():
         return None
-    return engine
+    return reader_pool_of(db.engine)
 
 
 def _compiled(query: AnySelect, dialect: Dialect) -> SQLCompiler:

@@ -108,7 +108,9 @@ def _commit() -> None:
 
 
 def end_session(_: BaseException | None = None) -> None:
-    """Remove the session at the end of a request; a connection that broke meanwhile fails no response."""
+    """Remove the session, if there is one, at the end of a request; a broken connection fails no response."""
+    if not db.session.registry.has():
+        return
     try:
         db.session.remove()
     except DBAPIError:  # the pool has discarded the connection, and what was not committed with it

@@ -21,6 +21,7 @@ from models.values import now
 
 PREFIX = "stk_"
 CHECKSUM_LENGTH = 6  # CRC-32 in base 62: a mistyped token is refused without a look-up
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # two digits of base 62
 PREFIX_LENGTH = 12
 # The precision of `last_used_at`: one write a minute for each token, not one a request.
 LAST_USE_EVERY = timedelta(seconds=60)
@@ -189,11 +190,9 @@ def is_well_formed(secret: str) -> bool:
 
 def checksum(body: str) -> str:
     """Return the CRC-32 of the random part as six digits of base 62."""
-    number, letters = zlib.crc32(body.encode()), ""
-    for _ in range(CHECKSUM_LENGTH):
-        number, digit = divmod(number, len(ALPHABET))
-        letters = ALPHABET[digit] + letters
-    return letters
+    rest, last = divmod(zlib.crc32(body.encode()), len(PAIRS))
+    first, middle = divmod(rest, len(PAIRS))
+    return PAIRS[first] + PAIRS[middle] + PAIRS[last]
 
 
 _TOKENS = FilterSet(

@@ -1,11 +1,12 @@
 """Queries of items that are only read: plain rows as clients see them, which cost a fraction of an ORM object."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, select
 
 from models.database.base import db, table_of
+from models.database.column_types import unparsed
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.refusals import NotFound
 from models.stock import item_search
@@ -44,27 +45,25 @@ def read_by_barcode(barcode: str) -> dict[str, Any]:
     return to_dict(row)
 
 
-def to_dict(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row of `matching` as clients see it: the same as `Item.to_dict` returns."""
-    return Item.REPRESENTATION.of_row(row)
+# Makes of a row of `matching` what clients see: the same as `Item.to_dict` returns.
+to_dict = Item.REPRESENTATION.of_row
 
 
 _is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)
-_ITEMS = FilterSet(
-    _ALL,
-    {
-        **item_search.CONDITIONS,
-        "sku": Item.sku_key == bindparam("sku"),
-        "barcode": Item.barcode == bindparam("barcode"),
-        "bin": Item.bin == bindparam("bin"),
-        "tag": exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
-        "low": _is_low,
-        "enough": ~_is_low,
-        "min_price": Item.price >= bindparam("min_price"),
-        "max_price": Item.price <= bindparam("max_price"),
-        "updated_since": Item.updated_at >= bindparam("updated_since"),
-    },
-)
+_CONDITIONS = {
+    **item_search.CONDITIONS,
+    "sku": Item.sku_key == bindparam("sku"),
+    "barcode": Item.barcode == bindparam("barcode"),
+    "bin": Item.bin == bindparam("bin"),
+    "tag": exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
+    "low": _is_low,
+    "enough": ~_is_low,
+    "min_price": Item.price >= bindparam("min_price"),
+    "max_price": Item.price <= bindparam("max_price"),
+    "updated_since": Item.updated_at >= bindparam("updated_since"),
+}
+_ITEMS = FilterSet(_ALL, _CONDITIONS)
+_ITEMS_AS_JSON = FilterSet(select(*map(unparsed, COLUMNS)), _CONDITIONS)
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
@@ -84,10 +83,15 @@ def matching(
     q: str | None = None,
     sku: str | None = None,
     low_stock: bool | None = None,
+    as_json: bool = False,
     **others: Any,
 ) -> BoundQuery:
-    """Return the query of the items that meet every condition; `q` finds items that have each of its words."""
-    return _ITEMS.where(
+    """Return the query of the items that meet every condition; `q` finds items that have each of its words.
+
+    With `as_json` the rows can be written as JSON and nothing else: their tags and attributes are not parsed.
+    """
+    items = _ITEMS_AS_JSON if as_json else _ITEMS
+    return items.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),
         low=low_stock or None,

@@ -1,9 +1,9 @@
-"""The throttle: each thing once in so many seconds, however many ask, and never without a bound."""
+"""The throttle and the interval: once in so many seconds, however many ask, and never without a bound."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 from api import throttle
-from api.throttle import Throttle
+from api.throttle import Interval, Throttle
 
 
 def test_a_thing_is_allowed_again_after_the_time_and_not_before():
@@ -33,3 +33,22 @@ def test_what_is_remembered_has_a_bound(monkeypatch):
     assert all(minute.allow(n) for n in range(5))
     assert minute.allow(0)  # forgotten
     assert not minute.allow(4)
+
+
+def test_what_is_regular_is_due_at_once_and_again_after_the_time():
+    seconds = [0.0]
+    hourly = Interval(3600, lambda: seconds[-1])
+
+    assert [hourly.is_due(), hourly.is_due()] == [True, False]
+    seconds.append(3599.9)
+    assert not hourly.is_due()
+    seconds.append(3600.0)
+    assert [hourly.is_due(), hourly.is_due()] == [True, False]
+
+
+def test_of_threads_that_race_one_does_what_is_due():
+    hourly = Interval(3600)
+    with ThreadPoolExecutor(16) as pool:
+        due = list(pool.map(lambda _: hourly.is_due(), range(400)))
+
+    assert due.count(True) == 1

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.middleware.maintenance_flag import READ_EVERY, MaintenanceFlag
+from api.middleware.maintenance_flag import READ_EVERY, MaintenanceFlag, RequestsUnderWay
 from api.services import services_of
 from app import create_app
+from models.database import file_lock
 from models.database.base import db
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for
@@ -102,6 +103,24 @@ def test_between_two_looks_a_request_does_not_touch_the_disk(tmp_path: Path, mon
     clock.time += READ_EVERY * 0.99
 
     assert board.message() is None
+
+
+def test_other_processes_see_each_time_whether_requests_are_under_way(tmp_path: Path, monkeypatch):
+    ours, theirs = (RequestsUnderWay(tmp_path / "maintenance-lock") for _ in range(2))
+    seen = []
+    for _ in range(2):
+        ours.begin()
+        ours.begin()
+        seen.append(theirs.end_within(0))
+        ours.end()
+        seen.append(theirs.end_within(0))
+        ours.end()
+        seen.append(theirs.end_within(0))
+    monkeypatch.setattr(file_lock, "_open", lambda _: pytest.fail("it opened the file again"))
+    ours.begin()
+    ours.end()
+
+    assert seen == [False, False, True] * 2
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,14 @@ def plans(app, monkeypatch):
     found = []
     fetch_all = ReaderPool.fetch_all
 
-    def explained(self, engine, statement, values):
+    with app.app_context():
+        engine = db.engine
+
+    def explained(self, statement, values):
         with engine.connect() as connection:
             steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(values))
             found.append([step.detail for step in steps])
-        return fetch_all(self, engine, statement, values)
+        return fetch_all(self, statement, values)
 
     monkeypatch.setattr(ReaderPool, "fetch_all", explained)
     return found

@@ -64,9 +64,8 @@ def test_failures_are_logged_once_a_minute_and_each_is_counted(pool, caplog, mon
     assert len(caplog.records) == 2
 
 
-def test_the_connections_that_read_are_in_the_metrics(app, guest, lamp, pool, monkeypatch):
-    with app.app_context():
-        pool.close_idle(db.engine)
+def test_the_connections_that_read_are_in_the_metrics(guest, lamp, pool, monkeypatch):
+    pool.close_idle()
     assert metric(guest, "stockroom_database_reader_connections_open") == 0
     guest.get(lamp)
     assert metric(guest, "stockroom_database_reader_connections_open") == 1
@@ -93,11 +92,11 @@ def test_the_connections_that_read_are_in_the_metrics(app, guest, lamp, pool, mo
     assert metric(guest, "stockroom_database_reader_connections_in_use") == 0
 
 
-def test_a_connection_whose_read_failed_is_closed(app, guest, lamp, pool):
+def test_a_connection_whose_read_failed_is_closed(guest, lamp, pool):
     guest.get(lamp)
     before = pool.state()
-    with app.app_context(), pytest.raises(sqlite3.OperationalError):
-        pool.fetch_all(db.engine, "SELECT * FROM nowhere", ())
+    with pytest.raises(sqlite3.OperationalError):
+        pool.fetch_all("SELECT * FROM nowhere", ())
 
     after = pool.state()
     assert (after.open, after.in_use) == (before.open - 1, 0)
