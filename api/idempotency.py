@@ -18,6 +18,8 @@ from api.problems import PROBLEMS
 from api.services import current_settings, services
 from models import idempotency
 from models.database.base import db
+from models.database.current_write import savepoint
+from models.database.group_commit import short_write
 from models.database.transactions import transactional
 from models.idempotency import Claim, InProgress
 from models.refusals import Refusal
@@ -38,8 +40,10 @@ def refuse_key(request: Request) -> None:
         raise Unreadable("invalid_header", f"{request.method} does not honour {HEADER} here; leave it out.")
 
 
-def once(run: Run, body: Body) -> Any:
+def once(run: Run, body: Body, *, short: bool = False) -> Any:
     """Return what `run` returns, or what it returned when this key was first used; `body` returns the bytes to compare.
+
+    `short` says that it is a short write.
 
     Raises Refusal `idempotency_in_progress`, `idempotency_key_reused`, or the refusal that was stored.
     """
@@ -49,7 +53,8 @@ def once(run: Run, body: Body) -> Any:
     user_id, fingerprint = current_principal().user_id, _fingerprint(body())
     try:
         with services().in_flight.claimed(user_id, key):
-            answer = _run_or_replay(run, user_id, key, fingerprint)
+            run_or_replay = _in_short_write if short else _in_transaction
+            answer = run_or_replay(run, user_id, key, fingerprint)
     except InProgress:
         answer = _replay_answered(user_id, key, fingerprint)
         if answer is None:
@@ -69,13 +74,12 @@ def _sent_key() -> str | None:
     return match["quoted"] or match["bare"]
 
 
-@transactional
 def _run_or_replay(run: Run, user_id: int, key: str, fingerprint: str) -> Any:
     claimed = idempotency.claim(user_id, key, fingerprint, current_settings().idempotency_lifetime)
     if claimed.status is not None:
         return _replay(claimed)
     try:
-        with db.session.begin_nested():
+        with savepoint():
             answer = run()
     except Refusal as refusal:
         status = PROBLEMS[refusal.code].status
@@ -86,6 +90,9 @@ def _run_or_replay(run: Run, user_id: int, key: str, fingerprint: str) -> Any:
     content, status, headers = unpack(answer)
     claimed.store(status, {"body": content, "headers": headers})
     return answer
+
+
+_in_transaction, _in_short_write = transactional(_run_or_replay), short_write(_run_or_replay)
 
 
 def _replay_answered(user_id: int, key: str, fingerprint: str) -> Any:

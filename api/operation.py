@@ -7,15 +7,18 @@ without decorators takes nothing and returns JSON.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from api.media_types import CSV, JSON, NDJSON, XLSX
 from api.requests.parsers import NOTHING, RequestParser
 from api.responses.negotiation import representation
 from api.responses.outputs import CURSOR, Output
 from api.responses.tables import layout_of, table_page
+from models.database.group_commit import short_write
 from models.json_schema import COUNT, ID, Schema, closed, list_of
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -27,6 +30,7 @@ class Operation:
     output: Output | None = None  # for the OpenAPI document; nothing is checked while serving
     media_types: tuple[str, ...] = (JSON,)  # of its successes, the default first
     idempotent: bool = False  # whether it honours Idempotency-Key
+    short: bool = False  # whether it is a short write
 
     def is_conditional(self, method: str) -> bool:
         """Return whether this operation, of this method of HTTP, honours If-Match and If-None-Match."""
@@ -89,6 +93,11 @@ def answers(*media_types: str) -> Callable[[Method], Method]:
 def idempotent(method: Method) -> Method:
     """Declare that a method honours Idempotency-Key; a POST or PATCH that does not refuses the header."""
     return _declare(method, idempotent=True)
+
+
+def short(method: Callable[P, R]) -> Callable[P, R]:
+    """Make a method a short write, as `models.database.group_commit` explains it; its key then is one too."""
+    return _declare(short_write(method), short=True)
 
 
 def or_table(title: str, columns: Sequence[str]) -> Callable[[Method], Method]:

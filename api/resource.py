@@ -78,7 +78,9 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
         check_encoding(request)
         run = getattr(self, method.lower())
         call, arguments = _prepared(operation.parser, request, run, args, kwargs)
-        return once(call, partial(operation.parser.body_of, request, arguments)) if operation.idempotent else call()
+        if not operation.idempotent:
+            return call()
+        return once(call, partial(operation.parser.body_of, request, arguments), short=operation.short)
 
     def authorize(self, method: str, principal: Principal | None) -> None:
         """Return if the caller may use this method; raise Challenged (401, 403) or Refusal (403) otherwise."""

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
+from sqlalchemy import Connection, ForeignKey, Index, Integer, String, bindparam, delete, event, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.clock import database_now
 from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
+from models.database.current_write import BEFORE_COMMIT, Info, WriteConnection, write_connection, write_info
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
@@ -113,7 +114,7 @@ class Event(Model):
         kinds: Mapping[str, int] = NO_KINDS,
     ) -> None:
         """Record changes like `record_many`, with their new states as JSON texts; `kinds` counts those of movements."""
-        info = db.session.info
+        info = write_info()
         pending: PendingEvents = info.get(_PENDING) or info.setdefault(_PENDING, _no_events())
         common = {
             "stream": stream,
@@ -209,35 +210,46 @@ def _no_events() -> PendingEvents:
 
 
 def _insert_events(events: Sequence[Mapping[str, Any]]) -> None:
-    execute_many(db.session.connection(), _insert, events)
+    execute_many(write_connection(), _insert, events)
 
 
 @event.listens_for(db.session, "before_commit")
-def _write_pending(session: Session) -> None:
+def _write_pending_of_session(session: Session) -> None:
+    if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
+        return
+    if _PENDING in session.info:
+        session.flush()
+        _write_pending(session.connection(), session.info)
+
+
+def _write_pending(connection: WriteConnection, info: Info) -> None:
     """Write the events last, with the lock of the feed held from before their ids are assigned until they are visible.
 
     So ids follow the order of commits: a reader that sees an event sees every earlier one, and one that stores its
     cursor misses none. Without the lock, an id assigned early could become visible late. All other commits wait for it:
     so very many events are brought to the database before, and only get their ids then.
     """
-    if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
-        return
-    pending: PendingEvents | None = session.info.pop(_PENDING, None)
+    pending: PendingEvents | None = info.pop(_PENDING, None)
     if pending is None:
         return
     with closing(pending):
-        session.flush()
-        connection = session.connection()
         if pending.are_many():
-            with staged(connection, table_of(Event), pending) as select_staged:
-                connection.execute(_lock)
-                connection.execute(insert(table_of(Event)).from_select(_columns, select_staged))
+            _write_staged(cast(Connection, connection), pending)
         else:
             if connection.dialect.name != "sqlite":
-                connection.execute(_lock)
+                cast(Connection, connection).execute(_lock)
             for events in pending.chunks():
                 execute_many(connection, _insert, events)
-    session.info[RECORDED] = pending.kinds
+    info[RECORDED] = pending.kinds
+
+
+BEFORE_COMMIT.append(_write_pending)
+
+
+def _write_staged(connection: Connection, pending: PendingEvents) -> None:
+    with staged(connection, table_of(Event), pending) as select_staged:
+        connection.execute(_lock)
+        connection.execute(insert(table_of(Event)).from_select(_columns, select_staged))
 
 
 @event.listens_for(db.session, "after_soft_rollback")

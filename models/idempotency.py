@@ -5,16 +5,18 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ForeignKey, Select, String, UniqueConstraint, bindparam, delete, func, insert, select, update
+from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.clock import DatabaseNow, database_now
 from models.database.column_types import CompressedJson, LongId, UtcTime, exact_text
+from models.database.current_write import write_connection
 from models.database.errors import error_codes
+from models.database.reading import PreparedQuery
 from models.database.transactions import RetryTransaction
-from models.database.writing import execute_one
+from models.database.writing import execute_many, execute_one
 from models.refusals import Refusal
 
 # With the first key that a process claims, and every SWEEP_EVERY-th after it, up to SWEEP expired ones are deleted, so
@@ -62,7 +64,7 @@ class Claim:
     def store(self, status: int, outcome: Any) -> None:
         """Store the response to this request; it is committed with the change, or not at all."""
         values = {"of_user": self.user_id, "of_key": self.key, "status": status, "outcome": outcome}
-        execute_one(db.session.connection(), _STORE, values)
+        execute_one(write_connection(), _STORE, values)
 
 
 def claim(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Claim:
@@ -83,7 +85,7 @@ def claim(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Clai
     if found is not None and found.created_at >= found.now - lifetime:
         return _checked(found, user_id, key, fingerprint)
     if found is not None:
-        db.session.connection().execute(_DELETE, {"of_user": user_id, "of_key": key})
+        execute_one(write_connection(), _DELETE, {"of_user": user_id, "of_key": key})
     return _insert(user_id, key, fingerprint, lifetime)
 
 
@@ -98,8 +100,8 @@ def answered(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> C
     return _checked(found, user_id, key, fingerprint)
 
 
-def _find(query: Select[Any], user_id: int, key: str) -> Any:
-    return db.session.connection().execute(query, {"of_user": user_id, "of_key": key}).one_or_none()
+def _find(query: PreparedQuery[Any], user_id: int, key: str) -> Any:
+    return query.one_or_none(of_user=user_id, of_key=key)
 
 
 def _checked(found: Any, user_id: int, key: str, fingerprint: str) -> Claim:
@@ -114,7 +116,7 @@ def _checked(found: Any, user_id: int, key: str, fingerprint: str) -> Claim:
 def _insert(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Claim:
     values = {"of_user": user_id, "of_key": key, "fingerprint": fingerprint}
     try:
-        db.session.connection().execute(_CLAIM, values)
+        execute_one(write_connection(), _CLAIM, values)
     except IntegrityError as error:  # a concurrent request has claimed the key: the retry finds its outcome
         raise RetryTransaction from error
     if next(_claims) % SWEEP_EVERY == 0:
@@ -123,10 +125,9 @@ def _insert(user_id: int, key: str, fingerprint: str, lifetime: timedelta) -> Cl
 
 
 def _sweep(before: datetime) -> None:
-    expired = select(_keys.c.id).where(_keys.c.created_at < before).order_by(_keys.c.created_at).limit(SWEEP)
-    ids = list(db.session.scalars(expired.with_for_update(skip_locked=True)))
-    if ids:
-        db.session.execute(delete(_keys).where(_keys.c.id.in_(ids)))
+    expired = [{"expired": row.id} for row in _EXPIRED.rows(before=before)]
+    if expired:
+        execute_many(write_connection(), _DELETE_BY_ID, expired)
 
 
 def _refuse_while_running(user_id: int, key: str) -> None:
@@ -134,7 +135,7 @@ def _refuse_while_running(user_id: int, key: str) -> None:
 
     The row of the first claim is not visible yet, so a second claim would wait for it; an advisory lock shows it.
     """
-    if db.session.get_bind().dialect.name != "postgresql":
+    if write_connection().dialect.name != "postgresql":
         return
     number = func.hashtextextended(f"{user_id}/{key}", 0)
     if not db.session.scalar(select(func.pg_try_advisory_xact_lock(number))):
@@ -143,10 +144,18 @@ def _refuse_while_running(user_id: int, key: str) -> None:
 
 _keys = table_of(IdempotencyKey)
 _one = (_keys.c.user_id == bindparam("of_user")) & (_keys.c.key == bindparam("of_key"))
-_FIND = select(
+_of_key = select(
     _keys.c.fingerprint, _keys.c.status, _keys.c.outcome, _keys.c.created_at, DatabaseNow().label("now")
 ).where(_one)
-_LOCK = _FIND.with_for_update(nowait=True)
+_FIND, _LOCK = PreparedQuery(_of_key), PreparedQuery(_of_key.with_for_update(nowait=True))
+_EXPIRED = PreparedQuery(
+    select(_keys.c.id)
+    .where(_keys.c.created_at < bindparam("before"))
+    .order_by(_keys.c.created_at)
+    .limit(SWEEP)
+    .with_for_update(skip_locked=True)
+)
+_DELETE_BY_ID = delete(_keys).where(_keys.c.id == bindparam("expired"))
 _DELETE = delete(_keys).where(_one)
 _CLAIM = (
     insert(_keys)

@@ -8,7 +8,7 @@ from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
-from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
+from api.operation import gives, gives_one, gives_page, idempotent, or_table, short, takes
 from api.requests.fields import QueryField
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
@@ -55,7 +55,7 @@ class ItemMovementListResource(ProtectedResource):
     @takes(movement_parser)
     @gives_one(Movement.SCHEMA, 201, refuses=MOVED)
     @idempotent
-    @transactional
+    @short
     def post(self, args: Namespace, item_id: int) -> Any:
         """Record a movement of an item; receive, issue, adjust or count."""
         movement = Movement.record_one(Line(item_id=item_id, **args), current_principal())

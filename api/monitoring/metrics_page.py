@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.services import services
 from models.database.base import db
+from models.database.current_write import AFTER_COMMIT, Info
 from models.event import RECORDED
 
 
@@ -24,6 +25,13 @@ def _page() -> Response:
 
 @event.listens_for(db.session, "after_commit")
 def _count_movements(session: Session) -> None:
-    recorded: Tally[str] = session.info.pop(RECORDED, Tally())
+    _count_recorded(session.info)
+
+
+def _count_recorded(info: Info) -> None:
+    recorded: Tally[str] = info.pop(RECORDED, Tally())
     for kind, count in recorded.items():
         services().metrics.movements.labels(kind).inc(count)
+
+
+AFTER_COMMIT.append(_count_recorded)

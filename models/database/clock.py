@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from models.database.base import db
 from models.database.column_types import UtcTime
+from models.database.reading import PreparedQuery
 
 
 class DatabaseNow(FunctionElement[datetime]):
@@ -35,5 +35,9 @@ def _sqlite(*_: Any, **__: Any) -> str:
 
 def database_now() -> datetime:
     """Return the current time of the database."""
-    at: datetime = db.session.execute(select(DatabaseNow())).scalar_one()
+    [row] = _NOW.rows()
+    at: datetime = row.at
     return at
+
+
+_NOW = PreparedQuery(select(DatabaseNow().label("at")))

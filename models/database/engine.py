@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from models.database.errors import READ_ONLY
 from models.database.file_lock import FileLock, lock_of
+from models.database.group_commit import group_short_writes
 from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
 from models.database.reader_pool import give_reader_pool
 from models.database.writer_queue import WRITE_WAIT, ServerWriterQueue, SqliteWriterQueue
@@ -67,7 +68,9 @@ def prepare_engine(engine: Engine) -> None:
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
     if engine.dialect.name == "sqlite":
         give_reader_pool(engine)
-        SqliteWriterQueue(max_waiting=max(0, threads // 2 - 1)).listen_to(engine)
+        queue = SqliteWriterQueue(max_waiting=max(0, threads // 2 - 1))
+        queue.listen_to(engine)
+        group_short_writes(engine, queue)
         if engine.url.database and engine.url.database != ":memory:":
             in_use = _InUse(Path(engine.url.database))
             event.listen(engine, "do_connect", in_use.hold)

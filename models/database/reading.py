@@ -1,9 +1,9 @@
 """Queries that only read: prepared, filtered, in batches; their rows are plain named tuples.
 
-Within a transaction of the session a query is part of it. Otherwise, on SQLite, the driver executes it without
-SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times what the statement
-does, and on SQLite no network latency hides that. A query that fails in the driver is logged, counted and executed
-again by SQLAlchemy, which raises the right error.
+Within a transaction of the session, and within a short write, a query is part of it. Otherwise, on SQLite, the driver
+executes it without SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times
+what the statement does, and on SQLite no network latency hides that. A query that fails in the driver is logged,
+counted and executed again by SQLAlchemy, which raises the right error.
 """
 
 from collections import namedtuple
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Dialect, Select, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.database.base import db
+from models.database.current_write import CURRENT, DriverConnection
 from models.database.reader_pool import ReaderPool, reader_pool_of
 
 AnySelect = Select[*tuple[Any, ...]]
@@ -54,15 +55,21 @@ class PreparedQuery(Generic[RowT]):
 
     def tuples(self, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the same rows as plain tuples, which cost less where there are many."""
+        current = CURRENT.get()
+        if current is not None:
+            return self._for_driver(current.connection).tuples(current.connection, parameters)
         pool = _free_reader_pool()
         if pool:
-            if self._driver_query is None:
-                self._driver_query = _DriverQuery(_compiled(self._query, pool.dialect))
             try:
-                return self._driver_query.tuples(pool, parameters)
+                return self._for_driver(pool).tuples(pool, parameters)
             except pool.errors as error:
                 pool.record_failure(error)
         return list(map(tuple, db.session.connection().execute(self._query, parameters)))
+
+    def _for_driver(self, driver: ReaderPool | DriverConnection) -> "_DriverQuery":
+        if self._driver_query is None:
+            self._driver_query = _DriverQuery(_compiled(self._query, driver.dialect))
+        return self._driver_query
 
     def one_or_none(self, **parameters: Any) -> RowT | None:
         """Return the only row, or None if there is none; raises AssertionError for several."""
@@ -146,11 +153,11 @@ class _DriverQuery:
         processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._converted = [(index, convert) for index, convert in enumerate(processors) if convert]
 
-    def tuples(self, pool: ReaderPool, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return the rows that the select finds with these parameters; raises one of the `errors` of the pool."""
+    def tuples(self, driver: ReaderPool | DriverConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows that the select finds with these parameters; raises what `fetch_all` of the driver raises."""
         values = {**self._constants, **parameters}
         converted = [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
-        found = pool.fetch_all(self._sql, converted)
+        found = driver.fetch_all(self._sql, converted)
         if len(found) == 1:  # which needs no columns
             row = list(found[0])
             for index, convert in self._converted:

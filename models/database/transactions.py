@@ -52,6 +52,11 @@ def begin_write(wait: float = WRITE_WAIT, lock_waits: LockWaits | None = None) -
     session.connection(execution_options={WRITE: wait, LOCK_WAITS: lock_waits})
 
 
+def is_writing() -> bool:
+    """Return whether the session is in a write transaction of an operation."""
+    return bool(db.session.registry.has()) and _WRITING in db.session.info
+
+
 def transactional(operation: Callable[P, R]) -> Callable[P, R]:
     """Make `operation` run in one write transaction: commit when it returns, roll back when it raises.
 

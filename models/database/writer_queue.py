@@ -47,15 +47,27 @@ class _WriterQueue:
         """Begin a transaction, a write when it is its turn; raises LockTimeout."""
         raise NotImplementedError
 
-    def take_turn(self, connection: Connection, wait: float, stalled_after: float) -> None:
-        """Wait for a turn, at most `wait` seconds; raises LockTimeout."""
+    def take_turn(self, wait: float, stalled_after: float) -> float:
+        """Wait for a turn, at most `wait` seconds; return when it began, by time.monotonic(). Raises LockTimeout."""
         if not self._acquire(wait):
             raise LockTimeout
-        _connection_state(connection.connection)["writing_since"] = time.monotonic()
         with self._mutex:
             if self._writers == 0 or not self._was_slow:
                 self.progress(stalled_after)
             self._writers += 1
+        return time.monotonic()
+
+    def end_turn(self, since: float) -> None:
+        """End a turn that began then.
+
+        The end of a long turn is no progress: where all wait for the same lock, one gives up after the other.
+        """
+        with self._mutex:
+            self._writers -= 1
+            self._was_slow = time.monotonic() - since > STALLED_SERVER
+            if not self._was_slow:
+                self.progress(STALLED_SERVER)
+        self._turns.release()
 
     def progress(self, stalled_after: float) -> None:
         """Note that a writer got on; without another one, the queue is stalled after so many seconds."""
@@ -81,19 +93,10 @@ class _WriterQueue:
             self._waiting.release()
 
     def release(self, _: object, record: ConnectionPoolEntry) -> None:
-        """Release the turn when its connection is back in the pool: its transaction has ended.
-
-        The end of a long turn is no progress: where all wait for the same lock, one gives up after the other.
-        """
+        """End the turn whose connection is back in the pool: its transaction has ended."""
         since = _connection_state(record).pop("writing_since", None)
-        if since is None:
-            return
-        with self._mutex:
-            self._writers -= 1
-            self._was_slow = time.monotonic() - since > STALLED_SERVER
-            if not self._was_slow:
-                self.progress(STALLED_SERVER)
-        self._turns.release()
+        if since is not None:
+            self.end_turn(since)
 
 
 class SqliteWriterQueue(_WriterQueue):
@@ -111,7 +114,7 @@ class SqliteWriterQueue(_WriterQueue):
         if wait is None:
             connection.exec_driver_sql("BEGIN DEFERRED")
             return
-        self.take_turn(connection, wait, STALLED_BEGIN)
+        _connection_state(connection.connection)["writing_since"] = self.take_turn(wait, STALLED_BEGIN)
         if connection.info.get("busy_timeout", WRITE_WAIT) != wait:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={int(wait * 1000)}")
             connection.info["busy_timeout"] = wait
@@ -129,7 +132,7 @@ class ServerWriterQueue(_WriterQueue):
         """Wait for the turn of a write; raises LockTimeout. The driver itself begins the transaction."""
         wait = connection.get_execution_options().get(WRITE)
         if wait is not None:
-            self.take_turn(connection, wait, STALLED_SERVER)
+            _connection_state(connection.connection)["writing_since"] = self.take_turn(wait, STALLED_SERVER)
 
 
 def _connection_state(connection: ManagesConnection) -> dict[str, Any]:

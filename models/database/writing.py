@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    Connection,
-    CursorResult,
+    Delete,
     Dialect,
     Insert,
     Select,
@@ -31,12 +30,14 @@ from sqlalchemy.types import TypeEngine
 
 from models.database.base import Base, db, table_of
 from models.database.column_types import Json
+from models.database.current_write import WriteConnection, write_connection
 from models.values import as_json
 
 CACHED_VALUES = 1024
+Statement = Insert | Update | Delete | Select[Any]
 
 
-def execute_many(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> int:
+def execute_many(connection: WriteConnection, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> int:
     """Execute a statement with named parameters for each row; return how many rows of the table it changed in all.
 
     Members of a row that are no parameter are ignored.
@@ -44,21 +45,24 @@ def execute_many(connection: Connection, statement: Insert | Update, rows: Seque
     return execute_prepared(connection, statement, prepare(statement, rows))
 
 
-def prepare(statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> Any:
+def prepare(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return the parameters of the driver for each row, for `execute_prepared`; a transaction is not needed yet."""
-    return _prepared(statement, db.engine.dialect)[1](rows)
+    return _prepared(statement, db.engine.dialect, many=True)[1](rows)
 
 
-def execute_prepared(connection: Connection, statement: Insert | Update, parameters: Any) -> int:
+def execute_prepared(connection: WriteConnection, statement: Statement, parameters: Any) -> int:
     """Execute a statement with what `prepare` returned; return how many rows of the table it changed in all."""
-    return connection.exec_driver_sql(_prepared(statement, connection.dialect)[0], parameters).rowcount
+    text, _ = _prepared(statement, connection.dialect, many=True)
+    changed: int = connection.exec_driver_sql(text, parameters).rowcount
+    return changed
 
 
-def execute_one(
-    connection: Connection, statement: Insert | Update | Select[Any], values: Mapping[str, Any]
-) -> CursorResult[Any]:
-    """Execute a statement with named parameters once; return its result with the values of the driver, unconverted."""
-    text, parameters_of = _prepared(statement, connection.dialect)
+def execute_one(connection: WriteConnection, statement: Statement, values: Mapping[str, Any]) -> Any:
+    """Execute a statement with named parameters once; return its result with the values of the driver, unconverted.
+
+    The result is SQLAlchemy's, or in a short write a cursor of the driver.
+    """
+    text, parameters_of = _prepared(statement, connection.dialect, many=False)
     return connection.exec_driver_sql(text, parameters_of([values])[0])
 
 
@@ -89,14 +93,14 @@ def insert_prepared(model: type[Base], rows: Sequence[Any], **late: Sequence[Any
             model,
             [row | dict(zip(late, values, strict=True)) for row, *values in zip(rows, *late.values(), strict=True)],
         )
-    table, connection = table_of(model), db.session.connection()
+    table, connection = table_of(model), write_connection()
     ids = _next_ids(connection, table, len(rows))
     parameters = [(*values, *row) for *values, row in zip(ids, *late.values(), rows, strict=True)]
     execute_prepared(connection, _insert(table, with_id=True), parameters)
     return ids
 
 
-def _next_ids(connection: Connection, table: Table, count: int) -> list[int]:
+def _next_ids(connection: Any, table: Table, count: int) -> list[int]:
     """Return the next ids of a table of SQLite; no other transaction writes meanwhile."""
     first = (connection.scalar(select(func.max(table.c.id))) or 0) + 1
     return list(range(first, first + count))
@@ -105,7 +109,7 @@ def _next_ids(connection: Connection, table: Table, count: int) -> list[int]:
 def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert rows into a table with an `id`, inside a write transaction; return their ids in the order of the rows."""
     table = table_of(model)
-    connection: Any = db.session.connection()
+    connection: Any = write_connection()
     dialect = connection.dialect
     if len(rows) == 1 and dialect.name != "postgresql":
         return [execute_one(connection, _insert(table, with_id=False), rows[0]).lastrowid]
@@ -131,7 +135,7 @@ def _insert(table: Table, *, with_id: bool) -> Insert:
 
 @lru_cache
 def _prepared(
-    statement: Insert | Update | Select[Any], dialect: Dialect
+    statement: Statement, dialect: Dialect, *, many: bool
 ) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], Any]]:
     """Return the SQL of a statement, and the function that converts rows to its parameters."""
     compiled = statement.compile(dialect=dialect)
@@ -146,7 +150,7 @@ def _prepared(
     def named(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [dict(zip(names, values, strict=True)) for values in values_of(rows)]
 
-    if not isinstance(statement, Insert) or dialect.name != "postgresql":
+    if not many or not isinstance(statement, Insert) or dialect.name != "postgresql":
         return str(compiled), named
     # PostgreSQL and its driver take rows as one JSON text twice as fast as they execute one statement for each.
     table = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON)).table_valued(*map(column, names, types))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import LongId, UtcTime, exact_text
+from models.database.current_write import write_connection
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
 from models.database.writing import insert_many
 from models.event import Event
@@ -83,7 +84,7 @@ class Movement(Model):
         The items are locked in the order of their ids, so that two batches can't deadlock. Raises RefusedLines, and
         RetryTransaction as `lock_stocks` does.
         """
-        connection = db.session.connection()
+        connection = write_connection()
         stocks = lock_stocks(connection, lines)
         recorded_at = now()
         taken, refusals = take_lines(connection, stocks, lines, recorded_at)
@@ -148,7 +149,7 @@ class Movement(Model):
         `item_archived`, or NotFound.
         """
         original = cls.get(movement_id)
-        lock_stocks(db.session.connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
+        lock_stocks(write_connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
         original = cls.get(movement_id)  # again: another transaction may have reversed it before this one got the lock
         if original["reverses"] is not None:
             raise Refusal("not_reversible", f"Movement {movement_id} is itself a reversal; record a new one instead.")

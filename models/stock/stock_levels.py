@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
+from models.database.current_write import WriteConnection
 from models.database.writing import as_utc
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
@@ -85,14 +84,10 @@ class Stock:
     """The stock of one locked item, in units, while lines are applied to it."""
 
     def __init__(self, row: Any) -> None:
-        """Take what the lock statements return of an item."""
-        self.item_id: int = row.id
-        self.sku: str = row.sku
-        self.barcode: str | None = row.barcode
-        self.version: int = row.version
-        self.quantity: int = row.quantity
-        self.moved_at = self._recorded_until = as_utc(row.moved_at)
-        self.archived = bool(row.archived)
+        """Take the columns of the lock statements, as the driver returns them or converted."""
+        self.item_id, self.sku, self.barcode, self.version, self.quantity, moved_at, archived = row
+        self.moved_at = self._recorded_until = as_utc(moved_at)
+        self.archived = bool(archived)
         self.delta = 0
         self._times: list[datetime] = []
         self._backdated = False
@@ -108,7 +103,7 @@ class Stock:
             self._backdated = True
         return time
 
-    def take(self, line: Line, time: datetime, connection: Connection) -> int:
+    def take(self, line: Line, time: datetime, connection: WriteConnection) -> int:
         """Apply a line at its time and return its delta; raises Refusal, the stock then being unchanged.
 
         The codes are `item_archived`, `quantity_changed`, `counted_since`, `insufficient_stock` and `stock_limit`.
@@ -183,7 +178,7 @@ class Taken(NamedTuple):
 
 
 def take_lines(
-    connection: Connection, stocks: Stocks, lines: Iterable[Line], recorded_at: datetime
+    connection: WriteConnection, stocks: Stocks, lines: Iterable[Line], recorded_at: datetime
 ) -> tuple[list[Taken], dict[int, Refusal]]:
     """Apply lines to stocks in their order; return what was applied, and the refusals of the others by place."""
     dated: list[tuple[int, Line, Stock, datetime]] = []

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, or_, select, update
 
 from models.database.base import table_of
 from models.database.column_types import UtcTime
+from models.database.current_write import WriteConnection
 from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
 from models.database.writing import execute_many, execute_one
@@ -61,20 +62,24 @@ _MOVE = (
 )
 
 
-def lock_stocks(connection: Connection, lines: Sequence[Line]) -> Stocks:
+def lock_stocks(connection: WriteConnection, lines: Sequence[Line]) -> Stocks:
     """Return the stocks of these lines as they are now, their items locked until the transaction ends.
 
     Raises RetryTransaction when a concurrent transaction has just given a barcode to another item.
     """
     ids = {line.item_id for line in lines if line.item_id is not None}
+    if len(ids) == len(lines) == 1:
+        return Stocks(map(Stock, execute_one(connection, _LOCK_ONE, {"item": min(ids)})))
+    return _lock_many(cast(Connection, connection), lines, ids)  # which is no short write
+
+
+def _lock_many(connection: Connection, lines: Sequence[Line], ids: set[int]) -> Stocks:
     barcodes = {line.barcode for line in lines if line.barcode is not None}
     holders = connection.execute(_HOLDERS, {"barcodes": list(barcodes)}).all() if barcodes else []
     ids.update(holder.id for holder in holders)
     keys = {normalized(line.sku) for line in lines if line.sku is not None}
     if keys:
         found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
-    elif len(ids) == 1:
-        found = execute_one(connection, _LOCK_ONE, {"item": min(ids)})
     else:
         found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
     stocks = Stocks(map(Stock, found))
@@ -98,7 +103,7 @@ def ids_by_barcode(connection: Connection, barcodes: Sequence[str]) -> dict[str,
     return {row.barcode: row.id for row in connection.execute(_HOLDERS, {"barcodes": barcodes})}
 
 
-def move_stocks(connection: Connection, stocks: Iterable[MovedStock], updated_at: datetime) -> None:
+def move_stocks(connection: WriteConnection, stocks: Iterable[MovedStock], updated_at: datetime) -> None:
     """Write the new quantities, with a condition that refuses a negative one once more.
 
     Raises AssertionError if not every locked item was updated.

@@ -8,9 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Connection,
     Integer,
-    Row,
     Select,
     String,
     bindparam,
@@ -22,6 +20,8 @@ from sqlalchemy import (
 )
 
 from models.database.column_types import LongId, UtcTime
+from models.database.current_write import WriteConnection
+from models.database.reading import PreparedQuery
 from models.database.writing import execute_one
 from models.refusals import Refusal
 from models.stock.running_stock import RunningStock
@@ -45,7 +45,7 @@ class Timeline:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WriteConnection,
         item_id: int,
         sku: str,
         *,
@@ -70,13 +70,12 @@ class Timeline:
         """Return by how much the stock changed after `since`, until `until`, and how far it fell below before."""
         if since >= self._moved_at:
             return 0, 0
-        later = execute_one(self._connection, _LATER, {**self._whose, "since": since, "until": until}).one()
-        return int(later.total), min(0, int(later.lowest or 0))
+        found = execute_one(self._connection, _LATER, {**self._whose, "since": since, "until": until})
+        total, lowest = found.fetchone()
+        return int(total), min(0, int(lowest or 0))
 
-    def _latest_count(self, since: datetime) -> Row[*tuple[Any, ...]] | None:
-        if since > self._moved_at:
-            return None
-        return self._connection.execute(_LATEST_COUNT, {**self._whose, "since": since}).one_or_none()
+    def _latest_count(self, since: datetime) -> Any:
+        return None if since > self._moved_at else _FIND_COUNT.one_or_none(**self._whose, since=since)
 
     def quantity_at(self, time: datetime) -> int:
         """Return the stock at the time of a line, with what has that time."""
@@ -106,7 +105,7 @@ class Timeline:
         if quantity + delta >= 0:  # it is a movement within the span that would find too little
             until = self._times[span + 1] if span + 1 < len(self._times) else LAST
             within = {**self._whose, "since": at, "until": until, "least": -quantity - delta}
-            first = self._connection.execute(_FIRST_BELOW, within).one()
+            [first] = _FIND_BELOW.rows(**within)
             at, quantity = first.occurred_at, quantity + int(first.running)
         return Refusal(
             "insufficient_stock",
@@ -169,3 +168,4 @@ _LATEST_COUNT = (
     .order_by(_occurred_at.desc(), _movements.c.id.desc())
     .limit(1)
 )
+_FIND_BELOW, _FIND_COUNT = PreparedQuery(_FIRST_BELOW), PreparedQuery(_LATEST_COUNT)
