@@ -16,6 +16,7 @@ from models.database.column_types import Json, LongId, UtcTime, exact_text, long
 from models.database.current_write import BEFORE_COMMIT, Info, WriteConnection, write_connection, write_info
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
+from models.feed_lock import FEED_LOCK, Lock
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.pending_events import PendingEvents, staged
 from models.principal import Principal
@@ -25,7 +26,6 @@ from models.values import as_json, now
 # The two streams: the change feed has the events of stock, the audit log those of both.
 STOCK = "stock"
 ACCESS = "access"
-FEED_LOCK = "feed"
 PURGE, PURGE_BATCH = 5000, 500
 _PENDING = "stockroom_events"
 # A key of `db.session.info`: how many movements of each kind the last commit has recorded.
@@ -163,14 +163,6 @@ class Event(Model):
     def to_audit_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
         """Return a row of `audit_log` as readers of the audit log see it: with the address of the client."""
         return cls.AUDIT_REPRESENTATION.of_row(row)
-
-
-class Lock(Model):
-    """One row that exists to be locked, by one transaction at a time."""
-
-    __tablename__ = "locks"
-
-    name: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
 _EVENTS = FilterSet(

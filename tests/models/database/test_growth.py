@@ -8,6 +8,7 @@ from sqlalchemy import event as sqlalchemy_event
 from api.services import services_of
 from models import event
 from models.database.base import db
+from models.database.current_write import DriverConnection
 from models.database.reader_pool import ReaderPool
 from models.stock import timeline
 
@@ -148,7 +149,7 @@ def test_on_mariadb_the_feed_is_entered_where_its_reader_stands(app, member):
 
 
 @pytest.fixture
-def reads_of_the_ledger(app):
+def reads_of_the_ledger(app, monkeypatch):
     """The statements from here on that read movements, but for that which asks SQLite for the next id."""
     found = []
 
@@ -156,6 +157,13 @@ def reads_of_the_ledger(app):
         if statement.startswith("SELECT") and "movements" in statement and "max(movements.id)" not in statement:
             found.append(statement)
 
+    execute = DriverConnection.exec_driver_sql  # by which short writes execute theirs
+
+    def execute_and_note(self, statement, *parameters):
+        note(None, None, statement)
+        return execute(self, statement, *parameters)
+
+    monkeypatch.setattr(DriverConnection, "exec_driver_sql", execute_and_note)
     with app.app_context():
         engine = db.engine
     sqlalchemy_event.listen(engine, "before_cursor_execute", note)
