@@ -16,7 +16,7 @@ from models.database.column_types import Json, LongId, UtcTime, exact_text, long
 from models.database.current_write import BEFORE_COMMIT, Info, WriteConnection, write_connection, write_info
 from models.database.reading import BoundQuery, FilterSet, PreparedQuery
 from models.database.writing import execute_many
-from models.feed_lock import FEED_LOCK, Lock
+from models.feed_lock import LOCK_FEED
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.pending_events import PendingEvents, staged
 from models.principal import Principal
@@ -193,7 +193,6 @@ _columns = [column.name for column in table_of(Event).columns if column.name != 
 _insert = insert(table_of(Event)).values(
     {name: bindparam(name) for name in _columns} | {"data": bindparam("data", type_=long_text())}
 )
-_lock = select(Lock.name).where(Lock.name == FEED_LOCK).with_for_update()
 
 
 def _no_events() -> PendingEvents:
@@ -229,7 +228,7 @@ def _write_pending(connection: WriteConnection, info: Info) -> None:
             _write_staged(cast(Connection, connection), pending)
         else:
             if connection.dialect.name != "sqlite":
-                cast(Connection, connection).execute(_lock)
+                cast(Connection, connection).execute(LOCK_FEED)
             for events in pending.chunks():
                 execute_many(connection, _insert, events)
     info[RECORDED] = pending.kinds
@@ -240,7 +239,7 @@ BEFORE_COMMIT.append(_write_pending)
 
 def _write_staged(connection: Connection, pending: PendingEvents) -> None:
     with staged(connection, table_of(Event), pending) as select_staged:
-        connection.execute(_lock)
+        connection.execute(LOCK_FEED)
         connection.execute(insert(table_of(Event)).from_select(_columns, select_staged))
 
 

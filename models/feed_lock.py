@@ -1,6 +1,6 @@
 """The model `Lock`, and the lock of the change feed."""
 
-from sqlalchemy import String
+from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model
@@ -14,3 +14,6 @@ class Lock(Model):
     __tablename__ = "locks"
 
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
+
+
+LOCK_FEED = select(Lock.name).where(Lock.name == FEED_LOCK).with_for_update()

@@ -82,17 +82,11 @@ class Import:
         """Store the rows; a row with the SKU or barcode of an earlier one is a fault."""
         self._staging.add(rows)
         for column in ("sku", "barcode"):
-            self.faults.add(
-                RowFault(
-                    line,
-                    column,
-                    value[:VALUE_LENGTH],
-                    "repeated",
-                    f"{column} {value!r} stands on line {first} already",
-                    row,
-                )
-                for line, row, value, first in self._staging.duplicates(column)
-            )
+            for line, row, value, first in self._staging.duplicates(column):
+                if self.faults.are_too_many:
+                    return
+                message = f"{column} {value!r} stands on line {first} already"
+                self.faults.add([RowFault(line, column, value[:VALUE_LENGTH], "repeated", message, row)])
 
     def diff(self) -> None:
         """Compare each row with its item; collect the faults, the counts of outcomes and the plans."""

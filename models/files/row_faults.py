@@ -10,7 +10,7 @@ from models.refusals import MAX_FAULTS, Refusal
 # In characters: how much of a value a fault repeats.
 VALUE_LENGTH = 100
 # With so many faults a file is read no further.
-MAX_COUNTED = 1_000_000
+MAX_COUNTED = 250_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app import create_app
 from models.database.base import db
+from models.files import row_faults
 from models.stock.verify import verify
 from tests.support.clients import Client, person
 from tests.support.databases import on_one_database, settings_for
@@ -358,6 +359,19 @@ def test_all_faults_are_counted_and_the_first_thousand_are_told(member):
     assert refused["error_counts"] == {"wrong_type": 1500, "repeated": 1, "barcode_taken": 1, "too_short": 1}
     assert "1503 faults, of which the first 1000 are listed" in refused["detail"]
     assert (refused["rows"], refused["skipped"], refused["counted"], refused["emptied"]) == (1503, 0, 0, 0)
+
+
+@on_one_database
+def test_a_file_with_very_many_faults_is_read_no_further_and_says_so(member, monkeypatch):
+    monkeypatch.setattr(row_faults, "MAX_COUNTED", 1200)
+    add(member, "HOLDER", barcode="7")
+    rows = [f"A{n},a,x,\n" for n in range(1500)]
+
+    for file in ("".join(rows), "A,a,1,\n" * 1500, "B,b,1,7\n" + "A,a,1,\n" * 1300):
+        refused = send(member, f"sku,name,price,barcode\n{file}").json
+
+        assert sum(refused["error_counts"].values()) == 1200
+        assert "1200 faults or more, of which the first 1000 are listed" in refused["detail"]
 
 
 def test_json_lines_are_read_strictly(member):
