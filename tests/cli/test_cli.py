@@ -325,7 +325,7 @@ def test_an_import_has_the_rules_of_a_request(run, admin, file):
     assert admin.get("/items/by-sku/lamp-1").json["quantity"] == 0
 
 
-def test_an_import_records_movements_when_it_is_told_that_they_are(run, admin, file):
+def test_an_import_with_its_option_records_movements(run, admin, file):
     run("import", file)
     goods = file.with_name("goods.csv")
     goods.write_text("Article;Count\nLAMP-1;3\nBULB-1;2\n", encoding="utf-8")

@@ -232,8 +232,8 @@ def test_a_file_does_what_a_batch_does(app, member, lines, as_csv):
     def moved(prefix):
         rows = [row for row in ledger(member) if row["sku"].startswith(prefix)]
         times = [row["occurred_at"] if row["occurred_at"] in (LATER, LONG_AGO, AHEAD) else "now" for row in rows]
-        shown = ("kind", "delta", "quantity_after", "reason")
-        return [(row["sku"][1:], *(row[name] for name in shown), at) for row, at in zip(rows, times, strict=True)]
+        members = ("kind", "delta", "quantity_after", "reason")
+        return [(row["sku"][1:], *(row[name] for name in members), at) for row, at in zip(rows, times, strict=True)]
 
     batch = member.post("/movements", json={"movements": shelf("1")})
     in_file = shelf("2")

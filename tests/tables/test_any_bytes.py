@@ -11,6 +11,7 @@ from api.requests.bodies import parse_json
 from models.files.row_faults import Faults
 from models.files.rules import EMPTY, MATCH, NEGATIVE, QUANTITY, Rules
 from resources.item_rows import TABLES, rows_of
+from resources.movement_rows import columns_of, lines_of
 from tables.presets import PRESETS
 from tables.reading import CSV, NDJSON, XLSX, Options, Table
 from tables.records import InvalidOption, UnreadableFile
@@ -116,3 +117,23 @@ def with_cells(rows: bytes) -> bytes:
 def test_any_cells_of_a_workbook_are_read_or_refused(rows, numbers):
     text = b"".join(b"<row %s>%s</row>" % (number.encode(), row) for number, row in zip(numbers, rows, strict=False))
     read(with_cells(text), XLSX, Options())
+
+
+CELLS = st.text(
+    st.sampled_from("A,;\t\"'=\r\n\ufeffé\x00{}0815.-+eEissuereceivecount2025-01-01T00:00:00Z"), max_size=200
+)
+
+
+@pytest.mark.parametrize("format_", [CSV, NDJSON, None])
+@given(cells=CELLS, kind=st.sampled_from([None, "receive", "count"]))
+@settings(max_examples=150, deadline=None)
+def test_any_cells_are_movements_or_refused(format_, cells, kind):
+    faults = Faults()
+    data = f"sku,quantity,occurred_at,reason{'' if kind else ',kind'}\n{cells}".encode()
+    table = Table(io.BytesIO(data), format_, columns_of(kind), Options(), parse_json=parse_json, max_unpacked=MIB)
+
+    lines = list(lines_of(table, kind, faults))
+
+    assert all(fault.message and fault.code for fault in faults.first())
+    assert all(line.quantity >= 0 and line.kind for line in lines if line.valid and line.kind != "adjust")
+    assert len(lines) <= table.rows

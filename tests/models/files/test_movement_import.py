@@ -84,8 +84,8 @@ def test_what_others_have_moved_meanwhile_counts(app, member, by):
         ("B", -1, 2),
         ("A", 1, 12),
     ]
-    told = [event["data"] for event in member.get("/events?limit=200").json["data"]]
-    assert told[-3:] == ledger
+    events = member.get("/events?limit=200").json["data"]
+    assert [event["data"] for event in events[-3:]] == ledger
 
 
 def test_an_item_that_is_renamed_meanwhile_is_no_longer_found(app, member, by):
