@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.pool import QueuePool
 
 from models.database.base import db
-from models.database.reader_pool import ReaderPoolState, reader_pool_of
+from models.database.reader_pool import reader_pool_of
 from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
 
@@ -74,7 +74,7 @@ class Metrics:
 
 
 class _Connections(Collector):
-    """The connections to the database, and the reads that SQLite's driver failed, counted at each scrape."""
+    """The connections to the database, and the reads that the driver failed, counted at each scrape."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -86,16 +86,15 @@ class _Connections(Collector):
             name, help_text = "stockroom_database_connections", "Connections of the pool"
             yield GaugeMetricFamily(f"{name}_in_use", f"{help_text} that are in use.", engine.pool.checkedout())
             yield GaugeMetricFamily(f"{name}_limit", f"{help_text} at most.", engine.pool.size())
-        pool = reader_pool_of(engine)
-        readers = pool.state() if pool else ReaderPoolState(0, 0, 0)
+        readers = reader_pool_of(engine).state()
         name, help_text = (
             "stockroom_database_reader_connections",
-            "Connections that SQLite's driver reads on by itself",
+            "Connections that the database driver reads on by itself",
         )
         yield GaugeMetricFamily(f"{name}_in_use", f"{help_text}, in use.", readers.in_use)
         yield GaugeMetricFamily(f"{name}_open", f"{help_text}, in use or idle.", readers.open)
         yield CounterMetricFamily(
             "stockroom_driver_read_failures",
-            "Reads that SQLite's driver failed to make, and SQLAlchemy made instead.",
+            "Reads that the database driver failed to make, and SQLAlchemy made instead.",
             readers.failures,
         )

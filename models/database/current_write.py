@@ -4,7 +4,7 @@
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -46,7 +46,7 @@ class DriverConnection:
                 statement, None, error, sqlite3.Error, hide_parameters=True, dialect=self.dialect
             ) from error
 
-    def fetch_all(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def fetch_all(self, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a statement; raises DBAPIError."""
         return self.exec_driver_sql(statement, tuple(parameters)).fetchall()
 

@@ -17,7 +17,7 @@ from models.database.errors import READ_ONLY
 from models.database.file_lock import FileLock, lock_of
 from models.database.group_commit import group_short_writes
 from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
-from models.database.reader_pool import give_reader_pool
+from models.database.reader_pool import give_reader_pool, reader_pool_of
 from models.database.writer_queue import WRITE_WAIT, ServerWriterQueue, SqliteWriterQueue
 
 SPARE_CONNECTIONS = 2
@@ -64,10 +64,10 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
 
 def prepare_engine(engine: Engine) -> None:
     """Register the event listeners of the engine: for errors, connections and writers, and those for SQLite."""
+    give_reader_pool(engine)
     event.listen(engine, "handle_error", _invalidate_read_only)
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
     if engine.dialect.name == "sqlite":
-        give_reader_pool(engine)
         queue = SqliteWriterQueue(max_waiting=max(0, threads // 2 - 1))
         queue.listen_to(engine)
         group_short_writes(engine, queue)
@@ -95,7 +95,7 @@ def _connect(dialect: Dialect, _: object, args: Any, options: Any) -> Any:
 
 
 def _invalidate_read_only(context: ExceptionContext) -> None:
-    """Discard every pooled connection when one turns out to be read-only.
+    """Discard every pooled connection when one turns out to be read-only, and those that only read with them.
 
     It was opened to a primary that has become a standby, or to a file while it could not be written, and would stay
     read-only for as long as it is pooled.
@@ -104,6 +104,8 @@ def _invalidate_read_only(context: ExceptionContext) -> None:
     codes = {getattr(error, "sqlstate", None), getattr(error, "sqlite_errorcode", 0) & 0xFF, *error.args[:1]}
     if not READ_ONLY.isdisjoint(codes):
         context.is_disconnect = True
+    if context.is_disconnect and context.engine is not None:
+        reader_pool_of(context.engine).close_idle()
 
 
 class _InUse:

@@ -1,9 +1,9 @@
 """Queries that only read: prepared, filtered, in batches; their rows are plain named tuples.
 
-Within a transaction of the session, and within a short write, a query is part of it. Otherwise, on SQLite, the driver
-executes it without SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times
-what the statement does, and on SQLite no network latency hides that. A query that fails in the driver is logged,
-counted and executed again by SQLAlchemy, which raises the right error.
+Within a transaction of the session, and within a short write, a query is part of it. Otherwise the driver executes it
+without SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times what the statement does on SQLite,
+and on a server a transaction costs two round trips more. A query that fails in the driver is logged, counted and
+executed again by SQLAlchemy, which raises the right error.
 """
 
 from collections import namedtuple
@@ -47,7 +47,7 @@ class PreparedQuery(Generic[RowT]):
         if row_class and list(getattr(row_class, "_fields", ())) != names:
             raise TypeError(f"{row_class.__name__} has other fields than its select has columns")
         self._row: Any = row_class or namedtuple("Row", map(str, names), rename=True)
-        self._driver_query: _DriverQuery | None = None
+        self._driver_queries: dict[str, _DriverQuery] = {}  # by the name of the dialect
 
     def rows(self, **parameters: Any) -> list[RowT]:
         """Return the rows that the select finds with these parameters."""
@@ -67,9 +67,10 @@ class PreparedQuery(Generic[RowT]):
         return list(map(tuple, db.session.connection().execute(self._query, parameters)))
 
     def _for_driver(self, driver: ReaderPool | DriverConnection) -> "_DriverQuery":
-        if self._driver_query is None:
-            self._driver_query = _DriverQuery(_compiled(self._query, driver.dialect))
-        return self._driver_query
+        name = driver.dialect.name
+        if name not in self._driver_queries:
+            self._driver_queries[name] = _DriverQuery(_compiled(self._query, driver.dialect))
+        return self._driver_queries[name]
 
     def one_or_none(self, **parameters: Any) -> RowT | None:
         """Return the only row, or None if there is none; raises AssertionError for several."""
@@ -139,15 +140,16 @@ def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
 
 
 class _DriverQuery:
-    """A select for SQLite's driver: its SQL, and the conversions of parameters and of columns."""
+    """A select for a driver: its SQL, and the conversions of parameters and of columns."""
 
     def __init__(self, compiled: SQLCompiler) -> None:
         dialect = compiled.dialect
         self._sql = str(compiled)
         self._constants = compiled.params  # the values in the select itself
+        names = compiled.positiontup or list(compiled.bind_names.values())
+        self._names = None if compiled.positional else names  # how the driver takes parameters: by place or by name
         self._parameters = [
-            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-            for name in compiled.positiontup or ()
+            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names
         ]
         columns = compiled.statement.selected_columns  # type: ignore[union-attr] # a select is what was compiled
         processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
@@ -157,7 +159,8 @@ class _DriverQuery:
         """Return the rows that the select finds with these parameters; raises what `fetch_all` of the driver raises."""
         values = {**self._constants, **parameters}
         converted = [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
-        found = driver.fetch_all(self._sql, converted)
+        sent = converted if self._names is None else dict(zip(self._names, converted, strict=True))
+        found = driver.fetch_all(self._sql, sent)
         if len(found) == 1:  # which needs no columns
             row = list(found[0])
             for index, convert in self._converted:
@@ -170,11 +173,12 @@ class _DriverQuery:
 
 
 def _free_reader_pool() -> ReaderPool | None:
-    """Return what executes a query without SQLAlchemy; None in a transaction of the session, and where nothing does."""
+    """Return what executes a query without SQLAlchemy; None in a transaction of the session, and after a failure."""
     registry = db.session.registry
     if registry.has() and registry().in_transaction():
         return None
-    return reader_pool_of(db.engine)
+    pool = reader_pool_of(db.engine)
+    return None if pool.is_resting() else pool
 
 
 def _compiled(query: AnySelect, dialect: Dialect) -> SQLCompiler:

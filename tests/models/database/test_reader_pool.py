@@ -1,7 +1,6 @@
-"""Reads by SQLite's driver itself: what is known when one fails, and of the connections that they hold."""
+"""Reads by the driver itself: what is known when one fails, and of the connections that they hold."""
 
 import logging
-import sqlite3
 import threading
 
 import pytest
@@ -16,12 +15,18 @@ from tests.support.clients import Client
 
 @pytest.fixture
 def pool(app: Flask) -> ReaderPool:
-    """The reader pool of the application, on SQLite."""
+    """The reader pool of the application."""
     with app.app_context():
-        if db.engine.dialect.name != "sqlite":
-            pytest.skip("other databases are read through SQLAlchemy alone")
         pool = reader_pool_of(db.engine)
-    pool._logged_at = float("-inf")  # another test may have logged a failure just now
+    pool._logged_at = pool._rests_until = float("-inf")  # another test may have logged a failure just now
+    return pool
+
+
+@pytest.fixture
+def server_pool(pool: ReaderPool) -> ReaderPool:
+    """The reader pool of the application, on a server."""
+    if pool.dialect.name == "sqlite":
+        pytest.skip("a file does not go away")
     return pool
 
 
@@ -30,7 +35,7 @@ def broken(pool: ReaderPool, monkeypatch) -> None:
     """Every read by the driver fails as on a disk that can't be read."""
 
     def fail(*_):
-        raise sqlite3.OperationalError("disk I/O error")
+        raise pool.dialect.loaded_dbapi.OperationalError("disk I/O error")
 
     monkeypatch.setattr(ReaderPool, "fetch_all", fail)
 
@@ -58,7 +63,7 @@ def test_failures_are_logged_once_a_minute_and_each_is_counted(pool, caplog, mon
 
     for moment in (1000.0, 1059.9, 1060.0):
         seconds.append(moment)
-        pool.record_failure(sqlite3.OperationalError("disk I/O error"))
+        pool.record_failure(pool.errors("disk I/O error"))
 
     assert pool.state().failures - before == 3
     assert len(caplog.records) == 2
@@ -95,8 +100,45 @@ def test_the_connections_that_read_are_in_the_metrics(guest, lamp, pool, monkeyp
 def test_a_connection_whose_read_failed_is_closed(guest, lamp, pool):
     guest.get(lamp)
     before = pool.state()
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(pool.errors):
         pool.fetch_all("SELECT * FROM nowhere", ())
 
     after = pool.state()
     assert (after.open, after.in_use) == (before.open - 1, 0)
+
+
+def test_a_server_that_has_broken_the_connections_is_read_all_the_same(guest, lamp, server_pool):
+    guest.get(lamp)
+    for connection, _ in server_pool._idle:
+        connection.close()
+    answer = guest.get(lamp)
+
+    assert (answer.status_code, answer.json["quantity"]) == (200, 5)
+    assert server_pool.state().open == 0
+
+
+def test_after_a_failure_the_driver_is_not_asked_for_a_while(guest, lamp, server_pool, monkeypatch):
+    seconds = [1000.0]
+    monkeypatch.setattr(reader_pool.time, "monotonic", lambda: seconds[-1])
+    server_pool.close_idle()
+    server_pool.record_failure(server_pool.errors("the server is away"))
+    guest.get(lamp)
+    opened = [server_pool.state().open]
+    seconds.append(1000.0 + reader_pool.REST)
+    guest.get(lamp)
+    opened.append(server_pool.state().open)
+    server_pool._rests_until = float("-inf")  # the clock goes on as it did
+
+    assert opened == [0, 1]
+
+
+def test_a_connection_to_a_server_is_replaced_after_some_time(guest, lamp, server_pool):
+    server_pool.close_idle()
+    guest.get(lamp)
+    [(before, until)] = server_pool._idle
+    server_pool._idle[:] = [(before, until - reader_pool.RECYCLE)]
+    guest.get(lamp)
+    [(after, _)] = server_pool._idle
+
+    assert after is not before
+    assert server_pool.state().open == 1
