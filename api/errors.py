@@ -14,7 +14,7 @@ from api.problems import CODE_OF_STATUS, PROBLEMS, document
 from api.request_id import request_id, sane_or_new
 from models.database.errors import is_disk_full, is_unavailable
 from models.refusals import Refusal
-from server.connections import ErrorAnswer
+from server.responses import ErrorAnswer
 
 log = logging.getLogger("stockroom")
 

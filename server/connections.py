@@ -2,18 +2,17 @@
 
 import logging
 import socket
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from waitress import task, wasyncore
+from waitress import wasyncore
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
-from server.requests import HEADER_BYTES, Request
+from server.requests import Request
+from server.responses import ErrorTask, Task
 
 log = logging.getLogger("stockroom")
 
-RETRY_SECONDS = "2"
 # How much of a body must arrive within the timeout for "receiving": some 70 kB/s, so slow links may send large files.
 PROGRESS_BYTES = 1024 * 1024
 # How much of a refused request is read and thrown away before the connection is closed.
@@ -22,63 +21,6 @@ LINGER_BYTES = 64 * 1024 * 1024
 # It is less for each connection when all of them together have very much unsent.
 UNSENT_BYTES, UNSENT_BYTES_CROWDED, UNSENT_BYTES_IN_ALL = 64 * 1024 * 1024, 1024 * 1024, 1024 * 1024 * 1024
 WAIT_SECONDS = 0.5  # how often a thread that waits looks again
-
-
-class ErrorAnswer(NamedTuple):
-    """The response to a request that never reached the application: its id, and a body with its media type."""
-
-    request_id: str
-    content_type: str
-    body: bytes
-
-
-# Makes that response from the status, a sentence for the client and the X-Request-ID that was sent ("" without one).
-MakeErrorAnswer = Callable[[int, str, str], ErrorAnswer]
-
-
-class Task(task.WSGITask):  # type: ignore[misc] # waitress has no types
-    """The response of the application."""
-
-    def build_response_header(self) -> bytes:
-        if self.channel.server.stopping and self.channel.on_last_request():
-            super().set_close_on_finish()
-        header: bytes = super().build_response_header()
-        if self.request.command == "HEAD":
-            self.chunked_response = False  # or the last chunk would follow, which is a body
-        return header
-
-    def set_close_on_finish(self) -> None:
-        """Close only if need be; waitress would after each 204 and 304, as they have no Content-Length."""
-        if self.has_body or self.version == "1.0" or self.request.connection_close:
-            super().set_close_on_finish()
-
-
-class ErrorTask(task.ErrorTask):  # type: ignore[misc] # waitress has no types
-    """The response to a request that never reached the application, or that it failed to answer."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        request = next(iter(self.channel.requests), self.request)
-        details = {
-            413: f"The body may have {request.adj.max_request_body_size - 1} bytes at most{request.unless}.",
-            431: f"The request line and the headers together may have {HEADER_BYTES} bytes at most.",
-            500: "Something went wrong here; the log has it under this request_id.",
-        }
-        # The words of waitress are cut where they begin to quote the client: that may be long, or a secret.
-        detail = details.get(error.code) or error.body.partition(' "')[0].rstrip(".") + "."
-        sent_id = request.headers.get("X_REQUEST_ID", "")
-        request_id, content_type, body = self.request.adj.error_answer(error.code, detail, sent_id)
-        log.info("answered %d to %s, request id %s: %s", error.code, self.channel.addr[0], request_id, detail)
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers += [
-            ("Content-Type", content_type),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Request-ID", request_id),
-            *([("Retry-After", RETRY_SECONDS)] if error.code in (429, 503) else []),
-        ]
-        self.content_length = len(body)
-        self.set_close_on_finish()
-        self.write(b"" if request.command == "HEAD" else body)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types

@@ -18,8 +18,9 @@ from waitress.adjustments import Adjustments
 
 from server.affinity import pin_to
 from server.bodies import StoredBodies
-from server.connections import Channel, Listener, MakeErrorAnswer
+from server.connections import Channel, Listener
 from server.requests import HEADER_BYTES
+from server.responses import MakeErrorAnswer
 from server.sockets import BACKLOG
 
 log = logging.getLogger("stockroom")

@@ -1,9 +1,9 @@
 """Queries that only read: prepared, filtered, in batches; their rows are plain named tuples.
 
 Within a transaction of the session, and within a short write, a query is part of it. Otherwise the driver executes it
-without SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times what the statement does on SQLite,
-and on a server a transaction costs two round trips more. A query that fails in the driver is logged, counted and
-executed again by SQLAlchemy, which raises the right error.
+without SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times what the
+statement does on SQLite, and on a server a transaction costs two round trips more. A query that fails in the driver is
+logged, counted and executed again by SQLAlchemy, which raises the right error.
 """
 
 from collections import namedtuple

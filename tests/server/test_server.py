@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -330,6 +331,25 @@ def test_a_client_sees_the_end_although_the_server_still_listens_to_it() -> None
     with running(timeouts=timeouts(lingering=60)) as service:
         with service.connect(b"GET /hello HTTP/1.0\r\n\r\n") as client:
             assert everything(client).endswith(b"hello")
+
+
+@pytest.mark.parametrize(("path", "pieces"), [("hello", 1), ("stream", 4)])
+def test_an_answer_that_is_all_there_leaves_in_one_piece(
+    service: Running, monkeypatch: pytest.MonkeyPatch, path: str, pieces: int
+) -> None:
+    send, sent = connections.Channel.send, []
+
+    def recorded(self: connections.Channel, data: bytes, do_close: bool = True) -> Any:
+        sent.append(bytes(data))
+        return send(self, data, do_close=do_close)
+
+    monkeypatch.setattr(connections.Channel, "send", recorded)
+    with service.connect(HELLO.replace(b"hello", path.encode())) as client:
+        response, body = answer(client)
+
+    assert body in (b"hello", b"helloworld")
+    assert parsedate_to_datetime(response.headers["Date"]).year > 2000
+    assert len(sent) == pieces
 
 
 def test_the_server_does_not_say_what_it_is_made_of(service: Running) -> None:
