@@ -16,7 +16,7 @@ from api.requests.types import InvalidValue
 from api.requests.uploads import format_of
 from cli.common import StockCommand, Typed, command_line, json_option, print_json, progress, user_named
 from cli.errors import CommandError, ConfigurationError
-from models.database.reading import rows_of
+from models.database.pages import rows_of
 from models.files.importing import ON_CONFLICT, Import
 from models.files.row_faults import RefusedRows
 from models.files.staging import Row

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.database.base import Model, db, table_of
 from models.database.clock import database_now
 from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
-from models.database.reading import BoundQuery, FilterSet, PreparedQuery
+from models.database.filters import BoundQuery, FilterSet
+from models.database.reading import PreparedQuery
+from models.database.unchanged import Unchanged
 from models.database.writing import execute_many
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.pending_events import PendingEvents, staged
@@ -165,6 +167,7 @@ _EVENTS = FilterSet(
         "until": Event.at < bindparam("until"),
     },
 )
+UNCHANGED = Unchanged(select(Event.id, Event.at).order_by(Event.id.desc()).limit(1))
 _FEED = (
     select(*Event.REPRESENTATION.columns(table_of(Event)))
     .where(Event.stream == STOCK, Event.id > bindparam("event_id"))

@@ -22,7 +22,7 @@ from api.responses.tables import TABLE_FIELDS
 from models.database.column_types import MAX_ID
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
-from models.stock import item_query
+from models.stock import item_query, ledger
 from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.stock.quantity import SCHEMA as QUANTITY
@@ -235,4 +235,4 @@ def _created(movement: dict[str, Any]) -> Any:
 
 def _page(args: Namespace, conditions_of: Sequence[QueryField], **conditions: Any) -> Any:
     conditions |= {field.name: args[field.name] for field in conditions_of}
-    return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)
+    return paging.page_of(ledger.matching(**conditions), args, Movement.to_dict)

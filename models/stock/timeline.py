@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Integer, Select, String, bindparam, case, column, func, select, table
 
 from models.database.column_types import LongId, UtcTime
+from models.database.filters import Unindexed
 from models.refusals import Refusal
 from models.values import rfc3339
 
@@ -144,7 +145,8 @@ _LATER = _later()
 _FIRST_BELOW = _first_below()
 _LATEST_COUNT = (
     select(_movements.c.id, _occurred_at)
-    .where(_of_item, _movements.c.kind == "count", _occurred_at >= _since)
+    # SQLite too would take another index: that of all counts.
+    .where(_of_item, Unindexed(_movements.c.kind == "count"), _occurred_at >= _since)
     .with_hint(_movements, _HINT, "mysql")
     .order_by(_occurred_at.desc(), _movements.c.id.desc())
     .limit(1)
