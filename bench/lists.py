@@ -25,6 +25,7 @@ from stock import items
 from app import create_app
 from models.database.base import db
 from models.database.schema import migrate
+from models.event import UNCHANGED
 from models.values import as_json
 from tests.support.clients import Client, person
 from tests.support.databases import settings_for
@@ -39,10 +40,12 @@ THREADS = {
     "mysql": "SELECT tid FROM information_schema.processlist WHERE db = database()",
 }
 MOST = {"sqlite": 30, "postgresql": 30, "mysql": 60}  # milliseconds that a page may take
-PAGES = ("first", "middle", "last", "cursor", "beyond")
+PAGES = ("counted", "first", "middle", "last", "cursor", "beyond")
+COUNTED = PAGES[0]
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
-ITEM_SORTS = ("id", "sku", "name", "price", "quantity", "bin", "created_at", "updated_at")
+# As the items lie, nearly so, by many equals, and all over the place; the others are like one of these.
+ITEM_SORTS = ("id", "name", "quantity", "updated_at")
 # What is asked for: what all have, many, some, few, one and none.
 ITEM_FILTERS = (
     {},
@@ -101,7 +104,7 @@ def main() -> None:
                 named = ", ".join(f"{name}={value}" for name, value in filter_.items()) or "all"
                 print(f"| `{named}` | {' | '.join(times)} |", flush=True)
         for path in OTHERS:
-            print(f"| `{path}` | {milliseconds(admin, path):.1f} |")
+            print(f"| `{path}` | {milliseconds(admin, path, counted=True):.1f} | {milliseconds(admin, path):.1f} |")
         print(f"\nslower than {MOST[name]} ms:")
         for time_, asked in sorted(slow, reverse=True):
             if time_ > MOST[name]:
@@ -172,15 +175,19 @@ def slowest(
     times: dict[str, float] = defaultdict(float)
     for sort in (direction + name for name in sorts for direction in ("", "-")):
         for page, asked in pages(admin, path, {**filter_, "sort": sort}):
-            took = milliseconds(admin, asked)
+            took = milliseconds(admin, asked, counted=page == COUNTED)
             slow.append((took, f"{page}: {asked}"))
             times[page] = max(times[page], took)
     return [f"{times[page]:.1f}" if page in times else "" for page in PAGES]
 
 
 def pages(admin: Client, path: str, query: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """The pages of a list: those by number, that of an empty cursor, and that of the cursor of the middle."""
+    """The pages of a list: those by number, that of an empty cursor, and that of the cursor of the middle.
+
+    The first is counted anew; the others are of a stock that has not changed since, so their total is remembered.
+    """
     first = f"{path}?{urlencode(query)}"
+    yield COUNTED, first
     yield "first", first
     last = admin.get(first).json["total_pages"]
     middle = f"{first}&page={max(1, last // 2)}"
@@ -192,10 +199,12 @@ def pages(admin: Client, path: str, query: dict[str, str]) -> Iterator[tuple[str
         yield "beyond", f"{first}&cursor={cursor}"
 
 
-def milliseconds(admin: Client, path: str) -> float:
-    """The least time of some answers."""
+def milliseconds(admin: Client, path: str, *, counted: bool = False) -> float:
+    """The least time of some answers; with `counted`, the total is not remembered from the one before."""
     times = []
     for _ in range(ASKED):
+        if counted:
+            UNCHANGED.forget()
         begin = spent(admin)
         expect(admin.get(path), 200)
         times.append((spent(admin) - begin) * 1000)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.database.base import Model, db, table_of
 from models.database.clock import database_now
 from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
-from models.database.filters import BoundQuery, FilterSet
+from models.database.filters import BoundQuery, Condition, FilterSet
 from models.database.reading import PreparedQuery
 from models.database.unchanged import Unchanged
 from models.database.writing import execute_many
@@ -157,17 +157,18 @@ class Lock(Model):
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
+UNCHANGED = Unchanged(select(Event.id, Event.at).order_by(Event.id.desc()).limit(1))
 _EVENTS = FilterSet(
     select(*Event.AUDIT_REPRESENTATION.columns(table_of(Event))),
     {
-        "actor": Event.actor == bindparam("actor"),
-        "type": Event.type == bindparam("type"),
-        "item_id": Event.item_id == bindparam("item_id"),
-        "since": Event.at >= bindparam("since"),
-        "until": Event.at < bindparam("until"),
+        "actor": Condition(Event.actor == bindparam("actor"), "actor", {"id": "ix_events_actor_id"}),
+        "type": Condition(Event.type == bindparam("type"), "type", {"id": "ix_events_type_id"}),
+        "item_id": Condition(Event.item_id == bindparam("item_id"), "item", {"id": "ix_events_item_id"}),
+        "since": Condition(Event.at >= bindparam("since")),
+        "until": Condition(Event.at < bindparam("until")),
     },
+    sorts={"id": "PRIMARY"},  # their totals are not remembered: some are purged
 )
-UNCHANGED = Unchanged(select(Event.id, Event.at).order_by(Event.id.desc()).limit(1))
 _FEED = (
     select(*Event.REPRESENTATION.columns(table_of(Event)))
     .where(Event.stream == STOCK, Event.id > bindparam("event_id"))
