@@ -26,7 +26,7 @@ from cli.common import (
 )
 from cli.errors import CommandError, ConfigurationError
 from cli.tables import print_table
-from models.database.reading import rows_of
+from models.database.pages import rows_of
 from models.files.changes import MAX_CHANGES
 from models.files.importing import COUNTS, Import
 from models.files.movement_import import MovementImport

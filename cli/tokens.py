@@ -8,7 +8,7 @@ from api.requests.text import Text
 from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from cli.errors import CommandError
 from models.database.column_types import MAX_ID
-from models.database.reading import rows_of
+from models.database.pages import rows_of
 from models.database.transactions import transactional
 from models.people.token import ApiToken
 from models.people.user import User

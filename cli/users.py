@@ -10,7 +10,7 @@ from api.auth.accounts import email_type, new_hash, new_username_type, password_
 from api.requests.types import InvalidValue
 from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
 from cli.errors import CommandError
-from models.database.reading import rows_of
+from models.database.pages import rows_of
 from models.database.transactions import transactional
 from models.people.secrets import random_letters
 from models.people.user import User

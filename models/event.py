@@ -14,7 +14,9 @@ from models.database.base import Model, db, table_of
 from models.database.clock import database_now
 from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
 from models.database.current_write import BEFORE_COMMIT, Info, WriteConnection, write_connection, write_info
-from models.database.reading import BoundQuery, FilterSet, PreparedQuery
+from models.database.filters import BoundQuery, Condition, FilterSet
+from models.database.reading import PreparedQuery
+from models.database.unchanged import Unchanged
 from models.database.writing import execute_many
 from models.feed_lock import LOCK_FEED
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
@@ -165,15 +167,17 @@ class Event(Model):
         return cls.AUDIT_REPRESENTATION.of_row(row)
 
 
+UNCHANGED = Unchanged(select(Event.id, Event.at).order_by(Event.id.desc()).limit(1))
 _EVENTS = FilterSet(
     select(*Event.AUDIT_REPRESENTATION.columns(table_of(Event))),
     {
-        "actor": Event.actor == bindparam("actor"),
-        "type": Event.type == bindparam("type"),
-        "item_id": Event.item_id == bindparam("item_id"),
-        "since": Event.at >= bindparam("since"),
-        "until": Event.at < bindparam("until"),
+        "actor": Condition(Event.actor == bindparam("actor"), "actor", {"id": "ix_events_actor_id"}),
+        "type": Condition(Event.type == bindparam("type"), "type", {"id": "ix_events_type_id"}),
+        "item_id": Condition(Event.item_id == bindparam("item_id"), "item", {"id": "ix_events_item_id"}),
+        "since": Condition(Event.at >= bindparam("since")),
+        "until": Condition(Event.at < bindparam("until")),
     },
+    sorts={"id": "PRIMARY"},  # their totals are not remembered: some are purged
 )
 _FEED = (
     select(*Event.REPRESENTATION.columns(table_of(Event)))

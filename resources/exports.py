@@ -19,8 +19,7 @@ from api.responses.tables import TABLE_FIELDS, content_type, layout_of, parts_of
 from api.services import services
 from models.json_schema import TEXT
 from models.refusals import Refusal
-from models.stock import item_query
-from models.stock.movement import Movement
+from models.stock import item_query, ledger
 from models.values import now
 from resources import item_parsers, movement_parsers
 from resources.item_rows import COLUMNS
@@ -65,7 +64,7 @@ class MovementExportResource(ProtectedResource):
     def get(self, args: Namespace) -> Any:
         """Export all movements that match the filters, in the order they were recorded."""
         conditions = {field.name: args[field.name] for field in movement_filters}
-        return _download(args, "movements", movement_parsers.COLUMNS, Movement.batches(**conditions))
+        return _download(args, "movements", movement_parsers.COLUMNS, ledger.batches(**conditions))
 
 
 def _download(args: Namespace, title: str, columns: Sequence[str], rows: Iterator[list[dict[str, Any]]]) -> Response:

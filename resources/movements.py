@@ -14,7 +14,7 @@ from api.resource import ProtectedResource
 from api.responses.conditional import answer
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
-from models.stock import item_query
+from models.stock import item_query, ledger
 from models.stock.movement import Movement
 from models.stock.quantity import SCHEMA as QUANTITY
 from models.stock.quantity import quantity_at
@@ -136,4 +136,4 @@ def _created(movement: dict[str, Any]) -> Any:
 
 def _page(args: Namespace, conditions_of: Sequence[QueryField], **conditions: Any) -> Any:
     conditions |= {field.name: args[field.name] for field in conditions_of}
-    return paging.page_of(Movement.ledger(**conditions), args, Movement.to_dict)
+    return paging.page_of(ledger.matching(**conditions), args, Movement.to_dict)

@@ -14,13 +14,14 @@ from urllib.parse import urlencode
 from flask import current_app
 from flask.globals import request_ctx
 from itsdangerous import BadData, Signer, URLSafeSerializer
-from sqlalchemy import BigInteger, ColumnElement, Integer, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement
 
 from api.errors import InvalidInput, Unreadable, fault
 from api.requests import types
 from api.requests.fields import QueryField
 from api.requests.types import Choice
-from models.database.reading import AnySelect, BoundQuery, prepared
+from models.database.filters import BoundQuery
+from models.database.pages import Key, Order, beyond, numbered
 from models.values import rfc3339
 
 MAX_LIMIT = 200
@@ -78,16 +79,13 @@ class Paging:
         sort, limit, page, cursor = args["sort"], args["limit"], args["page"], args["cursor"]
         if page is not None and cursor is not None:
             raise InvalidInput([fault("cursor", "exclusive", "can't be given together with page")])
+        selection = selection.in_order_of(self.sorts[sort.removeprefix("-")])
         if cursor is not None:
             return self._by_cursor(selection, sort, limit, cursor, represent)
         return self._by_number(selection, sort, limit, page or 1, represent)
 
     def _by_number(self, selection: BoundQuery, sort: str, limit: int, page: int, represent: Represent) -> Answer:
-        query, values = selection
-        before = (page - 1) * limit
-        rows = prepared(self._numbered, query, sort).tuples(**values, row_limit=limit, row_offset=before)
-        is_last = 0 < len(rows) < limit  # and then the total is known without counting
-        total = before + len(rows) if is_last else prepared(self._counted, query).rows(**values)[0].total
+        rows, total = numbered(selection, self._order(sort), limit, (page - 1) * limit)
         pages = -(-total // limit)
         links = {"first": {"page": 1}, "last": {"page": max(pages, 1)}}
         if page > 1:
@@ -106,8 +104,7 @@ class Paging:
 
     def _by_cursor(self, selection: BoundQuery, sort: str, limit: int, cursor: str, represent: Represent) -> Answer:
         key, backward = self._read_cursor(sort, cursor) if cursor else (None, False)
-        query = prepared(self._beyond, selection.query, sort, backward, key is not None)
-        rows = query.tuples(**selection.values, **(key or {}), row_limit=limit + 1)
+        rows = beyond(selection, self._order(sort, backward), limit + 1, key)
         more, rows = len(rows) > limit, rows[:limit]
         if backward:
             rows.reverse()
@@ -121,40 +118,10 @@ class Paging:
         body = {"data": [represent(row) for row in rows], "next_cursor": following}
         return body, 200, _link_header(links)
 
-    def _counted(self, query: AnySelect) -> AnySelect:
-        # A join adds columns to the rows and never changes their number, so it is left out.
-        number = func.count().label("total")
-        return select(number).select_from(self.id_column.table).where(*query._where_criteria)
-
-    def _numbered(self, query: AnySelect, sort: str) -> AnySelect:
-        return self._sorted(query, sort, backward=False).offset(bindparam("row_offset", type_=BigInteger()))
-
-    def _key(self, sort: str, backward: bool = False) -> tuple[ColumnElement[Any], bool]:
-        """Return the column to sort by, and whether the values descend in this direction."""
-        return self.sorts[sort.removeprefix("-")], sort.startswith("-") != backward
-
-    def _beyond(self, query: AnySelect, sort: str, backward: bool, from_key: bool) -> AnySelect:
-        """Return the query of the rows after (or before) `key_value` and `key_id`, or from the first (or last) on."""
-        column, less = self._key(sort, backward)
-        if from_key:
-            value = bindparam("key_value", type_=column.type)
-            strictly: ColumnElement[bool] = column < value if less else column > value
-            if column is not self.id_column:
-                # The first condition follows from the second; the database uses it to seek in an index.
-                reach = column <= value if less else column >= value
-                row_id = bindparam("key_id", type_=BigInteger())
-                tie = self.id_column < row_id if backward else self.id_column > row_id
-                strictly = and_(reach, or_(strictly, tie))
-            query = query.where(strictly)
-        return self._sorted(query, sort, backward)
-
-    def _sorted(self, query: AnySelect, sort: str, backward: bool) -> AnySelect:
-        column, less = self._key(sort, backward)
-        first = column.desc() if less else column.asc()
-        ties = self.id_column.desc() if backward else self.id_column.asc()
-        keys = query.add_columns(column.label("sort_key"), self.id_column.label("sort_id"))
-        ordered = keys.order_by(*([first] if column is self.id_column else [first, ties]))
-        return ordered.limit(bindparam("row_limit", type_=Integer()))
+    def _order(self, sort: str, backward: bool = False) -> Order:
+        """Return the order of this sort, or with `backward` the same from its end."""
+        falling = sort.startswith("-") != backward
+        return Order(self.sorts[sort.removeprefix("-")], self.id_column, falling, ids_falling=backward)
 
     def _signer(self) -> URLSafeSerializer:
         """Return the signer of the cursors of this collection; it verifies with the old secret keys too."""
@@ -170,14 +137,14 @@ class Paging:
         signed = self._signer().dumps([sort, backward, value, row_id])
         return signed if isinstance(signed, str) else signed.decode()
 
-    def _read_cursor(self, sort: str, cursor: str) -> tuple[dict[str, Any], bool]:
+    def _read_cursor(self, sort: str, cursor: str) -> tuple[Key, bool]:
         try:
             cursor_sort, backward, value, row_id = self._signer().loads(cursor)
         except BadData:
             raise Unreadable("invalid_cursor", "The cursor is not one of this collection.") from None
         if cursor_sort != sort:
             raise Unreadable("invalid_cursor", f"The cursor belongs to sort={cursor_sort}, not sort={sort}.")
-        return {"key_value": _typed(self._key(sort)[0], value), "key_id": row_id}, backward
+        return Key(_typed(self.sorts[sort.removeprefix("-")], value), row_id), backward
 
 
 def _signer(keys: tuple[str, ...], salt: bytes) -> URLSafeSerializer:

@@ -1,4 +1,4 @@
-"""Queries that only read: prepared, filtered, in batches; their rows are plain named tuples.
+"""Queries that only read, prepared; their rows are plain named tuples.
 
 Within a transaction of the session, and within a short write, a query is part of it. Otherwise the driver executes it
 without SQLAlchemy, and without a transaction, which one statement does not need. SQLAlchemy costs ten times what the
@@ -7,12 +7,12 @@ logged, counted and executed again by SQLAlchemy, which raises the right error.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import starmap
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
-from sqlalchemy import ColumnElement, Dialect, Select, bindparam
+from sqlalchemy import Dialect, Select
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.database.base import db
@@ -24,8 +24,6 @@ RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 # How many queries each cache holds: clients can combine filters and sorts in very many ways.
 CACHED_QUERIES = 500
-# How many rows are read at once of a list that has very many.
-BATCH = 500
 
 
 class PreparedQuery(Generic[RowT]):
@@ -80,63 +78,10 @@ class PreparedQuery(Generic[RowT]):
         return rows[0] if rows else None
 
 
-class BoundQuery(NamedTuple):
-    """A select whose values are parameters, together with these values.
-
-    Requests with the same conditions share the select, so that it is compiled only once.
-    """
-
-    query: AnySelect
-    values: Mapping[str, Any]
-
-
-class FilterSet:
-    """A select and the named conditions that clients can filter it by; each compares with a parameter of its name."""
-
-    def __init__(self, query: AnySelect, conditions: Mapping[str, ColumnElement[bool]]) -> None:
-        self._query = query
-        self._conditions = conditions
-        self._of_names = lru_cache(CACHED_QUERIES)(self._select)
-
-    def where(self, **values: Any) -> BoundQuery:
-        """Return the select with each condition whose value is not None; raises TypeError for an unknown condition."""
-        given = {name: value for name, value in values.items() if value is not None}
-        return BoundQuery(self._of_names(frozenset(given)), given)
-
-    def _select(self, names: frozenset[str]) -> AnySelect:
-        if unknown := names - self._conditions.keys():
-            raise TypeError(f"there is no condition {min(unknown)!r}")
-        return self._query.where(*(self._conditions[name] for name in self._conditions if name in names))
-
-
 @lru_cache(CACHED_QUERIES)
 def prepared(build: Callable[..., AnySelect], *arguments: Any) -> PreparedQuery[Any]:
     """Return the prepared query of the select that `build` returns for these arguments; cached by all of them."""
     return PreparedQuery(build(*arguments))
-
-
-def rows_of(bound: BoundQuery, order_by: Any) -> list[Any]:
-    """Return all rows of a query in order; for queries with a small number of rows."""
-    return prepared(_ordered, bound.query, order_by).rows(**bound.values)
-
-
-def batches_by_id(bound: BoundQuery, id_column: Any) -> Iterator[list[Any]]:
-    """Yield all rows of a query by id, in lists of up to `BATCH`; no transaction is open in between."""
-    following = prepared(_following, bound.query, id_column)
-    last = 0
-    while rows := following.rows(**bound.values, last=last):
-        db.session.rollback()
-        yield rows
-        last = rows[-1].id
-    db.session.rollback()
-
-
-def _following(query: AnySelect, id_column: Any) -> AnySelect:
-    return query.where(id_column > bindparam("last")).order_by(id_column).limit(BATCH)
-
-
-def _ordered(query: AnySelect, order_by: Any) -> AnySelect:
-    return query.order_by(order_by)
 
 
 class _DriverQuery:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import Json, UtcTime, exact_text
-from models.database.reading import BoundQuery, FilterSet
+from models.database.filters import BoundQuery, FilterSet
 from models.event import ACCESS, Event
 from models.json_schema import ID, TEXT, TIME, list_of, nullable, one_of
 from models.people.secrets import ALPHABET, SECRET_LENGTH, hashed, random_letters

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
 from models.database.column_types import UtcTime, exact_text
-from models.database.reading import BoundQuery, FilterSet
+from models.database.filters import BoundQuery, FilterSet
 from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
 from models.json_schema import BOOLEAN, ID, TEXT, TIME, nullable, one_of

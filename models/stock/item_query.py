@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, exists, false, func, select, true
 
 from models.database.base import db, table_of
 from models.database.column_types import unparsed
-from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
+from models.database.filters import BoundQuery, Condition, FilterSet
+from models.database.pages import batches_by_id
+from models.database.reading import PreparedQuery
+from models.event import UNCHANGED
 from models.refusals import NotFound
 from models.stock import item_search
 from models.stock.item import Item
+from models.stock.item_fields import SORTS
 from models.stock.item_tag import ItemTag
 from models.values import normalized
 
@@ -50,20 +54,29 @@ to_dict = Item.REPRESENTATION.of_row
 
 
 _is_low = (Item.reorder_level.is_not(None)) & (Item.quantity <= Item.reorder_level)
+_BY_BIN = dict.fromkeys(("id", "bin"), "ix_items_by_bin")
+_BY_PRICE = {"price": "ix_items_by_price"}
+_BY_UPDATE = {"updated_at": "ix_items_by_updated_at"}
+_LOW = select(Item.id).where(Item.archived.in_((false(), true())), _is_low).correlate(None)
 _CONDITIONS = {
     **item_search.CONDITIONS,
     "sku": Item.sku_key == bindparam("sku"),
     "barcode": Item.barcode == bindparam("barcode"),
-    "bin": Item.bin == bindparam("bin"),
-    "tag": exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
-    "low": _is_low,
-    "enough": ~_is_low,
-    "min_price": Item.price >= bindparam("min_price"),
-    "max_price": Item.price <= bindparam("max_price"),
-    "updated_since": Item.updated_at >= bindparam("updated_since"),
+    "bin": Condition(Item.bin == bindparam("bin"), "bin", _BY_BIN),
+    "tag": Condition(
+        exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
+        "tag",
+        ids=select(ItemTag.item_id).where(ItemTag.tag == bindparam("tag")),
+    ),
+    "low": Condition(_is_low, "low", {"id": "ix_items_low"}),
+    "enough": Condition(~_is_low, others=_LOW),
+    "min_price": Condition(Item.price >= bindparam("min_price"), "price", _BY_PRICE),
+    "max_price": Condition(Item.price <= bindparam("max_price"), "price", _BY_PRICE),
+    "updated_since": Condition(Item.updated_at >= bindparam("updated_since"), "update", _BY_UPDATE),
 }
-_ITEMS = FilterSet(_ALL, _CONDITIONS)
-_ITEMS_AS_JSON = FilterSet(select(*map(unparsed, COLUMNS)), _CONDITIONS)
+_INDEXES = {column: f"ix_items_by_{column}" for column in ("id", *SORTS.values())}
+_ITEMS = FilterSet(_ALL, _CONDITIONS, UNCHANGED, _INDEXES)
+_ITEMS_AS_JSON = FilterSet(select(*map(unparsed, COLUMNS)), _CONDITIONS, UNCHANGED, _INDEXES)
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ index; triggers update it.
 
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, NamedTuple, cast
 from weakref import WeakSet
@@ -18,18 +18,17 @@ from sqlalchemy import (
     ColumnElement,
     Engine,
     Integer,
-    Text,
     any_,
     bindparam,
     column,
     false,
-    func,
     select,
     text,
     true,
 )
 
 from models.database.base import db
+from models.database.filters import Condition
 from models.database.reading import AnySelect, PreparedQuery
 from models.stock.item import Item
 from models.values import as_json
@@ -48,7 +47,7 @@ INFINITE = 1e18
 
 
 class _Found(NamedTuple):
-    """How many items the index has found, at most `MAX_CANDIDATES + 1`, and their ids: on SQLite as JSON text."""
+    """How many items the index has found, up to the parameter `at_most`, and their ids: on SQLite as JSON text."""
 
     number: int
     ids: list[int] | str
@@ -57,55 +56,64 @@ class _Found(NamedTuple):
 _FTS5_TABLE = PreparedQuery(
     select(column("name")).select_from(text("sqlite_master")).where(text("name = 'items_search'"))
 )
-_BY_FTS5 = PreparedQuery(
-    cast(
-        AnySelect,
-        text(f"""
-            WITH lists AS (
-                SELECT value AS trigram, coalesce(
-                    (SELECT rowid FROM items_search WHERE items_search MATCH value LIMIT 1 OFFSET {SAMPLE - 1}),
-                    {INFINITE}
-                ) AS sampled_at
-                FROM json_each(:trigrams)
-            )
-            SELECT count(*) AS number, json_group_array(item_id) AS ids FROM (
-                SELECT item_id FROM items_search_due
-                UNION ALL
-                SELECT rowid FROM items_search WHERE items_search MATCH (
-                    SELECT group_concat(trigram, ' ') FROM lists
-                    WHERE sampled_at * :max_ratio >= (SELECT max(sampled_at) FROM lists)
-                )
-                LIMIT {MAX_CANDIDATES + 1}
-            )
-        """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
-    ),
-    _Found,
-)
-_BY_GIN = PreparedQuery(
-    cast(
-        AnySelect,
-        text(f"""
-            SELECT count(*) AS number, coalesce(array_agg(item_id), '{{}}') AS ids FROM (
-                SELECT item_id FROM items_search
-                WHERE stockroom_pieces(search_text) @> CAST(:trigrams AS text[]) LIMIT {MAX_CANDIDATES + 1}
-            ) AS found
-        """).columns(column("number"), column("ids")),  # noqa: S608 - the numbers are ours
-    ),
-    _Found,
-)
+
+
+def _by_fts5(found: str) -> PreparedQuery[_Found]:
+    """Return the query of the items that are pending and, of those that FTS5 finds, these."""
+    query = f"""
+        WITH lists AS (
+            SELECT value AS trigram, coalesce(
+                (SELECT rowid FROM items_search WHERE items_search MATCH value LIMIT 1 OFFSET {SAMPLE - 1}),
+                {INFINITE}
+            ) AS sampled_at
+            FROM json_each(:trigrams)
+        ), shortest AS (
+            SELECT group_concat(trigram, ' ') AS trigrams FROM lists
+            WHERE sampled_at * {MAX_RATIO} >= (SELECT max(sampled_at) FROM lists)
+        )
+        SELECT count(*) AS number, json_group_array(item_id) AS ids FROM (
+            SELECT item_id FROM items_search_due UNION ALL {found} LIMIT :at_most
+        )
+    """  # noqa: S608 - the numbers are ours
+    return PreparedQuery(cast(AnySelect, text(query).columns(column("number"), column("ids"))), _Found)
+
+
+_MATCH = "items_search MATCH (SELECT trigrams FROM shortest)"
+_BY_FTS5 = _by_fts5(f"SELECT rowid FROM items_search WHERE {_MATCH}")  # noqa: S608
+_BY_FTS5_AND_TEXT = _by_fts5(f"""
+    SELECT items.id FROM items_search CROSS JOIN items ON items.id = items_search.rowid
+    WHERE {_MATCH} AND instr(items.search_text, :longest) > 0
+""")  # noqa: S608
+
+
+def _by_gin(condition: str) -> PreparedQuery[_Found]:
+    """Return the query of the items that the index finds and that meet a condition.
+
+    Materialized, so that the planner does not compute the trigrams of each item until the limit is reached.
+    """
+    query = f"""
+        WITH candidates AS MATERIALIZED (
+            SELECT item_id, search_text FROM items_search
+            WHERE stockroom_pieces(search_text) @> CAST(:trigrams AS text[])
+        )
+        SELECT count(*) AS number, coalesce(array_agg(item_id), '{{}}') AS ids FROM (
+            SELECT item_id FROM candidates WHERE {condition} LIMIT :at_most
+        ) AS found
+    """  # noqa: S608 - the numbers are ours
+    return PreparedQuery(cast(AnySelect, text(query).columns(column("number"), column("ids"))), _Found)
+
+
+_BY_GIN = _by_gin("true")
+_BY_GIN_AND_TEXT = _by_gin("strpos(search_text, :longest) > 0")
 # In the order of the WHERE clause: the most selective ones first.
-CONDITIONS: dict[str, ColumnElement[bool]] = {
-    # The items with these ids. On SQLite the ids are one JSON text: one parameter, so one statement for any number.
+CONDITIONS: dict[str, Condition | ColumnElement[bool]] = {
     "candidates": Item.id == any_(bindparam("candidates", type_=ARRAY(Integer))),
-    "candidates_as_json": Item.id.in_(
-        select(func.json_each(bindparam("candidates_as_json", type_=Text())).table_valued("value"))
-    ),
-    # Not `=`: SQLite would begin with its index, because without statistics it assumes that only ten items match.
-    "archived_candidates": Item.archived != false(),
-    "current_candidates": Item.archived != true(),
-    "archived": Item.archived == true(),
-    "current": Item.archived == false(),
-    **{f"word_{number}": Item.search_text.like(bindparam(f"word_{number}"), escape="/") for number in range(MAX_WORDS)},
+    "archived": Condition(Item.archived == true(), leading=True),
+    "current": Condition(Item.archived == false(), leading=True),
+    **{
+        f"word_{number}": Condition(Item.search_text.like(bindparam(f"word_{number}"), escape="/"))
+        for number in range(MAX_WORDS)
+    },
 }
 _indexed: WeakSet[Engine] = WeakSet()
 
@@ -117,10 +125,8 @@ def values_of(words: Sequence[str], *, archived: bool) -> dict[str, Any]:
     """
     values: dict[str, Any] = {f"word_{number}": _pattern(word) for number, word in enumerate(words)}
     candidates = _candidates(words)
-    if candidates is None:
-        return {**values, "archived" if archived else "current": True}
-    among = "candidates" if isinstance(candidates, list) else "candidates_as_json"
-    return {**values, among: candidates, "archived_candidates" if archived else "current_candidates": True}
+    among = {} if candidates is None else {"few" if isinstance(candidates, str) else "candidates": candidates}
+    return {**values, **among, "archived" if archived else "current": True}
 
 
 def _pattern(word: str) -> str:
@@ -131,33 +137,24 @@ def _pattern(word: str) -> str:
 def _candidates(words: Sequence[str]) -> list[int] | str | None:
     """Return the ids of the candidates, on SQLite as JSON text; None if there are too many, or no index."""
     long = [word for word in words if len(word) >= TRIGRAM]
-    query = _index_query() if long else None
-    if query is None:
+    if not long:
         return None
-    # Adjacent trigrams are fast and nearly always enough; all of them, overlapping ones included, exclude many more.
-    for step, max_ratio in ((TRIGRAM, MAX_RATIO), (1, INFINITE)):
-        found = query(sorted({trigram for word in long for trigram in _trigrams(word, step)}), max_ratio)
+    dialect = db.engine.dialect.name
+    if dialect == "postgresql":
+        queries = [_BY_GIN, _BY_GIN_AND_TEXT]
+    elif dialect == "sqlite" and _has_fts5_index():
+        queries = [_BY_FTS5, _BY_FTS5_AND_TEXT]
+    else:
+        return None
+    # Adjacent trigrams are fast and nearly always enough. If many items have them, each of these is tested for the
+    # longest word, until many have that too.
+    for query, step in zip(queries, (TRIGRAM, 1), strict=True):
+        trigrams = sorted({trigram for word in long for trigram in _trigrams(word, step)})
+        asked = as_json(list(map(_quoted, trigrams))) if dialect == "sqlite" else trigrams
+        [found] = query.rows(trigrams=asked, longest=max(long, key=len), at_most=MAX_CANDIDATES + 1)
         if found.number <= MAX_CANDIDATES:
             return found.ids
     return None
-
-
-def _index_query() -> Callable[[list[str], float], _Found] | None:
-    """Return the function that finds the items with all of some trigrams; None if this database has no index."""
-    dialect = db.engine.dialect.name
-    if dialect == "postgresql":
-        return _query_gin
-    return _query_fts5 if dialect == "sqlite" and _has_fts5_index() else None
-
-
-def _query_gin(trigrams: list[str], _: float) -> _Found:
-    """Return how many items have all of these trigrams, and their ids; PostgreSQL begins with the shortest list."""
-    return _BY_GIN.rows(trigrams=trigrams)[0]
-
-
-def _query_fts5(trigrams: list[str], max_ratio: float) -> _Found:
-    """Return how many items have all of these trigrams, and their ids, of lists not longer than `max_ratio` allows."""
-    return _BY_FTS5.rows(trigrams=as_json(list(map(_quoted, trigrams))), max_ratio=max_ratio)[0]
 
 
 def _trigrams(word: str, step: int) -> list[str]:

@@ -1,6 +1,6 @@
 """The model `Movement`: the ledger of stock, whose rows are inserted and never changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.database.base import Model, db, table_of
 from models.database.column_types import LongId, UtcTime, exact_text
 from models.database.current_write import write_connection
-from models.database.reading import BoundQuery, FilterSet, PreparedQuery, batches_by_id
+from models.database.reading import PreparedQuery
 from models.database.writing import insert_many
 from models.event import Event
 from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, nullable, one_of
@@ -21,7 +21,7 @@ from models.representation import Representation
 from models.stock.item import Item
 from models.stock.stock_levels import Line, RefusedLines, take_lines
 from models.stock.stock_rows import lock_stocks, move_stocks
-from models.values import normalized, now
+from models.values import now
 
 # The kinds that a client may record; `opening` and `reversal` come from other operations.
 KINDS = ("receive", "issue", "adjust", "count")
@@ -39,6 +39,10 @@ class Movement(Model):
         Index("ix_movements_item_id_id", "item_id", "id"),
         Index("ix_movements_item_id_occurred_at", "item_id", "occurred_at"),
         Index("ix_movements_kind_id", "kind", "id"),
+        Index("ix_movements_kind_occurred_at_id", "kind", "occurred_at", "id"),
+        Index("ix_movements_user_id_id", "user_id", "id"),
+        Index("ix_movements_user_id_occurred_at_id", "user_id", "occurred_at", "id"),
+        Index("ix_movements_occurred_at_id", "occurred_at", "id"),
         CheckConstraint(f"kind IN {ALL_KINDS}", name="kind"),
         CheckConstraint("quantity_after >= 0", name="quantity_after"),
     )
@@ -65,7 +69,7 @@ class Movement(Model):
 
     id: Mapped[int] = mapped_column(LongId, primary_key=True)
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     kind: Mapped[str] = mapped_column(String(16))
     delta: Mapped[int]
     quantity_after: Mapped[int]
@@ -74,7 +78,7 @@ class Movement(Model):
     reason: Mapped[str] = mapped_column(exact_text(500))
     reference: Mapped[str] = mapped_column(exact_text(100), index=True)
     reverses_id: Mapped[int | None] = mapped_column(LongId, ForeignKey("movements.id"), unique=True)
-    occurred_at: Mapped[datetime] = mapped_column(UtcTime(), index=True)
+    occurred_at: Mapped[datetime] = mapped_column(UtcTime())
     created_at: Mapped[datetime] = mapped_column(UtcTime())
 
     @classmethod
@@ -178,24 +182,8 @@ class Movement(Model):
         return cls.to_dict(row)
 
     @classmethod
-    def ledger(cls, *, sku: str | None = None, user: str | None = None, **others: Any) -> BoundQuery:
-        """Return the query of the movements that meet every condition; the names are those of the query parameters.
-
-        They occurred at `since` or later, and before `until`.
-        """
-        return _MOVEMENTS.where(
-            sku=None if sku is None else normalized(sku), user=None if user is None else normalized(user), **others
-        )
-
-    @classmethod
-    def batches(cls, **conditions: Any) -> Iterator[list[dict[str, Any]]]:
-        """Yield all movements that meet the conditions of `ledger`, by id, in batches."""
-        for rows in batches_by_id(cls.ledger(**conditions), cls.id):
-            yield [cls.to_dict(row) for row in rows]
-
-    @classmethod
     def to_dict(cls, row: Sequence[Any]) -> dict[str, Any]:
-        """Return a row of `ledger` as clients see it."""
+        """Return a row of `LEDGER` as clients see it."""
         return cls.REPRESENTATION.of_row(row)
 
 
@@ -221,17 +209,6 @@ def _ledger() -> Select[Any]:
     )
 
 
-_LEDGER = _ledger()
-_BY_ID = PreparedQuery(_LEDGER.where(Movement.id == bindparam("movement_id")))
-_MOVEMENTS = FilterSet(
-    _LEDGER,
-    {
-        "item_id": Movement.item_id == bindparam("item_id"),
-        "sku": Movement.item_id == select(Item.id).where(Item.sku_key == bindparam("sku")).scalar_subquery(),
-        "user": Movement.user_id == select(User.id).where(User.username_key == bindparam("user")).scalar_subquery(),
-        "kind": Movement.kind == bindparam("kind"),
-        "reference": Movement.reference == bindparam("reference"),
-        "since": Movement.occurred_at >= bindparam("since"),
-        "until": Movement.occurred_at < bindparam("until"),
-    },
-)
+# Every movement as clients see it.
+LEDGER = _ledger()
+_BY_ID = PreparedQuery(LEDGER.where(Movement.id == bindparam("movement_id")))

@@ -9,6 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from models.database.base import db
 from models.database.reading import AnySelect
+from models.event import UNCHANGED
 from models.json_schema import COUNT, MONEY, TIME, closed
 from models.stock.item import Item
 from models.stock.movement import Movement
@@ -39,7 +40,7 @@ def stats(at: datetime | None = None) -> dict[str, Any]:
     at = at or now()
     today = at.replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = today + timedelta(days=1)
-    totals = db.session.execute(_TOTALS).one()
+    totals = UNCHANGED.of(_TOTALS, lambda: db.session.execute(_TOTALS).one())
     return {
         "items": totals.items,
         "archived": totals.archived,

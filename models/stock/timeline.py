@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from models.database.column_types import LongId, UtcTime
 from models.database.current_write import WriteConnection
+from models.database.filters import Unindexed
 from models.database.reading import PreparedQuery
 from models.database.writing import execute_one
 from models.refusals import Refusal
@@ -163,7 +164,8 @@ _LATER = _later()
 _FIRST_BELOW = _first_below()
 _LATEST_COUNT = (
     select(_movements.c.id, _occurred_at)
-    .where(_of_item, _movements.c.kind == "count", _occurred_at >= _since)
+    # SQLite too would take another index: that of all counts.
+    .where(_of_item, Unindexed(_movements.c.kind == "count"), _occurred_at >= _since)
     .with_hint(_movements, _HINT, "mysql")
     .order_by(_occurred_at.desc(), _movements.c.id.desc())
     .limit(1)

@@ -310,8 +310,8 @@ def test_a_rare_word_of_three_letters_is_looked_up(member, database, sort, monke
     add(member, "LAMP-1")
     asked = looked_up(monkeypatch)
 
-    query, values = item_query.matching(q="lam")
-    query = query.order_by(sort, Item.id).limit(51)
+    found = item_query.matching(q="lam")
+    query, values = found.query.order_by(sort, Item.id).limit(51), found.values
 
     if database == "mysql":
         pytest.skip("MariaDB has no such index")

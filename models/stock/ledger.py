@@ -1,0 +1,54 @@
+"""The ledger as a list: the movements that meet some conditions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from models.database.filters import BoundQuery, Condition, FilterSet
+from models.database.pages import batches_by_id
+from models.event import UNCHANGED
+from models.people.user import User
+from models.stock.item import Item
+from models.stock.movement import LEDGER, Movement
+from models.values import normalized
+
+# The indexes of the movements of one item, one user and one kind, by the column in whose order they have them.
+_OF_ITEM = {"id": "ix_movements_item_id_id", "occurred_at": "ix_movements_item_id_occurred_at"}
+_OF_USER = {"id": "ix_movements_user_id_id", "occurred_at": "ix_movements_user_id_occurred_at_id"}
+_OF_KIND = {"id": "ix_movements_kind_id", "occurred_at": "ix_movements_kind_occurred_at_id"}
+_BY_TIME = {"occurred_at": "ix_movements_occurred_at_id"}
+_item = select(Item.id).where(Item.sku_key == bindparam("sku")).scalar_subquery()
+_user = select(User.id).where(User.username_key == bindparam("user")).scalar_subquery()
+_MOVEMENTS = FilterSet(
+    LEDGER,
+    {
+        "item_id": Condition(Movement.item_id == bindparam("item_id"), "item", _OF_ITEM),
+        "sku": Condition(Movement.item_id == _item, "item", _OF_ITEM),
+        "user": Condition(Movement.user_id == _user, "user", _OF_USER),
+        "kind": Condition(Movement.kind == bindparam("kind"), "kind", _OF_KIND),
+        "reference": Condition(
+            Movement.reference == bindparam("reference"), "reference", {"id": "ix_movements_reference"}
+        ),
+        "since": Condition(Movement.occurred_at >= bindparam("since"), "time", _BY_TIME),
+        "until": Condition(Movement.occurred_at < bindparam("until"), "time", _BY_TIME),
+    },
+    UNCHANGED,
+    {"id": "PRIMARY", **_BY_TIME},
+)
+
+
+def matching(*, sku: str | None = None, user: str | None = None, **others: Any) -> BoundQuery:
+    """Return the query of the movements that meet every condition; the names are those of the query parameters.
+
+    They occurred at `since` or later, and before `until`.
+    """
+    return _MOVEMENTS.where(
+        sku=None if sku is None else normalized(sku), user=None if user is None else normalized(user), **others
+    )
+
+
+def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield all movements that meet the conditions of `matching`, by id, in batches."""
+    for rows in batches_by_id(matching(**conditions), Movement.id):
+        yield [Movement.to_dict(row) for row in rows]
