@@ -34,7 +34,6 @@ _PENDING = "stockroom_events"
 RECORDED = "stockroom_recorded"
 NO_KINDS: Mapping[str, int] = MappingProxyType({})
 
-
 MEMBERS: dict[str, Schema] = {
     "id": ID,
     "type": {"type": "string", "pattern": r"^[a-z_]+\.[a-z_]+$", "examples": ["movement.created"]},
@@ -190,8 +189,6 @@ _AFTER = PreparedQuery(_FEED.with_hint(table_of(Event), "FORCE INDEX (ix_events_
 _AFTER_OF_TYPE = PreparedQuery(
     _FEED.where(Event.type == bindparam("type")).with_hint(table_of(Event), "FORCE INDEX (ix_events_type_id)", "mysql")
 )
-
-
 # `data` is JSON text from the call of `record` on, so later changes of the object do not change the event.
 _columns = [column.name for column in table_of(Event).columns if column.name != "id"]
 _insert = insert(table_of(Event)).values(
@@ -201,11 +198,9 @@ _insert = insert(table_of(Event)).values(
 
 def _no_events() -> PendingEvents:
     """Return the pending events of a new transaction; SQLite, which has one writer at a time, takes many at once."""
-    return PendingEvents(_insert_events if db.engine.dialect.name == "sqlite" else None)
-
-
-def _insert_events(events: Sequence[Mapping[str, Any]]) -> None:
-    execute_many(write_connection(), _insert, events)
+    if db.engine.dialect.name != "sqlite":
+        return PendingEvents()
+    return PendingEvents(lambda events: execute_many(write_connection(), _insert, events))
 
 
 @event.listens_for(db.session, "before_commit")

@@ -23,7 +23,7 @@ class PendingEvents:
 
     IN_MEMORY = 2000
 
-    def __init__(self, write: Callable[[list[dict[str, Any]]], None] | None = None) -> None:
+    def __init__(self, write: Callable[[list[dict[str, Any]]], object] | None = None) -> None:
         self._write = write
         self._last: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
