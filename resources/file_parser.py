@@ -79,12 +79,10 @@ class FileParser(RequestParser):
         form = closed(name, {"file": BINARY}, dict.fromkeys(self.query, TEXT))
         self.media = {
             CSV: _media(TEXT, in_csv),
-            TSV: _media(TEXT, in_csv.replace(",", "\t")),
-            PLAIN: _media(TEXT, in_csv),
             NDJSON: _media(TEXT, in_json),
-            XLSX: _media(BINARY, "the bytes of a workbook"),
-            OLD_EXCEL: _media(TEXT, in_csv),
             MULTIPART: _media(form, {"file": in_csv}),
+            XLSX: {"schema": BINARY},
+            **{media_type: {"schema": TEXT} for media_type in (TSV, PLAIN, OLD_EXCEL)},
         }
 
     def parse_args(self, req: Request | None = None, strict: bool = True, http_error_code: int = 422) -> Namespace:

@@ -137,5 +137,6 @@ def pascal_case(name: str) -> str:
 
 def headers(*names: str, perhaps: Sequence[str] = ()) -> Json:
     """Return the headers of a response, by reference; `perhaps` are those that only some of its kind have."""
-    some = {name: {**HEADERS[name], "required": False} for name in perhaps}
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)} | some
+    rarely = {name: {**HEADERS[name], "required": False} for name in perhaps if "required" in HEADERS[name]}
+    every = (*ON_EVERY_ANSWER, *names, *perhaps)
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in every} | rarely
