@@ -93,6 +93,7 @@ def main() -> None:
             name, filled = db.engine.dialect.name, number_of("movements")
         if not filled:
             fill(admin)
+        expect(admin.get("/items"), 200)  # which opens the connection that reads
         slow: list[tuple[float, str]] = []
         for title, path, filters, sorts in (
             ("items", "/items", ITEM_FILTERS, ITEM_SORTS),

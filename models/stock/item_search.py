@@ -44,6 +44,8 @@ SPECIAL = re.compile("[%_/]")  # in a pattern of LIKE, `/` being its escape char
 SAMPLE = 256
 MAX_RATIO = 16
 INFINITE = 1e18
+# A word that more than MANY_OF_FIRST of the first items have, by id, is looked for in all.
+FIRST, MANY_OF_FIRST = 500, 25
 
 
 class _Found(NamedTuple):
@@ -87,10 +89,7 @@ _BY_FTS5_AND_TEXT = _by_fts5(f"""
 
 
 def _by_gin(condition: str) -> PreparedQuery[_Found]:
-    """Return the query of the items that the index finds and that meet a condition.
-
-    Materialized, so that the planner does not compute the trigrams of each item until the limit is reached.
-    """
+    """Return the query of the items that GIN finds and that meet a condition."""
     query = f"""
         WITH candidates AS MATERIALIZED (
             SELECT item_id, search_text FROM items_search
@@ -99,12 +98,22 @@ def _by_gin(condition: str) -> PreparedQuery[_Found]:
         SELECT count(*) AS number, coalesce(array_agg(item_id), '{{}}') AS ids FROM (
             SELECT item_id FROM candidates WHERE {condition} LIMIT :at_most
         ) AS found
-    """  # noqa: S608 - the numbers are ours
+    """  # noqa: S608 - the condition is ours
     return PreparedQuery(cast(AnySelect, text(query).columns(column("number"), column("ids"))), _Found)
 
 
 _BY_GIN = _by_gin("true")
 _BY_GIN_AND_TEXT = _by_gin("strpos(search_text, :longest) > 0")
+# How many of the first items have a word. With too many, PostgreSQL's planner would compute the trigrams of each item.
+_IN_FIRST = PreparedQuery(
+    cast(
+        AnySelect,
+        text(f"""
+            WITH first AS (SELECT search_text FROM items_search ORDER BY item_id LIMIT {FIRST})
+            SELECT count(*) AS number FROM first WHERE strpos(search_text, :longest) > 0
+        """).columns(column("number")),  # noqa: S608 - the number is ours
+    )
+)
 # In the order of the WHERE clause: the most selective ones first.
 CONDITIONS: dict[str, Condition | ColumnElement[bool]] = {
     "candidates": Item.id == any_(bindparam("candidates", type_=ARRAY(Integer))),
@@ -139,8 +148,10 @@ def _candidates(words: Sequence[str]) -> list[int] | str | None:
     long = [word for word in words if len(word) >= TRIGRAM]
     if not long:
         return None
-    dialect = db.engine.dialect.name
+    dialect, longest = db.engine.dialect.name, max(long, key=len)
     if dialect == "postgresql":
+        if _IN_FIRST.rows(longest=longest)[0].number > MANY_OF_FIRST:
+            return None
         queries = [_BY_GIN, _BY_GIN_AND_TEXT]
     elif dialect == "sqlite" and _has_fts5_index():
         queries = [_BY_FTS5, _BY_FTS5_AND_TEXT]
@@ -151,7 +162,7 @@ def _candidates(words: Sequence[str]) -> list[int] | str | None:
     for query, step in zip(queries, (TRIGRAM, 1), strict=True):
         trigrams = sorted({trigram for word in long for trigram in _trigrams(word, step)})
         asked = as_json(list(map(_quoted, trigrams))) if dialect == "sqlite" else trigrams
-        [found] = query.rows(trigrams=asked, longest=max(long, key=len), at_most=MAX_CANDIDATES + 1)
+        [found] = query.rows(trigrams=asked, longest=longest, at_most=MAX_CANDIDATES + 1)
         if found.number <= MAX_CANDIDATES:
             return found.ids
     return None

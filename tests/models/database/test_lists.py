@@ -101,10 +101,10 @@ def steps(app, admin, member, guest, monkeypatch):
 
     connect = ReaderPool._connect
 
-    def connect_and_count(self, engine):
-        connection = connect(self, engine)
+    def connect_and_count(self):
+        connection, until = connect(self)
         connection.set_progress_handler(count, EVERY)
-        return connection
+        return connection, until
 
     def ask(path):
         nonlocal taken
@@ -119,11 +119,11 @@ def steps(app, admin, member, guest, monkeypatch):
         with db.engine.begin() as connection:
             for statement in FILL:
                 connection.exec_driver_sql(statement)
-        engine, pool = db.engine, reader_pool_of(db.engine)
-    pool.close_idle(engine)
+        pool = reader_pool_of(db.engine)
+    pool.close_idle()
     monkeypatch.setattr(ReaderPool, "_connect", connect_and_count)
     yield ask
-    pool.close_idle(engine)
+    pool.close_idle()
 
 
 def too_long(steps, path, filter_, sort, most):

@@ -126,7 +126,7 @@ def by_number(query, order):
     found, offset = [], 0
     while True:
         rows, total = pages.numbered(query, order, LIMIT, offset)
-        found += [row[-1] for row in rows]
+        found += [row[0] for row in rows]
         offset += LIMIT
         if offset >= total:
             return found, total
@@ -135,7 +135,7 @@ def by_number(query, order):
 def by_cursor(query, order):
     found, key = [], None
     while rows := pages.beyond(query, order, LIMIT, key):
-        found += [row[-1] for row in rows]
+        found += [row[0] for row in rows]
         key = Key(*rows[-1][-2:])
     return found
 

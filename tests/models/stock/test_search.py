@@ -336,4 +336,5 @@ def test_the_index_is_asked_for_what_it_can_know(member, database, q, times, mon
 
     item_query.matching(q=q)
 
-    assert len(asked) == (0 if database == "mysql" else times)
+    # PostgreSQL sees by the first items what all have.
+    assert len(asked) == (0 if database == "mysql" or (database == "postgresql" and q == "thing") else times)
