@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
@@ -113,7 +113,7 @@ class GroupCommit:
     """The short writes of one SQLite engine."""
 
     def __init__(self, engine: Engine, queue: SqliteWriterQueue) -> None:
-        self._engine = engine
+        self._engine = ref(engine)  # which has this group
         self._queue = queue
         self._mutex = threading.Lock()
         self._waiting: list[_ShortWrite] = []  # only with the mutex
@@ -143,7 +143,7 @@ class GroupCommit:
         with self._mutex:
             return len(self._waiting)
 
-    def close(self, _: Engine) -> None:
+    def close(self, _: Engine | None = None) -> None:
         """Close the connection; the next write opens another one."""
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -207,14 +207,14 @@ class GroupCommit:
             if driver.in_transaction:
                 connection.exec_driver_sql("ROLLBACK")
             if connection.has_failed:
-                self.close(self._engine)
+                self.close()
 
     def _connect(self) -> DriverConnection:
-        event.listen(self._engine, "engine_disposed", self.close)  # SQLAlchemy registers a listener only once
-        pooled = self._engine.raw_connection()
+        engine = cast(Engine, self._engine())
+        pooled = engine.raw_connection()
         driver = cast(sqlite3.Connection, pooled.dbapi_connection)
         pooled.detach()
-        return DriverConnection(driver, self._engine.dialect)
+        return DriverConnection(driver, engine.dialect)
 
 
 _groups: WeakKeyDictionary[Engine, GroupCommit] = WeakKeyDictionary()
@@ -222,7 +222,8 @@ _groups: WeakKeyDictionary[Engine, GroupCommit] = WeakKeyDictionary()
 
 def group_short_writes(engine: Engine, queue: SqliteWriterQueue) -> None:
     """Let the short writes of this engine be committed in groups, in turn with its other writes."""
-    _groups[engine] = GroupCommit(engine, queue)
+    _groups[engine] = group = GroupCommit(engine, queue)
+    event.listen(engine, "engine_disposed", group.close)
 
 
 def group_commit_of(engine: Engine) -> GroupCommit | None:

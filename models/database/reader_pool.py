@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+from weakref import ref
 
 from sqlalchemy import Engine, event
 
@@ -41,7 +42,7 @@ class ReaderPool:
     def __init__(self, engine: Engine) -> None:
         self.dialect = engine.dialect
         self.errors: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self._engine = engine
+        self._engine = ref(engine)  # which has this pool: in a circle, neither would be closed when the process ends
         self._is_server = engine.dialect.name != "sqlite"
         self._idle: list[tuple[Any, float]] = []  # with the time until which each may be used
         self._rests_until = float("-inf")
@@ -103,7 +104,8 @@ class ReaderPool:
             self._close(connection)
 
     def _connect(self) -> tuple[Any, float]:
-        pooled = self._engine.raw_connection()
+        engine = cast(Engine, self._engine())
+        pooled = engine.raw_connection()
         connection: Any = pooled.dbapi_connection
         pooled.detach()
         with self._lock:

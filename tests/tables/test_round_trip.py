@@ -9,9 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.requests.bodies import parse_json
+from models.files.row_faults import Faults
+from models.files.rules import Rules
 from models.stock.item_fields import MAX_PRICE
 from models.values import money_of_scaled
-from resources.item_rows import COLUMNS, MEMBERS, TABLE, cell_readers, rows_of
+from resources.item_rows import COLUMNS, TABLES, rows_of
 from tables.reading import CSV, NDJSON, XLSX, Options, Table
 from tables.writing import Layout, written
 
@@ -98,11 +100,10 @@ PLAIN |= {"reorder_level": None, "barcode": None}
 
 def read(data: bytes, format_: str) -> list[dict[str, Any]]:
     """The rows of a table that has no fault."""
-    faults: list[Any] = []
-    table = Table(io.BytesIO(data), format_, TABLE, Options(), parse_json=parse_json, max_unpacked=2**24)
-    readers = MEMBERS if format_ == NDJSON else cell_readers(table.numbers)
-    rows = [{"sku": row.sku, **row.fields} for row in rows_of(table, readers, faults)]
-    assert faults == []
+    faults, rules = Faults(), Rules()
+    table = Table(io.BytesIO(data), format_, TABLES[rules.match], Options(), parse_json=parse_json, max_unpacked=2**24)
+    rows = [{"sku": row.sku, **row.fields, **row.stock} for row in rows_of(table, rules, faults)]
+    assert list(faults.first()) == []
     return rows
 
 
