@@ -119,13 +119,13 @@ def test_any_cells_of_a_workbook_are_read_or_refused(rows, numbers):
     read(with_cells(text), XLSX, Options())
 
 
-CELLS = st.text(
+TEXTS_OF_CELLS = st.text(
     st.sampled_from("A,;\t\"'=\r\n\ufeffé\x00{}0815.-+eEissuereceivecount2025-01-01T00:00:00Z"), max_size=200
 )
 
 
 @pytest.mark.parametrize("format_", [CSV, NDJSON, None])
-@given(cells=CELLS, kind=st.sampled_from([None, "receive", "count"]))
+@given(cells=TEXTS_OF_CELLS, kind=st.sampled_from([None, "receive", "count"]))
 @settings(max_examples=150, deadline=None)
 def test_any_cells_are_movements_or_refused(format_, cells, kind):
     faults = Faults()
