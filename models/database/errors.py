@@ -48,6 +48,11 @@ def is_unavailable(error: Exception) -> bool:
     return isinstance(error, OperationalError) and _number(error.orig) not in STATEMENT_ERRORS
 
 
+def is_read_only(error: DBAPIError) -> bool:
+    """Return whether SQLite refused a write because its file can't be written, or could not when it was opened."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in READ_ONLY
+
+
 def is_disk_full(error: Exception) -> bool:
     """Return whether a temporary file, or SQLite's private database in one, could not be written."""
     if isinstance(error, sqlite3.OperationalError):

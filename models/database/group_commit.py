@@ -3,7 +3,8 @@
 SQLite has one writer at a time, so short writes wait in its queue. Whoever gets the turn executes all of them that
 wait, each in a savepoint and in the context of its own request, and commits once. Each request goes on after that
 commit and never before, a refused one too: its refusal may rest on what another one of the group has written. What
-fails in its savepoint fails alone. Where the transaction fails, as on a full disk, each is executed again by itself.
+fails in its savepoint fails alone. Where the transaction fails, as on a full disk, each is executed again by itself, in
+a transaction of the session.
 
 The servers of the other databases group commits themselves: there, a short write is a transaction of the session.
 """
@@ -28,6 +29,7 @@ from models.database.current_write import (
     DriverConnection,
     savepoint,
 )
+from models.database.errors import is_read_only
 from models.database.transactions import is_writing, transactional
 from models.database.writer_queue import STALLED_BEGIN, STALLED_WRITE, WRITE_WAIT, SqliteWriterQueue
 from models.refusals import LockTimeout
@@ -54,7 +56,8 @@ def short_write(operation: Callable[P, R]) -> Callable[P, R]:
             return in_session(*args, **kwargs)
         if db.session.registry.has():
             db.session.rollback()  # what was only read before, as in authentication
-        return cast(R, group.run(partial(operation, *args, **kwargs)))
+        write = group.run(partial(operation, *args, **kwargs))
+        return in_session(*args, **kwargs) if write.is_lost else cast(R, write.outcome())
 
     return in_group
 
@@ -69,6 +72,7 @@ class _ShortWrite:
         self.result: Any = None
         self.error: BaseException | None = None
         self.is_done = False
+        self.is_lost = False  # its transaction was rolled back, for no reason of its own
         self.done = threading.Lock()
         self.done.acquire()
 
@@ -119,8 +123,8 @@ class GroupCommit:
         self._waiting: list[_ShortWrite] = []  # only with the mutex
         self._connection: DriverConnection | None = None  # only in one's turn
 
-    def run(self, operation: Callable[[], Any]) -> Any:
-        """Return what `operation` returns once that is committed, or raise what it raises; raises LockTimeout."""
+    def run(self, operation: Callable[[], Any]) -> _ShortWrite:
+        """Return the short write of this operation once it is committed, refused or lost; raises LockTimeout."""
         write = _ShortWrite(operation)
         with self._mutex:
             self._waiting.append(write)
@@ -130,13 +134,13 @@ class GroupCommit:
             if self._withdraw(write):
                 raise
             write.done.acquire()  # whoever has the turn is executing it
-            return write.outcome()
+            return write
         try:
             if not write.is_done:
                 self._execute_waiting()
         finally:
             self._queue.end_turn(since)
-        return write.outcome()
+        return write
 
     def waiting(self) -> int:
         """Return how many short writes wait for a turn that executes them."""
@@ -171,43 +175,46 @@ class GroupCommit:
                 write.end()
 
     def _execute(self, writes: list[_ShortWrite]) -> None:
-        if len(writes) > 1:
-            try:
-                self._commit(writes)
-            except _TransactionLost:
-                pass
-            else:
-                return
-        for write in writes:
-            try:
-                self._commit([write])
-            except _TransactionLost as error:
-                write.error = error.__cause__
-            except BaseException as error:  # noqa: BLE001 - raised by the request whose write it is
-                write.error = error
+        try:
+            self._commit(writes)
+        except _TransactionLost:
+            for write in writes:
+                write.is_lost = True
 
     def _commit(self, writes: list[_ShortWrite]) -> None:
         """Execute some writes in one transaction; raises _TransactionLost if it was not committed."""
         connection = self._connection = self._connection or self._connect()
-        driver = connection.driver
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        self._queue.progress(STALLED_WRITE)
+        alone = len(writes) == 1
         try:
+            self._begin(connection)
             for write in writes:
                 try:
-                    write.execute(connection, alone=len(writes) == 1)
+                    write.execute(connection, alone=alone)
                 except BaseException as error:
                     write.error = error
-                    if not driver.in_transaction or len(writes) == 1:
+                    if connection.has_failed or not connection.driver.in_transaction:
                         raise _TransactionLost from error
-            connection.exec_driver_sql("COMMIT")
-        except DBAPIError as error:
-            raise _TransactionLost from error
+                    if alone:
+                        return
+            try:
+                connection.exec_driver_sql("COMMIT")
+            except DBAPIError as error:
+                raise _TransactionLost from error
         finally:
-            if driver.in_transaction:
+            if connection.driver.in_transaction:
                 connection.exec_driver_sql("ROLLBACK")
             if connection.has_failed:
                 self.close()
+
+    def _begin(self, connection: DriverConnection) -> None:
+        """Begin the transaction; raises _TransactionLost where a connection can't write that was opened before."""
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except DBAPIError as error:
+            if is_read_only(error):
+                raise _TransactionLost from error
+            raise
+        self._queue.progress(STALLED_WRITE)
 
     def _connect(self) -> DriverConnection:
         engine = cast(Engine, self._engine())
