@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 
@@ -33,6 +34,9 @@ from tests.support.databases import (
 )
 
 MOST_WORKERS = 4
+# A machine that does other things too is no fault of an example.
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
