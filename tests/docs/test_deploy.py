@@ -298,6 +298,16 @@ def test_the_unit_lets_requests_end_and_may_do_little() -> None:
     assert [given[each] for each in ("NoNewPrivileges", "MemoryDenyWriteExecute", "PrivateTmp")] == ["yes"] * 3
 
 
+def test_the_unit_lets_the_service_keep_to_a_cpu() -> None:
+    """Which is one of @resources, as systemd calls what it takes; who may not is ended by the first attempt."""
+    filters = re.findall(r"^SystemCallFilter=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    analyze = tool("systemd-analyze")
+    taken = run(analyze, "syscall-filter", *filters[1].removeprefix("~").split()).stdout
+
+    assert "sched_setaffinity" in taken
+    assert "sched_setaffinity" in filters[2:]
+
+
 @pytest.mark.parametrize("upstream", UPSTREAMS, ids=lambda upstream: upstream.parent.name)
 def test_nginx_reads_its_files(upstream: Path, tmp_path: Path) -> None:
     nginx, openssl = tool("nginx"), tool("openssl")
