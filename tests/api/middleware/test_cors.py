@@ -78,6 +78,7 @@ def test_every_header_of_an_answer_that_a_page_could_need_is_exposed(opened, mem
     }  # fmt: skip
 
     for answer in answers:
+        answer.close()  # an export ends in its own context, and not where it is forgotten
         sent = {name.lower() for name in answer.headers.keys()}  # noqa: SIM118 - headers iterate as pairs
         assert sent - known_anyway - for_browsers <= listed(answer, "Access-Control-Expose-Headers")
 
