@@ -57,44 +57,33 @@ class Encoding:
         return {"type": "string", "examples": ["windows-1252"]}
 
 
+def _rule(name: str, choices: Sequence[str], text: str) -> QueryField:
+    """Return the option of one of the `Rules`, whose first choice is the default."""
+    return QueryField(name, Choice(*choices), default=choices[0], help=text)
+
+
 # What the rows of a file do; `Rules` has the choices.
 ROW_OPTIONS = (
-    QueryField(
+    _rule(
         "on_conflict",
-        Choice(*rules.ON_CONFLICT),
-        default=rules.ON_CONFLICT[0],
-        help="What to do with a row whose item is there: `update` it, `skip` the row, or `fail`.",
+        rules.ON_CONFLICT,
+        "What to do with a row whose item is there: `update` it, `skip` the row, or `fail`.",
     ),
-    QueryField(
+    _rule(
         "on_missing",
-        Choice(*rules.ON_MISSING),
-        default=rules.ON_MISSING[0],
-        help="What to do with a row whose item is not there: `create` it, `skip` the row, or `fail`.",
+        rules.ON_MISSING,
+        "What to do with a row whose item is not there: `create` it, `skip` the row, or `fail`.",
     ),
-    QueryField(
-        "match",
-        Choice(*rules.MATCH),
-        default=rules.MATCH[0],
-        help="The column that finds the item of a row: `sku` or `barcode`.",
-    ),
-    QueryField(
+    _rule("match", rules.MATCH, "The column that finds the item of a row: `sku` or `barcode`."),
+    _rule(
         "quantity",
-        Choice(*rules.QUANTITY),
-        default=rules.QUANTITY[0],
-        help="What the quantity does to the stock: `count` sets, `receive` adds, `issue` takes, `ignore` leaves it.",
+        rules.QUANTITY,
+        "What the quantity does to the stock: `count` sets, `receive` adds, `issue` takes, `ignore` leaves it.",
     ),
-    QueryField(
-        "empty",
-        Choice(*rules.EMPTY),
-        default=rules.EMPTY[0],
-        help="What an empty cell does: it sets the `default`, or it lets the item `keep` what it has.",
+    _rule(
+        "empty", rules.EMPTY, "What an empty cell does: it sets the `default`, or it lets the item `keep` what it has."
     ),
-    QueryField(
-        "negative",
-        Choice(*rules.NEGATIVE),
-        default=rules.NEGATIVE[0],
-        help="What a negative quantity is: a fault (`refuse`), or `zero`.",
-    ),
+    _rule("negative", rules.NEGATIVE, "What a negative quantity is: a fault (`refuse`), or `zero`."),
 )
 
 
