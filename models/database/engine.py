@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Dialect, Engine, ExceptionContext, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from models.database.errors import READ_ONLY
+from models.database.errors import is_read_only
 from models.database.file_lock import FileLock, lock_of
 from models.database.group_commit import group_short_writes
 from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
@@ -100,9 +100,7 @@ def _invalidate_read_only(context: ExceptionContext) -> None:
     It was opened to a primary that has become a standby, or to a file while it could not be written, and would stay
     read-only for as long as it is pooled.
     """
-    error: Any = context.original_exception
-    codes = {getattr(error, "sqlstate", None), getattr(error, "sqlite_errorcode", 0) & 0xFF, *error.args[:1]}
-    if not READ_ONLY.isdisjoint(codes):
+    if is_read_only(context.original_exception):
         context.is_disconnect = True
     if context.is_disconnect and context.engine is not None:
         reader_pool_of(context.engine).close_idle()

@@ -48,9 +48,10 @@ def is_unavailable(error: Exception) -> bool:
     return isinstance(error, OperationalError) and _number(error.orig) not in STATEMENT_ERRORS
 
 
-def is_read_only(error: DBAPIError) -> bool:
-    """Return whether SQLite refused a write because its file can't be written, or could not when it was opened."""
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in READ_ONLY
+def is_read_only(error: Any) -> bool:
+    """Return whether an error of a driver says that its database, or its file, can't be written."""
+    codes = {getattr(error, "sqlstate", None), getattr(error, "sqlite_errorcode", 0) & 0xFF, *error.args[:1]}
+    return not READ_ONLY.isdisjoint(codes)
 
 
 def is_disk_full(error: Exception) -> bool:

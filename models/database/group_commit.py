@@ -211,7 +211,7 @@ class GroupCommit:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except DBAPIError as error:
-            if is_read_only(error):
+            if is_read_only(error.orig):
                 raise _TransactionLost from error
             raise
         self._queue.progress(STALLED_WRITE)
