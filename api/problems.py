@@ -89,9 +89,15 @@ PROBLEMS = {
     "insufficient_stock": Problem(
         409,
         "Insufficient stock",
-        "Stock can't go below zero; `quantity` is the current stock. For a movement in the past, `at` is the first "
-        "time at which too little is left, and `quantity` the stock there.",
+        "Stock can't go below zero; `quantity` is the current stock at the `location`, `total` that of all locations. "
+        "For a movement in the past, `at` is the first time at which too little is left, and `quantity` the stock "
+        "there.",
     ),
+    "code_taken": Problem(409, "Code taken", "Another location, possibly an archived one, has this code."),
+    "location_in_use": Problem(
+        409, "Location in use", "`detail` says what is to be done before this location can be archived."
+    ),
+    "location_archived": Problem(409, "Location archived", "Restore the location, or name another one."),
     "counted_since": Problem(
         409,
         "Counted since",
@@ -132,6 +138,10 @@ PROBLEMS = {
         "The file is neither UTF-8 nor UTF-16: add `encoding=`; `encodings` has the likeliest, and what they read.",
     ),
     "not_a_table": Problem(422, "Not a table", "The file is no CSV, NDJSON or XLSX; `detail` says what it is."),
+    "location_required": Problem(
+        422, "Location required", "The item has stock at several locations: name the one that was counted."
+    ),
+    "unknown_location": Problem(422, "Unknown location", "No location has this code; `GET /locations` lists them."),
     "idempotency_key_reused": Problem(
         422,
         "Idempotency-Key reused",

@@ -7,12 +7,13 @@ from typing import Any
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import ObjectOf, RequestParser
-from api.requests.text import Barcode, Text
+from api.requests.text import Barcode, Sku, Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.responses.pagination import Paging
 from api.responses.tables import TABLE_FIELDS
 from models.database.column_types import MAX_ID
 from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
+from models.stock.location import CODE_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.values import now
 
@@ -25,6 +26,7 @@ NAMES_OF_ITEM = ("item_id", "sku", "barcode")
 
 item_id_type = Integer(1, MAX_ID)
 reference_type = Text(100)
+code_type = Sku(CODE_LENGTH)
 reason_type = Text(500, 1)
 
 
@@ -61,7 +63,12 @@ line_fields = (
     ),
     Field("reason", reason_type, required=True, help="Why the stock changes."),
     Field("reference", reference_type, help="An order or a delivery note, to search by."),
-    Field("expect_quantity", Integer(0, MAX_QUANTITY), help="Refused unless this is the current stock."),
+    Field("location", code_type, help="The code of the location; left out, the default one."),
+    Field(
+        "expect_quantity",
+        Integer(0, MAX_QUANTITY),
+        help="Refused unless this is the current stock: of the item or, with a location, what is there.",
+    ),
     Field(
         "occurred_at",
         Timestamp(),

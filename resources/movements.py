@@ -15,10 +15,10 @@ from api.responses.conditional import answer
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
 from models.stock import item_query, ledger
+from models.stock.lines import Line
 from models.stock.movement import Movement
 from models.stock.quantity import SCHEMA as QUANTITY
 from models.stock.quantity import quantity_at
-from models.stock.stock_levels import Line
 from resources.movement_parsers import (
     COLUMNS,
     batch_parser,

@@ -45,7 +45,7 @@ OF_FILE = {
 
 # Those of a refused movement. In the past of an old ledger `quantity` may be negative; `movement_id` is null for a
 # count of the same batch.
-OF_MOVEMENT = {"quantity": INTEGER, "at": TIME, "movement_id": nullable(ID)}
+OF_MOVEMENT = {"quantity": INTEGER, "location": TEXT, "total": COUNT, "at": TIME, "movement_id": nullable(ID)}
 
 FAULT = closed("Fault", {"field": TEXT, "code": TEXT, "message": TEXT}, {"index": COUNT, **OF_MOVEMENT, **OF_ROW})
 PROBLEM = closed(

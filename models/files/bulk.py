@@ -5,7 +5,6 @@ the parameters of the statements and the texts of the events, in which only the 
 values are passed as clients see them.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,47 +16,58 @@ from sqlalchemy import bindparam, delete, insert, select, text, update
 from models.database.base import db, table_of
 from models.database.writing import execute_many, execute_prepared, insert_prepared, prepare, prepare_inserts
 from models.event import Event
+from models.files.moves import Move, Moves, plan_moves
 from models.principal import Principal
 from models.stock.item import Item
 from models.stock.item_fields import DEFAULTS, derived
 from models.stock.item_tag import ItemTag
-from models.stock.movement import Movement
-from models.stock.stock_levels import Line
+from models.stock.lines import Line, Quantities
+from models.stock.location import Place
+from models.stock.stock_rows import MovedAt, move_stocks_at
 from models.stock.timeline import next_time
 from models.values import money, now, rfc3339
+
+
+class StockMove(NamedTuple):
+    """A movement to be recorded at a place that has `there`, in units; None if no row of the table is about it."""
+
+    line: Line
+    place: Place
+    there: int | None = None
+
+    @property
+    def delta(self) -> int:
+        """By how much it changes the stock."""
+        return self.line.delta(self.there or 0)
+
+    @property
+    def elsewhere(self) -> int:
+        """By how much it changes what is not at the main location."""
+        return 0 if self.place.location_id is None else self.delta
+
+    def planned(self, number: int, item: Mapping[str, Any]) -> Move:
+        """Return the movement of the item with this number, which is as it is after it."""
+        quantities = Quantities(self.delta, item["quantity"], (self.there or 0) + self.delta)
+        return Move(number, item, self.line, self.place, quantities)
+
+    def of_item(self, item_id: int) -> MovedAt:
+        """Return by how much it changes the stock of an item at the place."""
+        return MovedAt(item_id, self.place.location_id, self.delta, self.there is None)
 
 
 class NewItem(NamedTuple):
     """The fields of an item that is to be created, and its opening movement if it has stock."""
 
     fields: Mapping[str, Any]
-    opening: Line | None
+    opening: StockMove | None
 
 
 class Change(NamedTuple):
-    """An item as it is now, the values to set, and the movement to record."""
+    """An item as it is now, `elsewhere` included, the values to set, and the movement to record."""
 
     item: Mapping[str, Any]
     values: Mapping[str, Any]
-    line: Line | None
-
-
-@dataclass(slots=True)
-class Moves:
-    """Movements to be recorded, each of the item with this place in a list of ids, with the text of its event."""
-
-    items: list[int]
-    rows: list[Any]
-    texts: list[str]
-    kinds: Counter[str]
-
-    def write(self, item_ids: Sequence[int], by: Principal) -> None:
-        """Insert the movements, with their events; the quantities of the items have been updated already."""
-        ids = [item_ids[place] for place in self.items]
-        moved = zip(insert_prepared(Movement, self.rows, item_id=ids), ids, self.texts, strict=True)
-        completed = Movement.REPRESENTATION.completed
-        texts = [(completed(text, id_, item_id), item_id, id_) for id_, item_id, text in moved]
-        Event.record_texts("movement.created", texts, by, kinds=self.kinds)
+    move: StockMove | None
 
 
 @dataclass(slots=True)
@@ -68,11 +78,13 @@ class Plan:
     new_texts: list[str] = field(default_factory=list)
     new_tags: list[tuple[int, str]] = field(default_factory=list)  # each with the place of its item
     openings: Moves | None = None
+    new_stocks: list[tuple[int, StockMove]] = field(default_factory=list)  # each with the place of its item
     changed_ids: list[int] = field(default_factory=list)
     changed: Any = None
     updated_texts: list[tuple[str, int | None, int | None]] = field(default_factory=list)
     retagged: list[tuple[int, Sequence[str]]] = field(default_factory=list)  # each with the id of its item
     moves: Moves | None = None
+    moved_stocks: list[MovedAt] = field(default_factory=list)
 
     def write(self, by: Principal) -> None:
         """Write all of it; the items to be changed are locked, and as they were when this was planned.
@@ -85,6 +97,7 @@ class Plan:
         texts = [(Item.REPRESENTATION.completed(text, item_id), item_id, None) for text, item_id in created]
         Event.record_texts("item.created", texts, by)
         _insert_tags([{"item_id": ids[place], "tag": tag} for place, tag in self.new_tags])
+        move_stocks_at(db.session.connection(), [move.of_item(ids[place]) for place, move in self.new_stocks])
         if self.openings:
             self.openings.write(ids, by)
 
@@ -96,6 +109,7 @@ class Plan:
             db.session.execute(delete(_tags).where(_tags.c.item_id.in_([item_id for item_id, _ in self.retagged])))
         _insert_tags([{"item_id": item_id, "tag": tag} for item_id, tags in self.retagged for tag in tags])
         Event.record_texts("item.updated", self.updated_texts, by)
+        move_stocks_at(db.session.connection(), self.moved_stocks)
         if self.moves:
             self.moves.write(self.changed_ids, by)
 
@@ -104,7 +118,7 @@ class Plan:
 BLANK = {**DEFAULTS, "price": money(DEFAULTS["price"]), "tags": []}
 _items = table_of(Item)
 _tags = table_of(ItemTag)
-_updated = ("name", *DEFAULTS, "quantity", "moved_at", "version", "updated_at", "name_key", "search_text")
+_updated = ("name", *DEFAULTS, "quantity", "elsewhere", "moved_at", "version", "updated_at", "name_key", "search_text")
 _update = update(_items).where(_items.c.id == bindparam("id")).values({name: bindparam(name) for name in _updated})
 _MOVED_AT = select(_items.c.id, _items.c.moved_at).where(_items.c.id.in_(bindparam("ids", expanding=True)))
 _insert_tag = insert(_tags)
@@ -125,22 +139,15 @@ def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principa
     rows = [{**BLANK, **new.fields, **generated, "quantity": 0} for new in many]
     planned.new_texts = [Item.REPRESENTATION.text_of(row, 1) for row in rows]
     planned.new_tags = [(place, tag) for place, row in enumerate(rows) for tag in row["tags"]]
-    stocked = [
-        {
-            **_to_row(row, at),
-            "created_at": at,
-            "quantity": opening.quantity if opening else 0,
-            "moved_at": at if opening else None,
-        }
-        for row, (_, opening) in zip(rows, many, strict=True)
+    openings = [
+        (place, row, opening) for place, (row, (_, opening)) in enumerate(zip(rows, many, strict=True)) if opening
     ]
+    for _, row, opening in openings:
+        row |= {"quantity": opening.delta, "elsewhere": opening.elsewhere, "moved_at": at}
+    stocked = [{"elsewhere": 0, "moved_at": None, **_to_row(row, at), "created_at": at} for row in rows]
     planned.new = prepare_inserts(Item, stocked, ("id",))
-    moved = [
-        (place, row, opening, opening.quantity)
-        for place, (row, (_, opening)) in enumerate(zip(stocked, many, strict=True))
-        if opening
-    ]
-    planned.openings = plan_moves(moved, at, by)
+    planned.openings = plan_moves([opening.planned(place, row) for place, row, opening in openings], at, by)
+    planned.new_stocks = [(place, opening) for place, _, opening in openings if opening.place.location_id]
 
 
 def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Principal) -> None:
@@ -148,20 +155,21 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
     ids = planned.changed_ids = [change.item["id"] for change in changes]
     moved_at = {row.id: row.moved_at for row in db.session.execute(_MOVED_AT, {"ids": ids})}
     rows = []
-    moved = []
-    for place, (item, values, line) in enumerate(changes):
+    moved: list[Move] = []
+    for place, (item, values, move) in enumerate(changes):
         row = {**item, **values, "moved_at": moved_at[item["id"]], "updated_at": updated_at}
         if values:
             row["version"] += 1
             planned.updated_texts.append((as_text(row), row["id"], None))
         if "tags" in values:
             planned.retagged.append((row["id"], row["tags"]))
-        if line is not None:
-            delta = line.delta(row["quantity"])
+        if move is not None:
             row["version"] += 1
-            row["quantity"] += delta
+            row["quantity"] += move.delta
+            row["elsewhere"] += move.elsewhere
             row["moved_at"] = next_time(row["moved_at"], at)
-            moved.append((place, row, line, delta))
+            moved.append(move.planned(place, row))
+            planned.moved_stocks.append(move.of_item(row["id"]))
         rows.append(_to_row(row, at))
     planned.changed = prepare(_update, rows)
     planned.moves = plan_moves(moved, at, by)
@@ -170,26 +178,6 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
 def as_text(row: Mapping[str, Any]) -> str:
     """Return the JSON text of an item, for its event."""
     return Item.REPRESENTATION.completed(Item.REPRESENTATION.text_of(row, 1), row["id"])
-
-
-def plan_moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> Moves | None:
-    """Return the movements of items, each given with its place, the item after it, and its delta."""
-    if not moved:
-        return None
-    rows = [
-        line.row(0, delta, item["quantity"], time=item["moved_at"], recorded_at=at, by=by)
-        for _, item, line, delta in moved
-    ]
-    common = {"reverses": None, "reversed_by": None, "user": by.username, "created_at": rfc3339(at)}
-    texts = [
-        Movement.REPRESENTATION.text_of(
-            {**row, **common, "sku": item["sku"], "occurred_at": rfc3339(item["moved_at"])}, 2
-        )
-        for row, (_, item, _, _) in zip(rows, moved, strict=True)
-    ]
-    late = ("id", "item_id")
-    kinds = Counter(line.kind for _, _, line, _ in moved)
-    return Moves([place for place, *_ in moved], prepare_inserts(Movement, rows, late), texts, kinds)
 
 
 def discard_plans() -> None:

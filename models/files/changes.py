@@ -25,9 +25,8 @@ class Changes:
             return
         before = item or {}
         after = {name: value for name, value in outcome.values.items() if item or value != BLANK.get(name)}
-        if outcome.line is not None:
-            stock = before.get("quantity", 0)
-            after["quantity"] = stock + outcome.line.delta(stock)
+        if outcome.move is not None:
+            after["quantity"] = before.get("quantity", 0) + outcome.move.delta
         common = {"row": row.row, "sku": before.get("sku", row.sku)}
         changes = [
             {**common, "field": name, "from": _excerpt(before.get(name)), "to": _excerpt(value)}

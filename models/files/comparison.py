@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from models.files.bulk import StockMove
 from models.files.existing import Existing, Holder
+from models.files.existing_stocks import ExistingStocks
 from models.files.row_faults import VALUE_LENGTH, RowFault
 from models.files.rules import Rules
 from models.files.staging import Row
 from models.stock.item_fields import MAX_QUANTITY, same
-from models.stock.stock_levels import Line
+from models.stock.lines import Line
 from models.values import normalized
 
 # The reason of a movement, unless its row gives one.
@@ -24,7 +26,7 @@ class Outcome(NamedTuple):
 
     name: str
     values: Mapping[str, Any]
-    line: Line | None
+    move: StockMove | None
 
     @property
     def changes(self) -> bool:
@@ -48,7 +50,7 @@ class Compared(NamedTuple):
         row, item, outcome = self
         counts[outcome.name] += 1
         if item is not None:
-            counts["counted"] += outcome.line is not None
+            counts["counted"] += outcome.move is not None
             counts["emptied"] += sum(name in outcome.values for name in row.emptied)
 
 
@@ -62,42 +64,60 @@ class Comparison:
     def compare(self, row: Row, existing: Existing) -> tuple[Compared, list[RowFault]]:
         """Return what a row does, and the faults for which it can't."""
         item = existing.item_of(row)
-        line = self._line(row, item)
-        faults = [*(self._faults_of_new(row, line) if item is None else self._faults_of(row, item, line))]
+        move, faults = self._move(row, item, existing.stocks)
+        faults += self._faults_of_new(row, move) if item is None else self._faults_of(row, item, move)
         if existing.holders:
             faults += self._faults_of_holder(row, item, existing.holder_of(row))
-        return Compared(row, item, self._outcome(row, item, line)), [
+        return Compared(row, item, self._outcome(row, item, move)), [
             RowFault(row.line, column, str(value)[:VALUE_LENGTH], code, message, row.row)
             for column, value, code, message in faults
         ]
 
-    def _outcome(self, row: Row, item: Item | None, line: Line | None) -> Outcome:
+    def _outcome(self, row: Row, item: Item | None, move: StockMove | None) -> Outcome:
         rules = self._rules
         if (rules.on_missing if item is None else rules.on_conflict) == "skip":
             return SKIPPED
         if item is None:
-            return Outcome("created", row.fields, line)
+            return Outcome("created", row.fields, move)
         values = {
             name: value
             for name, value in row.fields.items()
             if item[name] != value or (name == "attributes" and not same(item[name], value))
         }
-        if line is not None and not line.delta(item["quantity"]):
-            line = None
-        return Outcome("updated", values, line) if values or line else UNCHANGED
+        if move is not None and not move.delta:
+            move = None
+        return Outcome("updated", values, move) if values or move else UNCHANGED
 
-    def _line(self, row: Row, item: Item | None) -> Line | None:
-        """Return the movement that the quantity of a row means."""
-        quantity = row.stock.get("quantity")
+    def _move(self, row: Row, item: Item | None, stocks: ExistingStocks) -> tuple[StockMove | None, list[Found]]:
+        """Return the movement that the quantity of a row means, and the faults of where it is."""
+        quantity, code = row.stock.get("quantity"), row.stock.get("location")
         if quantity is None or (item is None and quantity == 0):
-            return None
-        return Line(self._rules.quantity if item else "opening", quantity, row.stock.get("reason") or REASON)
+            return None, []
+        place = stocks.place(code)
+        if place is None:
+            return None, [("location", code, "unknown_location", f"there is no location with the code {code!r}")]
+        there = None if item is None else stocks.there(item, place)
+        move = StockMove(
+            Line(
+                self._rules.quantity if item else "opening", quantity, row.stock.get("reason") or REASON, location=code
+            ),
+            place,
+            there,
+        )
+        if place.archived:
+            return move, [("location", code, "location_archived", f"location {place.code!r} is archived")]
+        if item is None or code is not None or self._rules.quantity != "count" or (there or 0) == item["quantity"]:
+            return move, []
+        if quantity == item["quantity"]:  # as it is in all: nothing was counted
+            return None, []
+        message = f"item {item['sku']!r} has stock at several locations; a column location says which one this is of"
+        return None, [("quantity", quantity, "location_required", message)]
 
     def _name(self, row: Row) -> tuple[str, str]:
         """Return the column by which a row is found, and its value."""
         return ("sku", row.sku or "") if self._rules.match == "sku" else ("barcode", row.fields["barcode"])
 
-    def _faults_of_new(self, row: Row, line: Line | None) -> Iterator[Found]:
+    def _faults_of_new(self, row: Row, move: StockMove | None) -> Iterator[Found]:
         """Yield the faults of a row that finds no item."""
         column, value = self._name(row)
         there_is_none = f"there is no item with the {column} {value!r}"
@@ -112,10 +132,10 @@ class Comparison:
         expected = row.stock.get("expect_quantity")
         if expected:
             yield "expect_quantity", expected, "quantity_changed", f"expect_quantity is {expected}; {there_is_none}"
-        if line is not None and self._rules.quantity == "issue":
-            yield "quantity", line.quantity, "insufficient_stock", f"quantity can't be issued; {there_is_none}"
+        if move is not None and self._rules.quantity == "issue":
+            yield "quantity", move.line.quantity, "insufficient_stock", f"quantity can't be issued; {there_is_none}"
 
-    def _faults_of(self, row: Row, item: Item, line: Line | None) -> Iterator[Found]:
+    def _faults_of(self, row: Row, item: Item, move: StockMove | None) -> Iterator[Found]:
         """Yield the faults of a row that finds an item."""
         column, value = self._name(row)
         if self._rules.on_conflict == "fail":
@@ -129,21 +149,21 @@ class Comparison:
         if column == "barcode" and row.sku is not None and row.sku_key != normalized(item["sku"]):
             message = f"sku {row.sku!r} is not that of the item with the barcode {value!r}, which is {item['sku']!r}"
             yield "sku", row.sku, "sku_differs", message
-        yield from self._faults_of_stock(row, item, line)
+        yield from self._faults_of_stock(row, item, move)
 
-    def _faults_of_stock(self, row: Row, item: Item, line: Line | None) -> Iterator[Found]:
-        stock, expected = item["quantity"], row.stock.get("expect_quantity")
-        has = f"item {item['sku']!r} has {stock}"
-        if expected is not None and expected != stock:
-            yield "expect_quantity", expected, "quantity_changed", f"{has}, not {expected}"
-        if line is None:
+    def _faults_of_stock(self, row: Row, item: Item, move: StockMove | None) -> Iterator[Found]:
+        expected = row.stock.get("expect_quantity")
+        found = item["quantity"] if move is None or move.line.location is None else move.there or 0
+        if expected is not None and expected != found:
+            yield "expect_quantity", expected, "quantity_changed", f"item {item['sku']!r} has {found}, not {expected}"
+        if move is None:
             return
-        after = stock + line.delta(stock)
-        if after < 0:
-            yield "quantity", line.quantity, "insufficient_stock", f"{has}; {line.quantity} can't go"
-        elif after > MAX_QUANTITY:
-            message = f"{has}; {line.quantity} more exceed {MAX_QUANTITY}"
-            yield "quantity", line.quantity, "stock_limit", message
+        there, quantity = move.there or 0, move.line.quantity
+        if there + move.delta < 0:
+            yield "quantity", quantity, "insufficient_stock", f"item {item['sku']!r} has {there}; {quantity} can't go"
+        elif item["quantity"] + move.delta > MAX_QUANTITY:
+            message = f"item {item['sku']!r} has {item['quantity']}; {quantity} more exceed {MAX_QUANTITY}"
+            yield "quantity", quantity, "stock_limit", message
 
     def _faults_of_holder(self, row: Row, item: Item | None, holder: Holder | None) -> Iterator[Found]:
         """Yield the fault of a row whose barcode another item has, or whose SKU where rows are found by barcode."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, select
 
 from models.database.base import db, table_of
+from models.files.existing_stocks import ExistingStocks, existing_stocks
 from models.files.staging import Row
 from models.stock import item_query
 from models.stock.item import Item
@@ -15,10 +16,8 @@ from models.stock.item import Item
 _items = table_of(Item)
 # By what rows are found.
 _KEYS = {"sku": _items.c.sku_key, "barcode": _items.c.barcode}
-_FIND = {
-    match: select(*item_query.COLUMNS, _items.c.sku_key).where(column.in_(bindparam("keys", expanding=True)))
-    for match, column in _KEYS.items()
-}
+_ITEM = select(*item_query.COLUMNS, _items.c.sku_key, _items.c.elsewhere)
+_FIND = {match: _ITEM.where(column.in_(bindparam("keys", expanding=True))) for match, column in _KEYS.items()}
 # With a plan by another index MariaDB would wait for, and then keep locked, every row that it goes through: of a small
 # table it prefers to read all by the primary key.
 _LOCK = {
@@ -62,6 +61,7 @@ class Existing:
     match: str
     items: Mapping[str, Mapping[str, Any]]
     holders: Mapping[str, Holder]
+    stocks: ExistingStocks
 
     def unclaimed(self, rows: Sequence[Row]) -> Unclaimed:
         """Return what no item has of some of the rows, unless another row frees it."""
@@ -87,12 +87,19 @@ def existing_items(
     """
     keys = [_key_of(row, match) for row in rows]
     found = db.session.execute((_LOCK if lock else _FIND)[match], {"keys": keys}).all()
-    items = {(each.sku_key if match == "sku" else each.barcode): item_query.to_dict(each) for each in found}
+    items = {
+        (each.sku_key if match == "sku" else each.barcode): {**item_query.to_dict(each), "elsewhere": each.elsewhere}
+        for each in found
+    }
     for item in items.values():
         item["barcode"] = freed.get(item["id"], item["barcode"])
     holders = _holders("barcode" if match == "sku" else "sku", _claimed(rows, match, items))
+    codes = {row.stock["location"] for row in rows if "location" in row.stock}
     return Existing(
-        match, items, {str(getattr(each, "barcode" if match == "sku" else "sku_key")): each for each in holders}
+        match,
+        items,
+        {str(getattr(each, "barcode" if match == "sku" else "sku_key")): each for each in holders},
+        existing_stocks(codes, [each.id for each in found]),
     )
 
 

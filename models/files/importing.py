@@ -145,9 +145,9 @@ class Import:
             compared.count_in(counts)
             row, item, outcome = compared
             if item is None and outcome.changes:
-                new.append(NewItem({"sku": row.sku, **outcome.values}, outcome.line))
+                new.append(NewItem({"sku": row.sku, **outcome.values}, outcome.move))
             elif item is not None and outcome.changes:
-                changed.append(Change(item, outcome.values, outcome.line))
+                changed.append(Change(item, outcome.values, outcome.move))
         return _Planned(plan(new, changed, self.by), unclaimed, counts)
 
     @transactional

@@ -14,14 +14,25 @@ from sqlalchemy import Connection
 
 from models.database.base import db
 from models.database.transactions import RetryTransaction, transactional
-from models.files.bulk import discard_plans, plan_moves
+from models.files.bulk import discard_plans
 from models.files.movement_staging import AppliedLine, AppliedStock, Items, MovementStaging, StagedLine
+from models.files.moves import Move, plan_moves
 from models.files.progress import Watch, unwatched
 from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
+from models.stock.lines import Quantities
+from models.stock.location import Place
 from models.stock.stock_levels import Stock, Stocks, Taken, take_lines
-from models.stock.stock_rows import ids_by_barcode, ids_by_sku_key, move_stocks, read_stocks
+from models.stock.stock_rows import (
+    ids_by_barcode,
+    ids_by_sku_key,
+    move_stocks,
+    move_stocks_at,
+    moved_at,
+    read_places,
+    read_stocks,
+)
 from models.values import now, rfc3339
 
 # The column that a refusal is about; the others are about the item.
@@ -30,6 +41,9 @@ COLUMN_OF = {
     "counted_since": "occurred_at",
     "insufficient_stock": "quantity",
     "stock_limit": "quantity",
+    "location_required": "quantity",
+    "location_archived": "location",
+    "unknown_location": "location",
 }
 IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
 
@@ -90,28 +104,32 @@ class MovementImport:
             yield RowFault(line.line, column, name[:VALUE_LENGTH], "not_found", message, line.row)
 
     def _apply_lines(
-        self, connection: Connection, stocks: Stocks, lines: list[StagedLine]
+        self, connection: Connection, stocks: Stocks, lines: list[StagedLine], *, lock: bool = False
     ) -> list[tuple[StagedLine, Refusal]]:
         """Apply all lines of some items to their stocks, and store what they do; return those that are refused."""
-        taken, refusals = take_lines(connection, stocks, [line.to_line() for line in lines], now())
+        to_take = [line.to_line() for line in lines]
+        read_places(connection, stocks, to_take, lock=lock)
+        taken, refusals = take_lines(connection, stocks, to_take, now())
         if not refusals:
             moved = {each.stock.item_id: each.stock for each in taken}.values()
-            self._staging.put_applied((_applied(lines[each.place], each) for each in taken), map(_applied_stock, moved))
-        return [(lines[place], refusal) for place, refusal in refusals.items()]
+            applied = (_applied(lines[each.number], each) for each in taken)
+            self._staging.put_applied(applied, map(_applied_stock, moved), moved_at(stocks))
+        return [(lines[number], refusal) for number, refusal in refusals.items()]
 
     def _plan(self, part: int) -> None:
         """Store what is to be written of a part of the file: the ids of its items, and the movements."""
         lines = self._staging.applied(part)
-        moved = [
-            (
-                place,
-                {"sku": line.item_sku, "quantity": line.quantity_after, "moved_at": line.time},
+        moves = [
+            Move(
+                number,
+                {"sku": line.item_sku, "moved_at": line.time},
                 line.line.to_line(),
-                line.delta,
+                Place(line.location_id, line.location),
+                Quantities(line.delta, line.quantity_after, line.location_quantity_after),
             )
-            for place, line in enumerate(lines)
+            for number, line in enumerate(lines)
         ]
-        self._staging.put_plan(part, ([line.item_id for line in lines], plan_moves(moved, now(), self.by)))
+        self._staging.put_plan(part, ([line.item_id for line in lines], plan_moves(moves, now(), self.by)))
 
     def apply(self) -> dict[str, Any]:
         """Record the lines, unless this is a dry run; return the outcome.
@@ -161,7 +179,7 @@ class MovementImport:
         versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
         applied = self._staging.stocks_of(items)
         if versions != {each.item_id: each.version for each in applied}:
-            refused = self._apply_lines(connection, stocks, self._staging.lines_of(items))
+            refused = self._apply_lines(connection, stocks, self._staging.lines_of(items), lock=True)
             if any(isinstance(refusal, NotFound) for _, refusal in refused):
                 self._are_renamed = True
                 raise RetryTransaction
@@ -170,14 +188,15 @@ class MovementImport:
                 return
             applied = self._staging.stocks_of(items)
         move_stocks(connection, applied, now())
+        move_stocks_at(connection, self._staging.moved_at(items))
 
 
 def _applied(line: StagedLine, taken: Taken) -> AppliedLine:
-    return AppliedLine(line, taken.stock.item_id, taken.stock.sku, taken.delta, taken.quantity_after, taken.time)
+    return AppliedLine(line, taken.stock.item_id, taken.stock.sku, *taken.at.place[:2], *taken.quantities, taken.time)
 
 
 def _applied_stock(stock: Stock) -> AppliedStock:
-    return AppliedStock(stock.item_id, stock.version, stock.delta, stock.moved_at)
+    return AppliedStock(stock.item_id, stock.version, stock.delta, stock.delta_elsewhere, stock.moved_at)
 
 
 def _name(line: StagedLine) -> tuple[str, str]:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from models.files.staging import temporary_database
-from models.stock.stock_levels import Line
+from models.stock.lines import Line
+from models.stock.stock_rows import MovedAt
 from models.values import normalized
 
 # How many lines are applied or recorded at a time; those of one item are applied together.
@@ -28,6 +29,7 @@ class StagedLine(NamedTuple):
     reason: str = REASON
     reference: str = ""
     expect_quantity: int | None = None
+    location: str | None = None
     occurred_at: datetime | None = None
 
     def to_line(self) -> Line:
@@ -39,19 +41,23 @@ class StagedLine(NamedTuple):
             self.reference,
             sku=self.sku,
             barcode=self.barcode,
+            location=self.location,
             expect_quantity=self.expect_quantity,
             occurred_at=self.occurred_at,
         )
 
 
 class AppliedLine(NamedTuple):
-    """A line with what it does to its item, and when."""
+    """A line with where it is, what it does to the stocks of its item, and when."""
 
     line: StagedLine
     item_id: int
     item_sku: str
+    location_id: int | None
+    location: str
     delta: int
     quantity_after: int
+    location_quantity_after: int
     time: datetime
 
 
@@ -61,12 +67,16 @@ class AppliedStock(NamedTuple):
     item_id: int
     version: int
     delta: int
+    delta_elsewhere: int
     moved_at: datetime | None
 
 
 # The first and the last id of some items.
 Items = tuple[int, int]
 _FIELDS = ", ".join(StagedLine._fields)
+# The columns of what a line does: the fields of an `AppliedLine` behind the line.
+_COLUMNS = [name if name != "location" else "location_code" for name in AppliedLine._fields[1:]]
+_APPLIED = ", ".join(f"{name} = ?" for name in _COLUMNS)
 
 
 class MovementStaging:
@@ -77,10 +87,17 @@ class MovementStaging:
             """
             CREATE TABLE lines (
                 line INTEGER PRIMARY KEY, row INTEGER, valid INTEGER, sku TEXT, barcode TEXT, kind TEXT,
-                quantity INTEGER, reason TEXT, reference TEXT, expect_quantity INTEGER, occurred_at TEXT,
-                sku_key TEXT, item_id INTEGER, item_sku TEXT, delta INTEGER, quantity_after INTEGER, time TEXT
+                quantity INTEGER, reason TEXT, reference TEXT, expect_quantity INTEGER, location TEXT, occurred_at TEXT,
+                sku_key TEXT, item_id INTEGER, item_sku TEXT, location_id INTEGER, location_code TEXT, delta INTEGER,
+                quantity_after INTEGER, location_quantity_after INTEGER, time TEXT
             );
-            CREATE TABLE stocks (item_id INTEGER PRIMARY KEY, version INTEGER, delta INTEGER, moved_at TEXT);
+            CREATE TABLE stocks (
+                item_id INTEGER PRIMARY KEY, version INTEGER, delta INTEGER, delta_elsewhere INTEGER, moved_at TEXT
+            );
+            CREATE TABLE stocks_at (
+                item_id INTEGER, location_id INTEGER, delta INTEGER, is_new INTEGER,
+                PRIMARY KEY (item_id, location_id)
+            );
             CREATE TABLE plans (part INTEGER PRIMARY KEY, plan BLOB);
             """
         )
@@ -123,7 +140,9 @@ class MovementStaging:
 
     def forget_items(self) -> None:
         """Forget which items the lines have, and what they do."""
-        self._rows.executescript("UPDATE lines SET item_id = NULL; DELETE FROM stocks; DELETE FROM plans;")
+        self._rows.executescript(
+            "UPDATE lines SET item_id = NULL; DELETE FROM stocks; DELETE FROM stocks_at; DELETE FROM plans;"
+        )
 
     def without_item(self) -> Iterator[StagedLine]:
         """Yield the lines that name an item which was not found."""
@@ -156,14 +175,20 @@ class MovementStaging:
         query = f"SELECT {_FIELDS} FROM lines WHERE item_id BETWEEN ? AND ? AND valid ORDER BY line"  # noqa: S608
         return list(map(_staged_line, self._rows.execute(query, items)))
 
-    def put_applied(self, lines: Iterable[AppliedLine], stocks: Iterable[AppliedStock]) -> None:
-        """Store what the lines of some items do; what is planned for the parts with these lines is discarded."""
+    def put_applied(self, lines: Iterable[AppliedLine], stocks: Iterable[AppliedStock], at: Iterable[MovedAt]) -> None:
+        """Store what all lines of some items do; what is planned for the parts with these lines is discarded."""
         rows = [(*applied[1:-1], _text(applied.time), applied.line.line) for applied in lines]
-        self._write(
-            "UPDATE lines SET item_id = ?, item_sku = ?, delta = ?, quantity_after = ?, time = ? WHERE line = ?", rows
-        )
+        self._write(f"UPDATE lines SET {_APPLIED} WHERE line = ?", rows)  # noqa: S608 - the names are ours
         self._write("DELETE FROM plans WHERE part = ?", {(row[-1] // CHUNK,) for row in rows})
-        self._write("REPLACE INTO stocks VALUES (?, ?, ?, ?)", ((*each[:-1], _text(each.moved_at)) for each in stocks))
+        known = [(*each[:-1], _text(each.moved_at)) for each in stocks]
+        self._write("REPLACE INTO stocks VALUES (?, ?, ?, ?, ?)", known)
+        self._write("DELETE FROM stocks_at WHERE item_id = ?", ((row[0],) for row in known))
+        self._write("INSERT INTO stocks_at VALUES (?, ?, ?, ?)", (each for each in at if each.location_id is not None))
+
+    def moved_at(self, items: Items) -> list[MovedAt]:
+        """Return what the lines do to the stocks of some items at locations."""
+        found = self._rows.execute("SELECT * FROM stocks_at WHERE item_id BETWEEN ? AND ?", items)
+        return [MovedAt._make((*row[:-1], bool(row[-1]))) for row in found]
 
     def stocks_of(self, items: Items) -> list[AppliedStock]:
         """Return what the lines do to the stocks of some items."""
@@ -176,13 +201,13 @@ class MovementStaging:
 
     def applied(self, part: int) -> list[AppliedLine]:
         """Return the lines of a part, in their order, with what they do."""
-        query = f"""
-            SELECT item_id, item_sku, delta, quantity_after, time, {_FIELDS} FROM lines
-            WHERE line >= ? AND line < ? ORDER BY line
-        """  # noqa: S608
+        names = ", ".join(_COLUMNS)
+        query = f"SELECT {names}, {_FIELDS} FROM lines WHERE line >= ? AND line < ? ORDER BY line"  # noqa: S608
+        found = self._rows.execute(query, (part * CHUNK, (part + 1) * CHUNK))
+        last = len(_COLUMNS) - 1
         return [
-            AppliedLine._make((_staged_line(row[5:]), *row[:4], datetime.fromisoformat(row[4])))
-            for row in self._rows.execute(query, (part * CHUNK, (part + 1) * CHUNK))
+            AppliedLine._make((_staged_line(row[last + 1 :]), *row[:last], datetime.fromisoformat(row[last])))
+            for row in found
         ]
 
     def put_plan(self, part: int, plan: object) -> None:

@@ -44,12 +44,13 @@ LOW = text("reorder_level IS NOT NULL AND quantity <= reorder_level")
 class Item(Model):
     """One kind of thing in stock; `quantity`, in units, is always the sum of the deltas of its movements.
 
-    `moved_at` is the latest `occurred_at` among them.
+    `moved_at` is the latest `occurred_at` among them, `elsewhere` what of the quantity is not at the main location.
     """
 
     __tablename__ = "items"
     __table_args__ = (
         CheckConstraint(f"quantity >= 0 AND quantity <= {MAX_QUANTITY}", name="quantity"),
+        CheckConstraint("elsewhere >= 0 AND elsewhere <= quantity", name="elsewhere"),
         CheckConstraint(f"price >= 0 AND price <= {int(MAX_PRICE * 10_000)}", name="price"),
         CheckConstraint(f"reorder_level >= 0 AND reorder_level <= {MAX_QUANTITY}", name="reorder_level"),
         # A list has either live or archived items: with these indexes a page begins at its first row, in any order.
@@ -71,6 +72,7 @@ class Item(Model):
     unit: Mapped[str] = mapped_column(exact_text(32))
     price: Mapped[Decimal] = mapped_column(Money())
     quantity: Mapped[int]
+    elsewhere: Mapped[int] = mapped_column(default=0, server_default="0")
     moved_at: Mapped[datetime | None] = mapped_column(UtcTime())
     reorder_level: Mapped[int | None]
     bin: Mapped[str] = mapped_column(exact_text(100))

@@ -1,10 +1,10 @@
 """The model `Movement`: the ledger of stock, whose rows are inserted and never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
@@ -19,13 +19,25 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item import Item
-from models.stock.stock_levels import Line, RefusedLines, take_lines
-from models.stock.stock_rows import lock_stocks, move_stocks
+from models.stock.lines import Line, Quantities, RefusedLines
+from models.stock.location import MAIN_ID, Location
+from models.stock.location_stock import LocationStock
+from models.stock.stock_levels import Taken, take_lines
+from models.stock.stock_rows import lock_stocks, move_stocks, move_stocks_at, moved_at
 from models.values import now
 
 # The kinds that a client may record; `opening` and `reversal` come from other operations.
 KINDS = ("receive", "issue", "adjust", "count")
 ALL_KINDS = (*KINDS, "opening", "reversal")
+AT_ANOTHER = text("location_id IS NOT NULL")
+
+
+class Moved(NamedTuple):
+    """A row to be inserted into the ledger, the SKU of its item and the code of its location."""
+
+    row: dict[str, Any]
+    sku: str
+    location: str
 
 
 class Movement(Model):
@@ -43,6 +55,8 @@ class Movement(Model):
         Index("ix_movements_user_id_id", "user_id", "id"),
         Index("ix_movements_user_id_occurred_at_id", "user_id", "occurred_at", "id"),
         Index("ix_movements_occurred_at_id", "occurred_at", "id"),
+        # A partial index of what is not at the main location; MariaDB has no partial indexes.
+        Index("ix_movements_location_id", "location_id", "id", sqlite_where=AT_ANOTHER, postgresql_where=AT_ANOTHER),
         CheckConstraint(f"kind IN {ALL_KINDS}", name="kind"),
         CheckConstraint("quantity_after >= 0", name="quantity_after"),
     )
@@ -56,6 +70,8 @@ class Movement(Model):
             "kind": one_of(*ALL_KINDS),
             "delta": INTEGER,
             "quantity_after": COUNT,
+            "location": TEXT,
+            "location_quantity_after": COUNT,
             "reason": TEXT,
             "reference": TEXT,
             "reverses": nullable(ID),
@@ -78,6 +94,10 @@ class Movement(Model):
     reason: Mapped[str] = mapped_column(exact_text(500))
     reference: Mapped[str] = mapped_column(exact_text(100), index=True)
     reverses_id: Mapped[int | None] = mapped_column(LongId, ForeignKey("movements.id"), unique=True)
+    # None: the main location.
+    location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
+    # None in rows that are older than locations: there, `quantity_after`.
+    location_quantity_after: Mapped[int | None]
     occurred_at: Mapped[datetime] = mapped_column(UtcTime())
     created_at: Mapped[datetime] = mapped_column(UtcTime())
 
@@ -94,31 +114,30 @@ class Movement(Model):
         taken, refusals = take_lines(connection, stocks, lines, recorded_at)
         if refusals:
             raise RefusedLines(refusals)
-        rows = [
-            line.row(stock.item_id, delta, after, time=time, recorded_at=recorded_at, by=by)
-            for _, line, stock, time, delta, after in taken
-        ]
         move_stocks(connection, stocks.by_id.values(), recorded_at)
-        return cls.insert(rows, {stock.item_id: stock.sku for stock in stocks.by_id.values()}, by)
+        move_stocks_at(connection, moved_at(stocks))
+        return cls.insert([_moved(each, recorded_at, by) for each in taken], by)
 
     @classmethod
-    def insert(cls, rows: list[dict[str, Any]], skus: Mapping[int, str], by: Principal) -> list[dict[str, Any]]:
+    def insert(cls, moved: Sequence[Moved], by: Principal) -> list[dict[str, Any]]:
         """Insert rows into the ledger, with their events, and return them as clients see them.
 
-        The quantities of the items have been updated already; `skus` are the SKUs of the items by id.
+        The quantities of the items and of the stocks have been updated already.
         """
+        ids = insert_many(cls, [each.row for each in moved])
         movements = [
             cls.REPRESENTATION.of_values(
                 {
                     **row,
                     "id": id_,
-                    "sku": skus[row["item_id"]],
+                    "sku": sku,
+                    "location": location,
                     "reverses": row["reverses_id"],
                     "reversed_by": None,
                     "user": by.username,
                 }
             )
-            for id_, row in zip(insert_many(cls, rows), rows, strict=True)
+            for id_, (row, sku, location) in zip(ids, moved, strict=True)
         ]
         recorded = [(movement, movement["item_id"], movement["id"]) for movement in movements]
         Event.record_many("movement.created", recorded, by)
@@ -126,13 +145,20 @@ class Movement(Model):
 
     @classmethod
     def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
-        """Set the stock of a new item, record it as the first row of its ledger and return that movement."""
-        at = item.created_at
+        """Set the stock of a new item, record it as the first row of its ledger and return that movement.
+
+        It is at the default location.
+        """
+        at, place = item.created_at, Location.default_place()
         item.quantity, item.moved_at = quantity, at
+        if place.location_id is not None:
+            item.elsewhere = quantity
+            db.session.add(LocationStock(item_id=item.id, location_id=place.location_id, quantity=quantity))
         db.session.flush()
-        opening = Line("opening", quantity, "opening stock")
-        row = opening.row(item.id, quantity, quantity, time=at, recorded_at=at, by=by)
-        return cls.insert([row], {item.id: item.sku}, by)[0]
+        quantities = Quantities(quantity, quantity, quantity)
+        line = Line("opening", quantity, "opening stock")
+        row = line.row(item.id, place, quantities, time=at, recorded_at=at, by=by)
+        return cls.insert([Moved(row, item.sku, place.code)], by)[0]
 
     @classmethod
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
@@ -169,6 +195,7 @@ class Movement(Model):
             reason or f"reversal of movement {movement_id}",
             reference or original["reference"],
             item_id=original["item_id"],
+            location=original["location"],
             reverses_id=movement_id,
         )
         return cls.record_one(line, by)
@@ -187,6 +214,12 @@ class Movement(Model):
         return cls.REPRESENTATION.of_row(row)
 
 
+def _moved(taken: Taken, recorded_at: datetime, by: Principal) -> Moved:
+    _, line, stock, at, time, quantities = taken
+    row = line.row(stock.item_id, at.place, quantities, time=time, recorded_at=recorded_at, by=by)
+    return Moved(row, stock.sku, at.place.code)
+
+
 def _ledger() -> Select[Any]:
     """Return the select of all movements, with the columns that clients see."""
     movements = table_of(Movement)
@@ -194,6 +227,8 @@ def _ledger() -> Select[Any]:
     columns = Movement.REPRESENTATION.columns(
         movements,
         sku=Item.sku,
+        location=Location.code,
+        location_quantity_after=func.coalesce(movements.c.location_quantity_after, movements.c.quantity_after),
         reverses=movements.c.reverses_id,
         reversed_by=reversals.c.id,
         user=User.username,
@@ -204,6 +239,7 @@ def _ledger() -> Select[Any]:
         # Outer joins, although each movement has an item and a user: with inner joins, a planner may begin at those
         # tables and sort all movements.
         .outerjoin(Item, Item.id == movements.c.item_id)
+        .outerjoin(Location, Location.id == func.coalesce(movements.c.location_id, MAIN_ID))
         .outerjoin(User, User.id == movements.c.user_id)
         .outerjoin(reversals, reversals.c.reverses_id == movements.c.id)
     )

@@ -1,157 +1,170 @@
-"""The quantities of items while lines are applied to them."""
+"""The quantities of items while lines are applied to them, in all and at each location."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from models.database.current_write import WriteConnection
 from models.database.writing import as_utc
-from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.item_fields import MAX_QUANTITY
+from models.stock.lines import Line, Quantities
+from models.stock.location import Place
 from models.stock.timeline import Timeline, next_time
 from models.values import normalized
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One movement to be recorded, of the item with this id, SKU or barcode.
+class StockAt:
+    """What one location has of a locked item, in units; `is_new` if no row of the table is about it yet."""
 
-    `quantity` is in units; what it does to the stock depends on `kind`.
-    """
+    def __init__(self, stock: "Stock", place: Place, quantity: int, *, is_new: bool = False) -> None:
+        self.place = place
+        self.quantity = quantity
+        self.delta = 0
+        self.is_new = is_new
+        self._item = stock
+        self._times: list[datetime] = []
+        self._timeline: Timeline | None = None
 
-    kind: str
-    quantity: int
-    reason: str
-    reference: str = ""
-    item_id: int | None = None
-    sku: str | None = None
-    barcode: str | None = None
-    expect_quantity: int | None = None
-    occurred_at: datetime | None = None
-    reverses_id: int | None = None
+    def date(self, time: datetime) -> None:
+        """Note the time of a line that will be taken; all lines are dated before the first is taken."""
+        self._times.append(time)
 
-    def delta(self, stock: int) -> int:
-        """Return what this line adds to a stock, in units; a negative number if it takes something away."""
-        if self.kind == "count":
-            return self.quantity - stock
-        return -self.quantity if self.kind == "issue" else self.quantity
+    def take(self, line: Line, time: datetime, connection: WriteConnection, *, backdated: bool) -> int:
+        """Apply a line at its time and return its delta; raises Refusal, the stock then being unchanged.
 
-    def row(
-        self, item_id: int, delta: int, quantity_after: int, *, time: datetime, recorded_at: datetime, by: Principal
-    ) -> dict[str, Any]:
-        """Return this line as a row of the ledger; `time` is when it moved the stock."""
-        return {
-            "item_id": item_id,
-            "user_id": by.user_id,
-            "kind": self.kind,
-            "delta": delta,
-            "quantity_after": quantity_after,
-            "counted": self.quantity if self.kind == "count" else None,
-            "reason": self.reason,
-            "reference": self.reference,
-            "reverses_id": self.reverses_id,
-            "occurred_at": time,
-            "created_at": recorded_at,
-        }
+        The codes are `location_archived`, `location_required`, `quantity_changed`, `counted_since` and
+        `insufficient_stock`.
+        """
+        self._check(line)
+        if backdated and self._timeline is None:
+            self._timeline = Timeline(connection, self, moved_at=self._item.recorded_until, times=self._times)
+        delta = line.delta(self._timeline.quantity_at(time) if self._timeline else self.quantity)
+        self._item.check_limit(delta)
+        if self._timeline:
+            self._timeline.add(time, delta, counts=line.kind == "count")
+        elif self.quantity + delta < 0:
+            raise Refusal(
+                "insufficient_stock",
+                f"{self.name} has {self.quantity}; {-delta} can't go.",
+                quantity=self.quantity,
+                **self.whereabouts,
+            )
+        self.quantity += delta
+        self.delta += delta
+        return delta
 
+    @property
+    def item_id(self) -> int:
+        """The id of the item."""
+        return self._item.item_id
 
-class RefusedLines(Refusal):
-    """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index."""
+    @property
+    def location_id(self) -> int | None:
+        """The id of the location, None for the main one."""
+        return self.place.location_id
 
-    def __init__(self, refusals: Mapping[int, Refusal]) -> None:
-        first = next(iter(refusals))
-        unknown = any(isinstance(refusal, NotFound) for refusal in refusals.values())
-        super().__init__(
-            "invalid_input" if unknown else refusals[first].code,
-            f"Nothing was recorded. Line {first}: {refusals[first].detail}",
-            errors=[
-                {
-                    "field": f"movements[{index}]",
-                    "index": index,
-                    "code": refusal.code,
-                    "message": refusal.detail,
-                    **refusal.extra,
-                }
-                for index, refusal in refusals.items()
-            ],
-        )
-        self.refusals = refusals
+    @property
+    def name(self) -> str:
+        """The item in a sentence, with the location if the item has stock at another one too."""
+        at = "" if self._item.quantity == self.quantity else f" at {self.place.code}"
+        return f"Item {self._item.sku!r}{at}"
+
+    @property
+    def whereabouts(self) -> dict[str, str | int]:
+        """What a refusal says beside the quantity: the location, and what the item has in all."""
+        return {"location": self.place.code, "total": self._item.quantity}
+
+    def _check(self, line: Line) -> None:
+        if self.place.archived:
+            raise Refusal("location_archived", f"Location {self.place.code!r} is archived; restore it first.")
+        if line.kind == "count" and line.location is None and self._item.quantity != self.quantity:
+            raise Refusal(
+                "location_required",
+                f"Item {self._item.sku!r} has stock at several locations; say which one was counted.",
+            )
+        expected, found = line.expect_quantity, self.quantity if line.location else self._item.quantity
+        if expected is not None and expected != found:
+            name = self.name if line.location else f"Item {self._item.sku!r}"
+            raise Refusal("quantity_changed", f"{name} has {found}, not {expected}.", quantity=found)
 
 
 class Stock:
-    """The stock of one locked item, in units, while lines are applied to it."""
+    """The stock of one locked item, in units, in all and by location, while lines are applied to it."""
+
+    item_id: int
 
     def __init__(self, row: Any) -> None:
         """Take the columns of the lock statements, as the driver returns them or converted."""
-        self.item_id, self.sku, self.barcode, self.version, self.quantity, moved_at, archived = row
-        self.moved_at = self._recorded_until = as_utc(moved_at)
+        (
+            self.item_id,
+            self.sku,
+            self.barcode,
+            self.version,
+            self.quantity,
+            self.elsewhere,
+            moved_at,
+            archived,
+            default_id,
+            default_code,
+        ) = row
+        self.moved_at = self.recorded_until = as_utc(moved_at)
         self.archived = bool(archived)
-        self.delta = 0
-        self._times: list[datetime] = []
+        self.default = Place.of(default_id, default_code)
+        self.delta = self.delta_elsewhere = 0
+        self.at: dict[int | None, StockAt] = {}
         self._backdated = False
-        self._timeline: Timeline | None = None
 
-    def date(self, line: Line, recorded_at: datetime) -> datetime:
+    def put(self, place: Place, quantity: int | None) -> StockAt:
+        """Say what a location has of the item, None if there is no row about it; return the stock there."""
+        if place.location_id is None:
+            quantity = self.quantity - self.elsewhere
+        self.at[place.location_id] = StockAt(self, place, quantity or 0, is_new=quantity is None)
+        return self.at[place.location_id]
+
+    def date(self, line: Line, at: StockAt, recorded_at: datetime) -> datetime:
         """Return the time at which a line moves the stock; all lines are dated before the first is taken."""
         time = line.occurred_at or next_time(self.moved_at, recorded_at)
-        self._times.append(time)
+        at.date(time)
         if self.moved_at is None or time > self.moved_at:
             self.moved_at = time
         else:
             self._backdated = True
         return time
 
-    def take(self, line: Line, time: datetime, connection: WriteConnection) -> int:
-        """Apply a line at its time and return its delta; raises Refusal, the stock then being unchanged.
+    def take(self, line: Line, at: StockAt, time: datetime, connection: WriteConnection) -> Quantities:
+        """Apply a line at its time and return its quantities; raises Refusal, the stock then being unchanged.
 
-        The codes are `item_archived`, `quantity_changed`, `counted_since`, `insufficient_stock` and `stock_limit`.
+        The codes are `item_archived`, `stock_limit`, and those of `StockAt.take`.
         """
         if self.archived:
             raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
-        if line.expect_quantity is not None and line.expect_quantity != self.quantity:
-            raise Refusal(
-                "quantity_changed",
-                f"Item {self.sku!r} has {self.quantity}, not {line.expect_quantity}.",
-                quantity=self.quantity,
-            )
-        if self._backdated and self._timeline is None:
-            self._timeline = Timeline(
-                connection,
-                self.item_id,
-                self.sku,
-                quantity=self.quantity,
-                moved_at=self._recorded_until,
-                times=self._times,
-            )
-        delta = line.delta(self._timeline.quantity_at(time) if self._timeline else self.quantity)
+        delta = at.take(line, time, connection, backdated=self._backdated)
+        self.quantity += delta
+        self.delta += delta
+        if at.place.location_id is not None:
+            self.elsewhere += delta
+            self.delta_elsewhere += delta
+        return Quantities(delta, self.quantity, at.quantity)
+
+    def check_limit(self, delta: int) -> None:
+        """Raise Refusal `stock_limit` if the item would have too much with so many more."""
         if self.quantity + delta > MAX_QUANTITY:
             raise Refusal(
                 "stock_limit",
                 f"Item {self.sku!r} has {self.quantity}; {delta} more exceed {MAX_QUANTITY}.",
                 quantity=self.quantity,
             )
-        if self._timeline:
-            self._timeline.add(time, delta, counts=line.kind == "count")
-        elif self.quantity + delta < 0:
-            raise Refusal(
-                "insufficient_stock",
-                f"Item {self.sku!r} has {self.quantity}; {-delta} can't go.",
-                quantity=self.quantity,
-            )
-        self.quantity += delta
-        self.delta += delta
-        return delta
 
 
 class Stocks:
-    """The locked stocks of some lines, by id, SKU and barcode of their items."""
+    """The locked stocks of some lines, by id, SKU and barcode of their items, and the locations that they name."""
 
     def __init__(self, stocks: Iterable[Stock]) -> None:
         self.by_id = {stock.item_id: stock for stock in stocks}
         self.by_sku_key = {normalized(stock.sku): stock for stock in self.by_id.values()}
         self.by_barcode = {stock.barcode: stock for stock in self.by_id.values() if stock.barcode is not None}
+        self.places: dict[str, Place] = {}  # by normalized code
 
     def of(self, line: Line) -> Stock:
         """Return the stock of the item of a line; raises NotFound."""
@@ -165,37 +178,45 @@ class Stocks:
             raise NotFound(f"There is no item with the {name}.")
         return stock
 
+    def at(self, line: Line, stock: Stock) -> StockAt:
+        """Return the stock of an item at the location of a line; raises Refusal `unknown_location`."""
+        place = stock.default if line.location is None else self.places.get(normalized(line.location))
+        if place is None:
+            raise Refusal("unknown_location", f"There is no location with the code {line.location!r}.")
+        return stock.at.get(place.location_id) or stock.put(place, None)
+
 
 class Taken(NamedTuple):
-    """A line that was applied, by its place among them; the stock of its item was changed by `delta` at `time`."""
+    """A line that was applied at `time`, with its number among them, from 0."""
 
-    place: int
+    number: int
     line: Line
     stock: Stock
+    at: StockAt
     time: datetime
-    delta: int
-    quantity_after: int
+    quantities: Quantities
 
 
 def take_lines(
     connection: WriteConnection, stocks: Stocks, lines: Iterable[Line], recorded_at: datetime
 ) -> tuple[list[Taken], dict[int, Refusal]]:
-    """Apply lines to stocks in their order; return what was applied, and the refusals of the others by place."""
-    dated: list[tuple[int, Line, Stock, datetime]] = []
+    """Apply lines to stocks in their order; return what was applied, and the refusals of the others by number."""
+    dated: list[tuple[int, Line, Stock, StockAt, datetime]] = []
     taken: list[Taken] = []
     refusals: dict[int, Refusal] = {}
-    for place, line in enumerate(lines):
+    for number, line in enumerate(lines):
         try:
             stock = stocks.of(line)
-        except NotFound as refusal:
-            refusals[place] = refusal
-        else:
-            dated.append((place, line, stock, stock.date(line, recorded_at)))
-    for place, line, stock, time in dated:
-        try:
-            delta = stock.take(line, time, connection)
+            at = stocks.at(line, stock)
         except Refusal as refusal:
-            refusals[place] = refusal
+            refusals[number] = refusal
         else:
-            taken.append(Taken(place, line, stock, time, delta, stock.quantity))
+            dated.append((number, line, stock, at, stock.date(line, at, recorded_at)))
+    for number, line, stock, at, time in dated:
+        try:
+            quantities = stock.take(line, at, time, connection)
+        except Refusal as refusal:
+            refusals[number] = refusal
+        else:
+            taken.append(Taken(number, line, stock, at, time, quantities))
     return taken, dict(sorted(refusals.items()))

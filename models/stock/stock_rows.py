@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, insert, or_, select, true, update
 
 from models.database.base import table_of
 from models.database.column_types import UtcTime
@@ -13,26 +13,47 @@ from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
 from models.database.writing import execute_many, execute_one
 from models.stock.item import Item
-from models.stock.stock_levels import Line, Stock, Stocks
+from models.stock.lines import Line
+from models.stock.location import Location, Place
+from models.stock.location_stock import LocationStock
+from models.stock.stock_levels import Stock, Stocks
 from models.values import normalized
 
 _items = table_of(Item)
+_COLUMNS = ("id", "sku", "barcode", "version", "quantity", "elsewhere", "moved_at", "archived")
+_locations = table_of(Location)
+_stocks = table_of(LocationStock)
+# The default location, beside each item: so a movement that names no location costs no look-up.
+_DEFAULT = [
+    select(_locations.c[name]).where(_locations.c.is_default == true()).scalar_subquery().label(f"default_{name}")
+    for name in ("id", "code")
+]
 
 
 class MovedStock(Protocol):
-    """By how much the stock of an item changes, and the time of its latest movement then."""
+    """By how much the stock of an item changes, in all and elsewhere, and the time of its latest movement then."""
 
     @property
     def item_id(self) -> int: ...
     @property
     def delta(self) -> int: ...
     @property
+    def delta_elsewhere(self) -> int: ...
+    @property
     def moved_at(self) -> datetime | None: ...
 
 
+class MovedAt(NamedTuple):
+    """By how much the stock of an item at a location changes; `is_new` if no row is about it yet."""
+
+    item_id: int
+    location_id: int | None
+    delta: int
+    is_new: bool
+
+
 def _read(condition: ColumnElement[bool]) -> AnySelect:
-    columns = [_items.c[name] for name in ("id", "sku", "barcode", "version", "quantity", "moved_at", "archived")]
-    return select(*columns).where(condition).order_by(_items.c.id)
+    return select(*(_items.c[name] for name in _COLUMNS), *_DEFAULT).where(condition).order_by(_items.c.id)
 
 
 def _lock(condition: ColumnElement[bool]) -> AnySelect:
@@ -49,17 +70,43 @@ _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=
 # Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
 _HOLDERS_OF_KEYS = select(_items.c.id, _items.c.sku_key).where(_items.c.sku_key.in_(bindparam("keys", expanding=True)))
-_DELTA = bindparam("delta", type_=Integer())
+_DELTA, _ELSEWHERE = (bindparam(name, type_=Integer()) for name in ("delta", "delta_elsewhere"))
 _MOVE = (
     update(_items)
     .where(_ONE, _items.c.quantity + _DELTA >= 0)
     .values(
         quantity=_items.c.quantity + _DELTA,
+        elsewhere=_items.c.elsewhere + _ELSEWHERE,
         moved_at=bindparam("moved_at", type_=UtcTime()),
         version=_items.c.version + 1,
         updated_at=bindparam("at", type_=UtcTime()),
     )
 )
+
+
+def _places(locations: ColumnElement[bool], items: ColumnElement[bool], *, lock: bool) -> AnySelect:
+    """Return the select of some locations, each with what it has of some items."""
+    there = _locations.outerjoin(_stocks, and_(_stocks.c.location_id == _locations.c.id, items))
+    columns = [_locations.c[name] for name in ("id", "code", "code_key", "archived")]
+    query = select(*columns, _stocks.c.item_id, _stocks.c.quantity).select_from(there).where(locations)
+    return query.with_for_update(read=True, of=_locations) if lock else query
+
+
+_BY_KEY = _locations.c.code_key == bindparam("key"), _stocks.c.item_id == bindparam("item")
+_BY_KEYS = (
+    _locations.c.code_key.in_(bindparam("keys", expanding=True)),
+    _stocks.c.item_id.in_(bindparam("items", expanding=True)),
+)
+_READ_PLACE, _LOCK_PLACE = (_places(*_BY_KEY, lock=lock) for lock in (False, True))
+_READ_PLACES, _LOCK_PLACES = (_places(*_BY_KEYS, lock=lock) for lock in (False, True))
+_LOCATION = bindparam("location", type_=Integer())
+_MOVE_AT = (
+    update(_stocks)
+    .where(_stocks.c.item_id == bindparam("item"), _stocks.c.location_id == _LOCATION)
+    .where(_stocks.c.quantity + _DELTA >= 0)
+    .values(quantity=_stocks.c.quantity + _DELTA)
+)
+_PUT_AT = insert(_stocks).values(item_id=bindparam("item"), location_id=_LOCATION, quantity=_DELTA)
 
 
 def lock_stocks(connection: WriteConnection, lines: Sequence[Line]) -> Stocks:
@@ -69,8 +116,31 @@ def lock_stocks(connection: WriteConnection, lines: Sequence[Line]) -> Stocks:
     """
     ids = {line.item_id for line in lines if line.item_id is not None}
     if len(ids) == len(lines) == 1:
-        return Stocks(map(Stock, execute_one(connection, _LOCK_ONE, {"item": min(ids)})))
-    return _lock_many(cast(Connection, connection), lines, ids)  # which is no short write
+        stocks = Stocks(map(Stock, execute_one(connection, _LOCK_ONE, {"item": min(ids)})))
+    else:
+        stocks = _lock_many(cast(Connection, connection), lines, ids)  # which is no short write
+    read_places(connection, stocks, lines, lock=True)
+    return stocks
+
+
+def read_places(connection: WriteConnection, stocks: Stocks, lines: Sequence[Line], *, lock: bool) -> None:
+    """Read what the locations of these lines have of the items; with `lock`, no location is archived meanwhile."""
+    named = {normalized(line.location) for line in lines if line.location is not None}
+    default = next((stock.default for stock in stocks.by_id.values()), None)
+    if default is not None and default.location_id is not None:
+        named.add(normalized(default.code))
+    if not named or not stocks.by_id:
+        return
+    ids = list(stocks.by_id)
+    if len(ids) == len(named) == 1:
+        found = execute_one(connection, (_LOCK_PLACE if lock else _READ_PLACE), {"item": ids[0], "key": min(named)})
+    else:
+        query = _LOCK_PLACES if lock else _READ_PLACES
+        found = cast(Connection, connection).execute(query, {"items": ids, "keys": list(named)})
+    for location_id, code, key, archived, item_id, quantity in found.fetchall():
+        stocks.places[key] = place = Place.of(location_id, code, archived)
+        if item_id is not None:
+            stocks.by_id[item_id].put(place, quantity)
 
 
 def _lock_many(connection: Connection, lines: Sequence[Line], ids: set[int]) -> Stocks:
@@ -109,10 +179,39 @@ def move_stocks(connection: WriteConnection, stocks: Iterable[MovedStock], updat
     Raises AssertionError if not every locked item was updated.
     """
     rows = [
-        {"item": stock.item_id, "delta": stock.delta, "moved_at": stock.moved_at, "at": updated_at} for stock in stocks
+        {
+            "item": stock.item_id,
+            "delta": stock.delta,
+            "delta_elsewhere": stock.delta_elsewhere,
+            "moved_at": stock.moved_at,
+            "at": updated_at,
+        }
+        for stock in stocks
     ]
     moved = (
         execute_one(connection, _MOVE, rows[0]).rowcount if len(rows) == 1 else execute_many(connection, _MOVE, rows)
     )
     if moved != len(rows):
         raise AssertionError(f"{moved} of {len(rows)} locked items moved")
+
+
+def moved_at(stocks: Stocks) -> list[MovedAt]:
+    """Return by how much lines have changed the stocks at each location."""
+    return [
+        MovedAt(stock.item_id, location_id, there.delta, there.is_new)
+        for stock in stocks.by_id.values()
+        for location_id, there in stock.at.items()
+        if there.delta or there.is_new
+    ]
+
+
+def move_stocks_at(connection: WriteConnection, stocks: Iterable[MovedAt]) -> None:
+    """Write the new quantities of stocks at locations, like `move_stocks`; the main one's follows from the item's."""
+    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for stock in stocks:
+        if stock.location_id is not None:
+            row = {"item": stock.item_id, "location": stock.location_id, "delta": stock.delta}
+            rows[stock.is_new].append(row)
+    for statement, some in (_PUT_AT, rows[True]), (_MOVE_AT, rows[False]):
+        if some and (moved := execute_many(connection, statement, some)) != len(some):
+            raise AssertionError(f"{moved} of {len(some)} stocks moved")

@@ -1,16 +1,17 @@
-"""The stock of an item in its past: what a backdated line meets there, and what it would leave."""
+"""A stock of an item in its past: what a backdated line meets there, and what it would leave."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     BigInteger,
     Integer,
     Select,
     String,
+    and_,
     bindparam,
     case,
     column,
@@ -28,6 +29,8 @@ from models.refusals import Refusal
 from models.stock.running_stock import RunningStock
 from models.values import rfc3339
 
+# What the main location is compared as: no id of a location.
+AT_MAIN = 0
 TICK = timedelta(microseconds=1)
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, tzinfo=UTC)
@@ -38,8 +41,23 @@ def next_time(moved_at: datetime | None, recorded_at: datetime) -> datetime:
     return recorded_at if moved_at is None or recorded_at > moved_at else moved_at + TICK
 
 
+class OneStock(Protocol):
+    """A stock of a locked item: at one location, which is None for the main one."""
+
+    @property
+    def item_id(self) -> int: ...
+    @property
+    def location_id(self) -> int | None: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def whereabouts(self) -> Mapping[str, Any]: ...
+
+
 class Timeline:
-    """The stock of one locked item at the times of some lines, while these are applied to it in their order.
+    """One stock of a locked item at the times of some lines, while these are applied to it in their order.
 
     The database sums up what is later than each time, so nothing is read that is earlier, and no row of the ledger.
     """
@@ -47,21 +65,19 @@ class Timeline:
     def __init__(
         self,
         connection: WriteConnection,
-        item_id: int,
-        sku: str,
+        stock: OneStock,
         *,
-        quantity: int,
         moved_at: datetime | None,
         times: Iterable[datetime],
     ) -> None:
-        """Read what the item had at these times; it has `quantity` now, and nothing that is later than `moved_at`."""
+        """Read what there was at these times; nothing is later than `moved_at`."""
         self._connection = connection
-        self._whose = {"item": item_id}
-        self._sku = sku
+        self._of = stock
+        self._whose = {"item": stock.item_id, "location": stock.location_id or AT_MAIN}
         self._times = sorted(set(times))
         self._moved_at = moved_at or FIRST
         later = [self._later(since, until) for since, until in pairwise([*self._times, LAST])]
-        changes = [quantity - sum(total for total, _ in later), *(total for total, _ in later[:-1])]
+        changes = [stock.quantity - sum(total for total, _ in later), *(total for total, _ in later[:-1])]
         self._stock = RunningStock([(change, dip) for change, (_, dip) in zip(changes, later, strict=True)])
         count = self._latest_count(self._times[0])
         self._counted_at: datetime = count.occurred_at if count else FIRST
@@ -87,7 +103,7 @@ class Timeline:
         if time <= self._counted_at:
             raise Refusal(
                 "counted_since",
-                f"Item {self._sku!r} was counted at {rfc3339(self._counted_at)}; that count has all that happened "
+                f"{self._of.name} was counted at {rfc3339(self._counted_at)}; that count has all that happened "
                 "before. Record what it lacks without occurred_at.",
                 movement_id=self._count_id,
                 at=rfc3339(self._counted_at),
@@ -110,9 +126,10 @@ class Timeline:
             at, quantity = first.occurred_at, quantity + int(first.running)
         return Refusal(
             "insufficient_stock",
-            f"Item {self._sku!r} had {quantity} at {rfc3339(at)}; {-delta} can't go.",
+            f"{self._of.name} had {quantity} at {rfc3339(at)}; {-delta} can't go.",
             quantity=quantity,
             at=rfc3339(at),
+            **self._of.whereabouts,
         )
 
 
@@ -123,12 +140,16 @@ _movements = table(
     column("item_id", Integer),
     column("kind", String),
     column("delta", Integer),
+    column("location_id", Integer),
     column("occurred_at", UtcTime()),
 )
 _occurred_at = _movements.c.occurred_at
 _since, _until = (bindparam(name, type_=UtcTime()) for name in ("since", "until"))
 # Whose timeline it is. The hint is for MariaDB, which would go through all movements of the item by their ids.
-_of_item = _movements.c.item_id == bindparam("item", type_=Integer())
+_of_item = and_(
+    _movements.c.item_id == bindparam("item", type_=Integer()),
+    Unindexed(func.coalesce(_movements.c.location_id, AT_MAIN) == bindparam("location", type_=Integer())),
+)
 _HINT = "FORCE INDEX (ix_movements_item_id_occurred_at)"
 
 

@@ -57,15 +57,6 @@ def test_a_filter_with_the_former_name_is_refused_with_that_of_today(member, pat
     assert error["message"].endswith(CALLED)
 
 
-def test_where_there_is_no_bin_a_location_is_a_name_like_any_other(member, lamp):
-    movement = {"kind": "issue", "quantity": 1, "reason": "sold", "location": "A-1"}
-
-    refused = member.post(f"{lamp}/movements", json=movement)
-
-    assert refused.json["errors"][0]["code"] == "unknown_field"
-    assert "bin" not in refused.json["errors"][0]["message"]
-
-
 @pytest.mark.parametrize("format_", [CSV, NDJSON, XLSX])
 def test_a_file_of_before_is_read(member, format_):
     file = file_of(format_, ["sku", "name", "location"], ["A", "a", "A-1"], ["B", "b", "B-2"])

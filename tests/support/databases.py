@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, MetaData, create_engine, text
+from sqlalchemy import Connection, MetaData, create_engine, insert, text
 from sqlalchemy.pool import NullPool
 
-from models.database.base import db
+from models.database.base import db, table_of
+from models.stock.location import MAIN_ID, Location
+from models.values import now
 from settings import ROOT, Settings
 
 # The databases of this run, by URL; "postgresql" alone is the one that comes as a pip package.
@@ -89,18 +91,31 @@ def drop_everything() -> None:
 
 
 def delete_rows() -> None:
-    """Delete the rows of every table, and on PostgreSQL restart every sequence."""
+    """Delete the rows of every table but the main location, and on PostgreSQL restart every sequence."""
     tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "locks"]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(";".join(_emptying_postgresql(connection, tables)))
-            return
-        if connection.dialect.name == "mysql":  # InnoDB checks row by row: a reversal before its original
-            connection.exec_driver_sql("SET foreign_key_checks=0")
-        for table in _with_rows(connection, tables):
-            connection.exec_driver_sql(f"DELETE FROM {table}")
-        if connection.dialect.name == "mysql":
-            connection.exec_driver_sql("SET foreign_key_checks=1")
+        else:
+            _empty(connection, tables)
+        _add_main_location(connection)
+
+
+def _empty(connection: Connection, tables: list[str]) -> None:
+    if connection.dialect.name == "mysql":  # InnoDB checks row by row: a reversal before its original
+        connection.exec_driver_sql("SET foreign_key_checks=0")
+    for table in _with_rows(connection, tables):
+        connection.exec_driver_sql(f"DELETE FROM {table}")
+    if connection.dialect.name == "mysql":
+        connection.exec_driver_sql("SET foreign_key_checks=1")
+
+
+def _add_main_location(connection: Connection) -> None:
+    """Add the location that a migration makes; PostgreSQL takes the id from the sequence, which has restarted."""
+    main = {"code": "MAIN", "code_key": "main", "name": "", "is_default": True, "archived": False, "version": 1}
+    at = dict.fromkeys(("created_at", "updated_at"), now())
+    with_id = {} if connection.dialect.name == "postgresql" else {"id": MAIN_ID}
+    connection.execute(insert(table_of(Location)).values({**main, **at, **with_id}))
 
 
 def _with_rows(connection: Connection, tables: list[str]) -> list[str]:

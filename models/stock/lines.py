@@ -1,0 +1,87 @@
+"""The lines to be recorded as movements, what each did, and why some can't be recorded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.stock.location import Place
+
+
+class Quantities(NamedTuple):
+    """What a line did, in units: by how much it changed a stock, what the item has then, and what the location has."""
+
+    delta: int
+    after: int
+    after_there: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement to be recorded, of the item with this id, SKU or barcode, at the location with this code.
+
+    `quantity` is in units; what it does to the stock depends on `kind`. Without a location it is at the default one.
+    """
+
+    kind: str
+    quantity: int
+    reason: str
+    reference: str = ""
+    item_id: int | None = None
+    sku: str | None = None
+    barcode: str | None = None
+    location: str | None = None
+    expect_quantity: int | None = None
+    occurred_at: datetime | None = None
+    reverses_id: int | None = None
+
+    def delta(self, stock: int) -> int:
+        """Return what this line adds to a stock, in units; a negative number if it takes something away."""
+        if self.kind == "count":
+            return self.quantity - stock
+        return -self.quantity if self.kind == "issue" else self.quantity
+
+    def row(
+        self, item_id: int, at: Place, quantities: Quantities, *, time: datetime, recorded_at: datetime, by: Principal
+    ) -> dict[str, Any]:
+        """Return this line as a row of the ledger; `time` is when it moved the stock."""
+        return {
+            "item_id": item_id,
+            "user_id": by.user_id,
+            "kind": self.kind,
+            "delta": quantities.delta,
+            "quantity_after": quantities.after,
+            "counted": self.quantity if self.kind == "count" else None,
+            "reason": self.reason,
+            "reference": self.reference,
+            "reverses_id": self.reverses_id,
+            "location_id": at.location_id,
+            "location_quantity_after": quantities.after_there,
+            "occurred_at": time,
+            "created_at": recorded_at,
+        }
+
+
+class RefusedLines(Refusal):
+    """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index."""
+
+    def __init__(self, refusals: Mapping[int, Refusal]) -> None:
+        first = next(iter(refusals))
+        unknown = any(isinstance(refusal, NotFound) for refusal in refusals.values())
+        super().__init__(
+            "invalid_input" if unknown else refusals[first].code,
+            f"Nothing was recorded. Line {first}: {refusals[first].detail}",
+            errors=[
+                {
+                    "field": f"movements[{index}]",
+                    "index": index,
+                    "code": refusal.code,
+                    "message": refusal.detail,
+                    **refusal.extra,
+                }
+                for index, refusal in refusals.items()
+            ],
+        )
+        self.refusals = refusals

@@ -1,0 +1,210 @@
+"""The model `Location`: a place where stock lies. There is always the main one, and one of them is the default."""
+
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import Boolean, bindparam, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
+
+from models.database.base import Model, db, table_of
+from models.database.column_types import UtcTime, exact_text
+from models.database.filters import BoundQuery, FilterSet
+from models.database.reading import PreparedQuery
+from models.database.transactions import refusing_duplicates
+from models.event import Event
+from models.json_schema import BOOLEAN, ID, TEXT, TIME
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.representation import Representation
+from models.stock.item_fields import NORMALIZED_GROWTH
+from models.stock.location_stock import LocationStock
+from models.values import normalized, now
+
+CODE_LENGTH = 64
+NAME_LENGTH = 200
+# The id of the location that the first migration of locations made, `MAIN`; what lies nowhere else lies there.
+MAIN_ID = 1
+
+
+class Place(NamedTuple):
+    """A location as the ledger knows it: `location_id` is None for the main one."""
+
+    location_id: int | None
+    code: str
+    archived: bool = False
+
+    @classmethod
+    def of(cls, location_id: int, code: str, archived: object = False) -> Self:
+        """Return the place of a row of locations, as a driver returns it."""
+        return cls(None if location_id == MAIN_ID else location_id, code, bool(archived))
+
+
+class Location(Model):
+    """A place where stock lies. `is_default` is true for the one that a movement is at which names none, else None."""
+
+    __tablename__ = "locations"
+
+    REPRESENTATION = Representation(
+        "Location",
+        {
+            "id": ID,
+            "code": TEXT,
+            "name": TEXT,
+            "default": BOOLEAN,
+            "archived": BOOLEAN,
+            "version": ID,
+            "created_at": TIME,
+            "updated_at": TIME,
+        },
+    )
+    SCHEMA = REPRESENTATION.schema
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(exact_text(CODE_LENGTH))
+    code_key: Mapped[str] = mapped_column(exact_text(CODE_LENGTH * NORMALIZED_GROWTH), unique=True)
+    name: Mapped[str] = mapped_column(exact_text(NAME_LENGTH))
+    is_default: Mapped[bool | None] = mapped_column(Boolean(), unique=True)
+    archived: Mapped[bool] = mapped_column(Boolean())
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcTime())
+    updated_at: Mapped[datetime] = mapped_column(UtcTime())
+
+    @property
+    def default(self) -> bool:
+        """Whether a movement that names no location is at this one."""
+        return bool(self.is_default)
+
+    @classmethod
+    def create(cls, *, by: Principal, code: str, name: str = "", default: bool = False) -> Self:
+        """Add a location and return it; raises Refusal `code_taken`."""
+        created_at = now()
+        location = cls(
+            code=code,
+            code_key=normalized(code),
+            name=name,
+            is_default=None,
+            archived=False,
+            version=1,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+        with location._refusing_duplicates():
+            db.session.add(location)
+        if default:
+            location._become_default(by)
+        Event.record("location.created", location.to_dict(), by)
+        return location
+
+    @classmethod
+    def get(cls, location_id: int, *, lock: bool = False) -> Self:
+        """Return the location; with `lock`, lock it and the default one until the transaction ends. Raises NotFound."""
+        return cls._get_one(cls.id, location_id, lock, f"id {location_id}")
+
+    @classmethod
+    def by_code(cls, code: str, *, lock: bool = False) -> Self:
+        """Return the location with this code in any case, like `get`."""
+        return cls._get_one(cls.code_key, normalized(code), lock, f"code {code!r}")
+
+    @classmethod
+    def _get_one(cls, column: InstrumentedAttribute[Any], value: Any, lock: bool, name: str) -> Self:
+        query = select(cls).where(column == value)
+        if lock:  # in the order of ids, so that two that take being the default from each other can't deadlock
+            query = select(cls).where(or_(column == value, cls.is_default.is_(True))).order_by(cls.id)
+            query = query.with_for_update().execution_options(populate_existing=True)
+        found = [each for each in db.session.scalars(query) if getattr(each, column.key) == value]
+        if not found:
+            raise NotFound(f"There is no location with the {name}.")
+        return found[0]
+
+    @classmethod
+    def default_place(cls) -> Place:
+        """Return the location that a movement is at which names none."""
+        [row] = _DEFAULT.rows()
+        return Place.of(row.id, row.code)
+
+    @classmethod
+    def matching(cls, *, archived: bool = False) -> BoundQuery:
+        """Return the query of the locations that are archived, or of those that are not."""
+        return _LOCATIONS.where(archived=archived)
+
+    def change(
+        self,
+        *,
+        by: Principal,
+        code: str | None = None,
+        name: str | None = None,
+        default: bool | None = None,
+        archived: bool | None = None,
+    ) -> bool:
+        """Set what is given of a locked location and return whether anything changed.
+
+        Raises Refusal `code_taken`, or `location_in_use` for one to be archived that has stock, is the main or the
+        default one; the default one moves by making another the default, so `default` can't be set to false.
+        """
+        if archived:
+            self._check_unused()
+        given = {"code": code, "name": name, "archived": archived}
+        changed = {key: value for key, value in given.items() if value is not None and value != getattr(self, key)}
+        becomes_default = bool(default) and not self.is_default
+        if becomes_default and (self.archived if archived is None else archived):
+            raise Refusal("location_archived", f"Location {self.code!r} is archived; restore it first.")
+        if not changed and not becomes_default:
+            return False
+        for key, value in changed.items():
+            setattr(self, key, value)
+        self.code_key = normalized(self.code)
+        self._touch()
+        with self._refusing_duplicates():
+            db.session.add(self)
+        if becomes_default:
+            self._become_default(by)
+        Event.record(_event_of(archived if "archived" in changed else None), self.to_dict(), by)
+        return True
+
+    def _become_default(self, by: Principal) -> None:
+        """Take being the default from the one that is it; both are locked."""
+        query = select(Location).where(Location.is_default.is_(True)).with_for_update()
+        before = db.session.scalars(query.execution_options(populate_existing=True)).one()
+        before.is_default = None
+        before._touch()
+        db.session.flush()
+        Event.record("location.updated", before.to_dict(), by)
+        self.is_default = True
+        db.session.flush()
+
+    def _check_unused(self) -> None:
+        """Raise Refusal `location_in_use` unless the location may be archived."""
+        if self.id == MAIN_ID:
+            reason = "is the main location; give it another code or name instead"
+        elif self.is_default:
+            reason = "is the default location; make another one the default first"
+        elif LocationStock.is_at(self.id):
+            reason = "has stock; move it first"
+        else:
+            return
+        raise Refusal("location_in_use", f"Location {self.code!r} {reason}.")
+
+    def _touch(self) -> None:
+        self.version += 1
+        self.updated_at = now()
+
+    def _refusing_duplicates(self) -> Any:
+        return refusing_duplicates(
+            uq_locations_code_key=Refusal("code_taken", f"There is a location with the code {self.code!r} already.")
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the location as clients see it."""
+        return self.REPRESENTATION.of(self)
+
+
+def _event_of(archived: bool | None) -> str:
+    return "location.updated" if archived is None else "location.archived" if archived else "location.restored"
+
+
+_table = table_of(Location)
+_LOCATIONS = FilterSet(
+    select(*Location.REPRESENTATION.columns(_table, default=_table.c.is_default == true())),
+    {"archived": Location.archived == bindparam("archived")},
+)
+_DEFAULT = PreparedQuery(select(_table.c.id, _table.c.code).where(_table.c.is_default == true()))
