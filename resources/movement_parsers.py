@@ -113,6 +113,7 @@ COLUMNS = tuple(Movement.SCHEMA["properties"])
 paging = Paging(Movement.id, {"occurred_at": Movement.occurred_at})
 of_item = (QueryField("item_id", item_id_type), QueryField("sku", Text(SKU_LENGTH, 1)))
 filters = (
+    QueryField("location", code_type, help="The code of the location."),
     QueryField("user", Text(64, 1), help="The name of the user who recorded it."),
     QueryField("kind", Choice(*ALL_KINDS)),
     QueryField("reference", reference_type),
@@ -122,5 +123,6 @@ filters = (
 item_ledger_parser = RequestParser(*filters, *paging.fields, *TABLE_FIELDS)
 ledger_parser = RequestParser(*of_item, *filters, *paging.fields, *TABLE_FIELDS)
 quantity_parser = RequestParser(
-    QueryField("at", Timestamp(), help="The time; if left out, all that is recorded counts.")
+    QueryField("at", Timestamp(), help="The time; if left out, all that is recorded counts."),
+    QueryField("location", code_type, help="The code of the location; if left out, all of them."),
 )

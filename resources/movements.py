@@ -32,8 +32,8 @@ from resources.movement_parsers import (
     reversal_parser,
 )
 
-REVERSED = ("insufficient_stock", "stock_limit", "item_archived")
-MOVED = ("quantity_changed", "counted_since", *REVERSED)
+REVERSED = ("insufficient_stock", "stock_limit", "item_archived", "location_archived")
+MOVED = ("quantity_changed", "counted_since", "location_required", "unknown_location", *REVERSED)
 
 BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})
 
@@ -69,10 +69,10 @@ class ItemQuantityResource(ProtectedResource):
     permissions = {"GET": scope("items:read")}
 
     @takes(quantity_parser)
-    @gives(QUANTITY)
+    @gives(QUANTITY, refuses=("unknown_location",))
     def get(self, args: Namespace, item_id: int) -> Any:
         """Read the quantity of an item at a time; it is the sum of the movements that had occurred by then."""
-        return quantity_at(item_id, args["at"])
+        return quantity_at(item_id, args["at"], args["location"])
 
 
 class MovementListResource(ProtectedResource):

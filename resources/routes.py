@@ -31,6 +31,7 @@ from resources.sign_ins import (
     RegistrationResource,
 )
 from resources.stats import StatsResource
+from resources.stocks import ItemStockListResource, ItemStockResource, StockListResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource
 
@@ -45,6 +46,9 @@ def add_routes(api: Api) -> None:
     api.add_resource(ItemResource, ITEM, endpoint="item")
     api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
     api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")
+    api.add_resource(ItemStockListResource, f"{ITEM}/stocks", endpoint="item_stocks")
+    api.add_resource(ItemStockResource, f"{ITEM}/stocks/<sku:code>", endpoint="item_stock")
+    api.add_resource(StockListResource, f"{V1}/stocks", endpoint="stocks")
     api.add_resource(ItemMovementListResource, f"{ITEM}/movements", endpoint="item_movements")
     api.add_resource(MovementListResource, f"{V1}/movements", endpoint="movements")
     api.add_resource(MovementResource, f"{V1}/movements/<id:movement_id>", endpoint="movement")

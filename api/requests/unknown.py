@@ -16,7 +16,7 @@ def unknown(name: str, known: Iterable[str], code: str, what: str) -> InvalidVal
     names = list(known)
     key = name[:100].lower()
     if FORMER.get(key) in names:
-        hint = f"; it is called {FORMER[key]!r} now, because {key}s will be things of their own"
+        hint = f"; it is called {FORMER[key]!r} now, because {key}s are things of their own"
     else:
         hint = nearest(name, names) or (f"; known are {', '.join(names)}" if names else "; there are none here")
     return InvalidValue(code, f"is not a {what} of this request{hint}", truncate(name))

@@ -70,6 +70,9 @@ class Paging:
             ),
             *PAGE_FIELDS,
         )
+        # For the parser of a list that is always sorted by the default, and read by cursor alone.
+        self.cursor_fields = tuple(field for field in PAGE_FIELDS if field.name != "page")
+        self._default = default
 
     def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
         """Return the page that `args` ask for, as (body, status, headers); `represent` makes a dict of each row.
@@ -83,6 +86,11 @@ class Paging:
         if cursor is not None:
             return self._by_cursor(selection, sort, limit, cursor, represent)
         return self._by_number(selection, sort, limit, page or 1, represent)
+
+    def by_cursor(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
+        """Return the page that `args` ask for in the default order, like `page_of`; the first one without a cursor."""
+        selection = selection.in_order_of(self.sorts[self._default])
+        return self._by_cursor(selection, self._default, args["limit"], args["cursor"] or "", represent)
 
     def _by_number(self, selection: BoundQuery, sort: str, limit: int, page: int, represent: Represent) -> Answer:
         rows, total = numbered(selection, self._order(sort), limit, (page - 1) * limit)

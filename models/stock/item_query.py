@@ -16,6 +16,8 @@ from models.stock import item_search
 from models.stock.item import Item
 from models.stock.item_fields import SORTS
 from models.stock.item_tag import ItemTag
+from models.stock.location import MAIN_ID, Location
+from models.stock.location_stock import LocationStock
 from models.values import normalized
 
 COLUMNS = Item.REPRESENTATION.columns(table_of(Item))
@@ -58,6 +60,7 @@ _BY_BIN = dict.fromkeys(("id", "bin"), "ix_items_by_bin")
 _BY_PRICE = {"price": "ix_items_by_price"}
 _BY_UPDATE = {"updated_at": "ix_items_by_updated_at"}
 _LOW = select(Item.id).where(Item.archived.in_((false(), true())), _is_low).correlate(None)
+_AT_LOCATION = LocationStock.location_id == bindparam("at_location"), LocationStock.quantity > 0
 _CONDITIONS = {
     **item_search.CONDITIONS,
     "sku": Item.sku_key == bindparam("sku"),
@@ -67,6 +70,13 @@ _CONDITIONS = {
         exists().where(ItemTag.item_id == Item.id, ItemTag.tag == bindparam("tag")),
         "tag",
         ids=select(ItemTag.item_id).where(ItemTag.tag == bindparam("tag")),
+    ),
+    # What is at the main location has no row of its own, and what is at another one has.
+    "at_main": Condition(Item.quantity > Item.elsewhere),
+    "at_location": Condition(
+        exists().where(LocationStock.item_id == Item.id, *_AT_LOCATION),
+        "location",
+        ids=select(LocationStock.item_id).where(*_AT_LOCATION),
     ),
     "low": Condition(_is_low, "low", {"id": "ix_items_low"}),
     "enough": Condition(~_is_low, others=_LOW),
@@ -95,18 +105,24 @@ def matching(
     archived: bool = False,
     q: str | None = None,
     sku: str | None = None,
+    location: str | None = None,
     low_stock: bool | None = None,
     as_json: bool = False,
     **others: Any,
 ) -> BoundQuery:
     """Return the query of the items that meet every condition; `q` finds items that have each of its words.
 
+    `location`, the code of one, finds items that have stock there.
+
     With `as_json` the rows can be written as JSON and nothing else: their tags and attributes are not parsed.
     """
     items = _ITEMS_AS_JSON if as_json else _ITEMS
+    location_id = None if location is None else Location.id_of(location)
     return items.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),
+        at_main=location_id == MAIN_ID or None,
+        at_location=None if location_id == MAIN_ID else location_id,
         low=low_stock or None,
         enough=low_stock is False or None,
         **others,

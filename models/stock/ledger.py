@@ -10,6 +10,7 @@ from models.database.pages import batches_by_id
 from models.event import UNCHANGED
 from models.people.user import User
 from models.stock.item import Item
+from models.stock.location import MAIN_ID, Location
 from models.stock.movement import LEDGER, Movement
 from models.values import normalized
 
@@ -30,6 +31,10 @@ _MOVEMENTS = FilterSet(
         "reference": Condition(
             Movement.reference == bindparam("reference"), "reference", {"id": "ix_movements_reference"}
         ),
+        "at_main": Condition(Movement.location_id.is_(None)),
+        "at_location": Condition(
+            Movement.location_id == bindparam("at_location"), "location", {"id": "ix_movements_location_id"}
+        ),
         "since": Condition(Movement.occurred_at >= bindparam("since"), "time", _BY_TIME),
         "until": Condition(Movement.occurred_at < bindparam("until"), "time", _BY_TIME),
     },
@@ -38,13 +43,20 @@ _MOVEMENTS = FilterSet(
 )
 
 
-def matching(*, sku: str | None = None, user: str | None = None, **others: Any) -> BoundQuery:
+def matching(
+    *, sku: str | None = None, user: str | None = None, location: str | None = None, **others: Any
+) -> BoundQuery:
     """Return the query of the movements that meet every condition; the names are those of the query parameters.
 
     They occurred at `since` or later, and before `until`.
     """
+    location_id = None if location is None else Location.id_of(location)
     return _MOVEMENTS.where(
-        sku=None if sku is None else normalized(sku), user=None if user is None else normalized(user), **others
+        sku=None if sku is None else normalized(sku),
+        user=None if user is None else normalized(user),
+        at_main=location_id == MAIN_ID or None,
+        at_location=None if location_id == MAIN_ID else location_id,
+        **others,
     )
 
 

@@ -123,6 +123,12 @@ class Location(Model):
         return Place.of(row.id, row.code)
 
     @classmethod
+    def id_of(cls, code: str) -> int:
+        """Return the id of the location with this code in any case; 0, which none has, if there is none."""
+        row = _ID_OF.one_or_none(key=normalized(code))
+        return row.id if row else 0
+
+    @classmethod
     def matching(cls, *, archived: bool = False) -> BoundQuery:
         """Return the query of the locations that are archived, or of those that are not."""
         return _LOCATIONS.where(archived=archived)
@@ -208,3 +214,4 @@ _LOCATIONS = FilterSet(
     {"archived": Location.archived == bindparam("archived")},
 )
 _DEFAULT = PreparedQuery(select(_table.c.id, _table.c.code).where(_table.c.is_default == true()))
+_ID_OF = PreparedQuery(select(_table.c.id).where(_table.c.code_key == bindparam("key")))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, insert, or_, select, true, update
 
@@ -99,14 +99,13 @@ _BY_KEYS = (
 )
 _READ_PLACE, _LOCK_PLACE = (_places(*_BY_KEY, lock=lock) for lock in (False, True))
 _READ_PLACES, _LOCK_PLACES = (_places(*_BY_KEYS, lock=lock) for lock in (False, True))
-_LOCATION = bindparam("location", type_=Integer())
 _MOVE_AT = (
     update(_stocks)
-    .where(_stocks.c.item_id == bindparam("item"), _stocks.c.location_id == _LOCATION)
+    .where(_stocks.c.item_id == bindparam("item_id"), _stocks.c.location_id == bindparam("location_id"))
     .where(_stocks.c.quantity + _DELTA >= 0)
     .values(quantity=_stocks.c.quantity + _DELTA)
 )
-_PUT_AT = insert(_stocks).values(item_id=bindparam("item"), location_id=_LOCATION, quantity=_DELTA)
+_PUT_AT = insert(_stocks).values({name: bindparam(name) for name in ("item_id", "location_id", "quantity")})
 
 
 def lock_stocks(connection: WriteConnection, lines: Sequence[Line]) -> Stocks:
@@ -207,11 +206,8 @@ def moved_at(stocks: Stocks) -> list[MovedAt]:
 
 def move_stocks_at(connection: WriteConnection, stocks: Iterable[MovedAt]) -> None:
     """Write the new quantities of stocks at locations, like `move_stocks`; the main one's follows from the item's."""
-    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    for stock in stocks:
-        if stock.location_id is not None:
-            row = {"item": stock.item_id, "location": stock.location_id, "delta": stock.delta}
-            rows[stock.is_new].append(row)
-    for statement, some in (_PUT_AT, rows[True]), (_MOVE_AT, rows[False]):
-        if some and (moved := execute_many(connection, statement, some)) != len(some):
-            raise AssertionError(f"{moved} of {len(some)} stocks moved")
+    others = [stock for stock in stocks if stock.location_id is not None]
+    for statement, are_new in ((_PUT_AT, True), (_MOVE_AT, False)):
+        rows = [{**stock._asdict(), "quantity": stock.delta} for stock in others if stock.is_new == are_new]
+        if rows and (moved := execute_many(connection, statement, rows)) != len(rows):
+            raise AssertionError(f"{moved} of {len(rows)} stocks moved")

@@ -1,0 +1,157 @@
+"""The stocks of items at locations, as clients see them, with what people have set for each.
+
+The main location has a stock of every item, another one of those items that have ever been there.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, func, or_, select, true
+
+from models.database.base import db, table_of
+from models.database.filters import BoundQuery, FilterSet
+from models.database.reading import AnySelect, PreparedQuery
+from models.event import Event
+from models.json_schema import COUNT, ID, TEXT, nullable
+from models.principal import Principal
+from models.refusals import NotFound, Refusal
+from models.representation import Representation
+from models.stock.item import Item
+from models.stock.location import MAIN_ID, Location
+from models.stock.location_stock import LocationStock, StockSettings
+from models.values import normalized
+
+REPRESENTATION = Representation(
+    "Stock",
+    {
+        "item_id": ID,
+        "sku": TEXT,
+        "location": TEXT,
+        "quantity": COUNT,
+        "reorder_level": nullable(COUNT),
+        "bin": TEXT,
+    },
+)
+SCHEMA = REPRESENTATION.schema
+# Makes of a row of these queries what clients see.
+to_dict = REPRESENTATION.of_row
+
+_items, _locations = table_of(Item), table_of(Location)
+_stocks, _settings = table_of(LocationStock), table_of(StockSettings)
+_quantity = case((_locations.c.id == MAIN_ID, _items.c.quantity - _items.c.elsewhere), else_=_stocks.c.quantity)
+_is_low = _quantity <= _settings.c.reorder_level
+
+
+def _this(table: Any) -> ColumnElement[bool]:
+    """Return the condition of what a table has about this item at this location."""
+    return and_(table.c.item_id == _items.c.id, table.c.location_id == _locations.c.id)
+
+
+def _select(tables: FromClause) -> AnySelect:
+    columns = REPRESENTATION.columns(
+        _items,
+        item_id=_items.c.id,
+        location=_locations.c.code,
+        quantity=_quantity,
+        reorder_level=_settings.c.reorder_level,
+        bin=func.coalesce(_settings.c.bin, ""),
+    )
+    return select(*columns).select_from(tables)
+
+
+def _outer(tables: FromClause, *others: Any) -> FromClause:
+    for table in others:
+        tables = tables.outerjoin(table, _this(table))
+    return tables
+
+
+# All stocks; those at a location that is not the main one; and those with a level of their own. Each begins at the
+# table that has the fewest rows, in the order of the list.
+_EVERY = _select(_outer(_items.join(_locations, true()), _stocks, _settings)).where(
+    or_(_locations.c.id == MAIN_ID, _stocks.c.item_id.is_not(None))
+)
+_AT_LOCATION = _select(
+    _outer(
+        _stocks.join(_items, _items.c.id == _stocks.c.item_id).join(
+            _locations, _locations.c.id == _stocks.c.location_id
+        ),
+        _settings,
+    )
+)
+_WITH_LEVEL = _select(
+    _outer(
+        _settings.join(_items, _items.c.id == _settings.c.item_id).join(
+            _locations, _locations.c.id == _settings.c.location_id
+        ),
+        _stocks,
+    )
+)
+_LISTED = {"archived": _items.c.archived == bindparam("archived"), "sku": _items.c.sku_key == bindparam("sku")}
+
+
+def _filters(query: AnySelect, location_id: ColumnElement[Any]) -> FilterSet:
+    enough = or_(_settings.c.reorder_level.is_(None), ~_is_low)
+    conditions = {**_LISTED, "location_id": location_id == bindparam("location_id"), "enough": enough}
+    return FilterSet(query, conditions)
+
+
+_STOCKS = _filters(_EVERY, _locations.c.id)
+_STOCKS_AT_LOCATION = _filters(_AT_LOCATION, _stocks.c.location_id)
+_LOW_STOCKS = _filters(_WITH_LEVEL.where(_is_low), _settings.c.location_id)
+_OF_ITEM = PreparedQuery(_EVERY.where(_items.c.id == bindparam("item_id")).order_by(_locations.c.id))
+_ONE = PreparedQuery(_EVERY.where(_items.c.id == bindparam("item_id"), _locations.c.id == bindparam("location_id")))
+
+
+def matching(*, location: str | None = None, sku: str | None = None, low_stock: bool | None = None) -> BoundQuery:
+    """Return the query of the stocks of items that are not archived which meet every condition.
+
+    A stock is low that is at or below a reorder level of its own.
+    """
+    location_id = None if location is None else Location.id_of(location)
+    is_at_main = location_id is None or location_id == MAIN_ID
+    stocks = _LOW_STOCKS if low_stock else _STOCKS if is_at_main else _STOCKS_AT_LOCATION
+    return stocks.where(
+        archived=False,
+        sku=None if sku is None else normalized(sku),
+        location_id=location_id,
+        enough=low_stock is False or None,
+    )
+
+
+def of_item(item_id: int) -> list[dict[str, Any]]:
+    """Return the stocks of one item, archived or not, as clients see them; raises NotFound."""
+    rows = _OF_ITEM.tuples(item_id=item_id)
+    if not rows:
+        raise NotFound(f"There is no item with the id {item_id}.")
+    return [to_dict(row) for row in rows]
+
+
+def change_settings(item: Item, location: Location, *, by: Principal, **settings: Any) -> dict[str, Any]:
+    """Set `reorder_level` or `bin` of the stock of a locked item at a location, and return the stock.
+
+    Raises Refusal `item_archived` or `location_archived`.
+    """
+    if item.archived:
+        raise Refusal("item_archived", f"Item {item.sku!r} is archived; restore it first.")
+    if location.archived:
+        raise Refusal("location_archived", f"Location {location.code!r} is archived; restore it first.")
+    key = {"item_id": item.id, "location_id": location.id}
+    if location.id != MAIN_ID and db.session.get(LocationStock, key) is None:
+        db.session.add(LocationStock(**key, quantity=0))
+    known = db.session.get(StockSettings, key) or StockSettings(**key, reorder_level=None, bin="")
+    before = {name: getattr(known, name) for name in settings}
+    for name, value in settings.items():
+        setattr(known, name, value)
+    db.session.add(known)
+    db.session.flush()
+    stock = one(item.id, location.id)
+    if before != settings:
+        Event.record("stock.updated", stock, by, item_id=item.id)
+    return stock
+
+
+def one(item_id: int, location_id: int) -> dict[str, Any]:
+    """Return the stock of one item at one location as clients see it; raises NotFound."""
+    rows = _ONE.tuples(item_id=item_id, location_id=location_id)
+    if not rows:
+        raise NotFound("This location has never had this item.")
+    return to_dict(rows[0])
