@@ -13,9 +13,10 @@ from api.resource import ProtectedResource
 from models.files.changes import MAX_CHANGES
 from models.files.importing import COUNTS, Import
 from models.json_schema import BOOLEAN, COUNT, ID, TEXT, closed, list_of
+from models.stock.location import Location
 from resources.file_parser import UNREADABLE, FileParser, Watch, dry_run_field, stage_file
 from resources.import_options import OPTIONS, rules_of
-from resources.item_rows import TABLES, rows_of
+from resources.item_rows import columns_of, rows_of
 from tables.presets import PRESETS
 from tables.reading import Options
 
@@ -47,7 +48,8 @@ def stage(
     watch: Watch = iter,
 ) -> None:
     """Read the rows of a file into its import, and compare them with the stock; `stage_file` says what it raises."""
-    columns, rows = TABLES[file.rules.match], partial(rows_of, rules=file.rules, faults=file.faults)
+    columns = columns_of(file.rules.match, locations=Location.are_several())
+    rows = partial(rows_of, rules=file.rules, faults=file.faults)
     stage_file(opened, format_, options, file, columns=columns, rows_of=rows, charset=charset, watch=watch)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.requests.bodies import InvalidJson, parse_json
 from api.requests.fields import Field
-from api.requests.text import Text
+from api.requests.text import Sku, Text
 from api.requests.types import Integer, InvalidValue
 from api.requests.unknown import FORMER
 from models.files.bulk import BLANK
@@ -14,6 +14,7 @@ from models.files.row_faults import Faults
 from models.files.rules import MATCH, Rules
 from models.files.staging import Row
 from models.stock.item_fields import FILE_COLUMNS, MAX_QUANTITY
+from models.stock.location import CODE_LENGTH
 from models.values import money, normalized
 from resources.file_rows import (
     BLANK_CELL,
@@ -32,18 +33,27 @@ from tables.reading import NDJSON, Table
 from tables.records import Columns, Record
 
 # What a row says about the stock; the other columns are fields of the item.
-OF_STOCK = ("quantity", "expect_quantity", "reason")
+OF_STOCK = ("quantity", "expect_quantity", "reason", "location")
 MORE_FIELDS = (
     Field("expect_quantity", Integer(0, MAX_QUANTITY), nullable=True),
     Field("reason", Text(500, 1), nullable=True),
+    Field("location", Sku(CODE_LENGTH), nullable=True),
 )
 # The columns of the export, so that an exported file can be imported, and those of the import.
 COLUMNS = FILE_COLUMNS
 IMPORT_COLUMNS = (*COLUMNS, *(field.name for field in MORE_FIELDS))
-# The table, which may have columns of before, by the column that finds the item of a row.
-TABLES = {match: Columns(IMPORT_COLUMNS, (match,), FORMER) for match in MATCH}
 # Columns whose values are often repeated.
 REPETITIVE = [name for name in IMPORT_COLUMNS if name not in ("sku", "name", "description", "barcode", "reason")]
+
+
+def columns_of(match: str, *, locations: bool) -> Columns:
+    """Return the columns of a file whose rows are found by `match`; with `locations`, where the quantities are.
+
+    Who has one location has files of before, in which `bin` was called `location`.
+    """
+    if locations:
+        return Columns(IMPORT_COLUMNS, (match,))
+    return Columns(tuple(name for name in IMPORT_COLUMNS if name != "location"), (match,), FORMER)
 
 
 class ZeroIfNegative(Integer):
@@ -119,7 +129,7 @@ def member_readers(rules: Rules) -> Readers:
 def cell_readers(numbers: NumberFormat, rules: Rules) -> Readers:
     """Return the readers of the cells of a table in which numbers are written so."""
     text_of: dict[str, Callable[[Cell], str]] = {
-        **dict.fromkeys(("sku", "barcode"), code_text),
+        **dict.fromkeys(("sku", "barcode", "location"), code_text),
         **dict.fromkeys(("quantity", "reorder_level", "expect_quantity"), numbers.whole),
         "price": numbers.amount,
         "description": plain_text,

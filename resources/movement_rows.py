@@ -15,10 +15,10 @@ from tables.reading import NDJSON, Table
 from tables.records import Columns
 
 NAMES_OF_ITEM = ("sku", "barcode")
-COLUMNS = (*NAMES_OF_ITEM, "kind", "quantity", "reason", "reference", "expect_quantity", "occurred_at")
+COLUMNS = (*NAMES_OF_ITEM, "kind", "quantity", "reason", "reference", "location", "expect_quantity", "occurred_at")
 MAX_LINES = 100_000
 MAY_BE_EMPTY = {*COLUMNS} - {"kind", "quantity"}
-REPETITIVE = ("kind", "quantity", "reason", "expect_quantity", "occurred_at")
+REPETITIVE = ("kind", "quantity", "reason", "location", "expect_quantity", "occurred_at")
 
 
 def columns_of(kind: str | None) -> Columns:
@@ -65,7 +65,7 @@ _MEMBERS = cached(REPETITIVE, {name: batch_line_parser.fields[name].convert for 
 def _cell_readers(numbers: NumberFormat) -> Readers:
     """Return the readers of the cells of a table in which numbers are written so."""
     text_of: dict[str, Callable[[Cell], str]] = {
-        **dict.fromkeys(NAMES_OF_ITEM, code_text),
+        **dict.fromkeys((*NAMES_OF_ITEM, "location"), code_text),
         **dict.fromkeys(("quantity", "expect_quantity"), numbers.whole),
         "kind": lambda cell: text_of_line(cell).lower(),  # some spreadsheets begin a cell with a capital letter
     }

@@ -25,6 +25,7 @@ from models.files.rules import Rules
 from models.files.staging import CHUNK, Pending, Row, Staging
 from models.principal import Principal
 from models.stock.item import Item
+from models.stock.location import Location
 
 OUTCOMES = ("created", "updated", "unchanged", "skipped")
 COUNTS = (*OUTCOMES, "counted", "emptied")
@@ -68,6 +69,7 @@ class Import:
         self._staging = Staging()
         self._comparison = Comparison(self.rules, self._staging.sets_barcode)
         self._changes = Changes()
+        self._locations: dict[int, int] = {}  # the version of each when the rows were compared
 
     def close(self) -> None:
         """Delete the staged rows."""
@@ -91,6 +93,7 @@ class Import:
     def diff(self) -> None:
         """Compare each row with its item; collect the faults, the counts of outcomes and the plans."""
         db.session.rollback()  # the session may have read an older snapshot
+        self._locations = Location.versions()
         with self._watch("Comparing", self._staging.rows) as progress:
             for chunk, rows in enumerate(self._staging.chunks()):
                 if self.faults.are_too_many:
@@ -155,11 +158,12 @@ class Import:
         """Write what is planned; plan anew what others have changed meanwhile. Return the counts of outcomes."""
         counts = self.counts.copy()
         changed = self._lock_items()
+        are_locations_current = Location.versions(lock=True) == self._locations
         freed = self._free_barcodes()
         with self._watch("Writing", self._staging.pending_rows) as progress:
             for chunk, stored in self._staging.plans():
                 discard_plans()
-                is_current = chunk not in changed and stored.unclaimed.is_so_still()
+                is_current = are_locations_current and chunk not in changed and stored.unclaimed.is_so_still()
                 planned = stored if is_current else self._plan_anew(chunk, freed)
                 self._write_planned(planned.plan)
                 if planned is not stored:

@@ -22,7 +22,7 @@ from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.lines import Quantities
-from models.stock.location import Place
+from models.stock.location import Location, Place
 from models.stock.stock_levels import Stock, Stocks, Taken, take_lines
 from models.stock.stock_rows import (
     ids_by_barcode,
@@ -62,6 +62,7 @@ class MovementImport:
         self._rows = 0
         self._watch = watch
         self._staging = MovementStaging()
+        self._locations: dict[int, int] = {}  # the version of each when the lines were applied
         self._are_renamed = False  # whether an item has got another name since the lines have found it
 
     def close(self) -> None:
@@ -79,6 +80,7 @@ class MovementImport:
     def diff(self) -> None:
         """Find the items of the lines and apply these to the stocks, which changes nothing; collect faults or plans."""
         db.session.rollback()  # the session may have read an older snapshot
+        self._locations = Location.versions()
         connection = db.session.connection()
         self.faults.add(self._find_items(connection))
         with self._watch("Checking", self._staging.count) as progress:
@@ -178,7 +180,8 @@ class MovementImport:
         stocks = read_stocks(connection, self._staging.item_ids(items), lock=True)
         versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
         applied = self._staging.stocks_of(items)
-        if versions != {each.item_id: each.version for each in applied}:
+        are_current = versions == {each.item_id: each.version for each in applied}
+        if not are_current or Location.versions(lock=True) != self._locations:
             refused = self._apply_lines(connection, stocks, self._staging.lines_of(items), lock=True)
             if any(isinstance(refusal, NotFound) for _, refusal in refused):
                 self._are_renamed = True

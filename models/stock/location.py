@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Boolean, bindparam, or_, select, true
+from sqlalchemy import Boolean, bindparam, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
@@ -129,6 +129,18 @@ class Location(Model):
         return row.id if row else 0
 
     @classmethod
+    def versions(cls, *, lock: bool = False) -> dict[int, int]:
+        """Return the version of each location by id; with `lock`, none changes until the transaction ends."""
+        query = select(cls.id, cls.version).order_by(cls.id)
+        rows = db.session.execute(query.with_for_update(read=True) if lock else query)
+        return {row.id: row.version for row in rows}
+
+    @classmethod
+    def are_several(cls) -> bool:
+        """Return whether there is another location than one, archived ones aside."""
+        return len(_SOME.rows()) > 1
+
+    @classmethod
     def matching(cls, *, archived: bool = False) -> BoundQuery:
         """Return the query of the locations that are archived, or of those that are not."""
         return _LOCATIONS.where(archived=archived)
@@ -215,3 +227,4 @@ _LOCATIONS = FilterSet(
 )
 _DEFAULT = PreparedQuery(select(_table.c.id, _table.c.code).where(_table.c.is_default == true()))
 _ID_OF = PreparedQuery(select(_table.c.id).where(_table.c.code_key == bindparam("key")))
+_SOME = PreparedQuery(select(_table.c.id).where(_table.c.archived == false()).limit(2))

@@ -5,7 +5,7 @@ import pytest
 from models.stock.verify import verify
 from tests.support.databases import on_one_database
 from tests.support.files import NDJSON, faults, imported, items, send
-from tests.support.shelf import add
+from tests.support.shelf import add, make_location
 
 
 def counts(client, file, query="", content_type="text/csv"):
@@ -380,3 +380,54 @@ def test_a_rule_that_there_is_not_is_refused_by_name(member, query):
 
     assert [(e["field"], e["code"]) for e in refused.json["errors"]] == [(query.partition("=")[0], "not_a_choice")]
     assert items(member) == {}
+
+
+# Where it is: once there are several locations, a column says it
+
+
+def at_van(client):
+    """The stock of each item in the van."""
+    return {row["sku"]: row["quantity"] for row in client.get("/stocks?location=VAN").json["data"]}
+
+
+def test_a_row_counts_what_is_at_its_location(app, member):
+    make_location(app, "VAN")
+    add(member, "A", quantity=5)
+    file = "sku,name,quantity,location\r\nA,a,2,van\r\nB,b,3,VAN\r\nC,c,4,\r\n"
+
+    assert counts(member, file)["counted"] == 1
+    assert imported(member, file) == (0, 0, 3)
+
+    assert at_van(member) == {"A": 2, "B": 3}
+    assert {sku: item["quantity"] for sku, item in items(member).items()} == {"A": 7, "B": 3, "C": 4}
+    assert adds_up(app)
+
+
+def test_a_quantity_without_a_location_is_refused_if_it_is_another_than_that_in_all(app, member):
+    make_location(app, "VAN")
+    add(member, "A", quantity=5)
+    assert imported(member, "sku,quantity,location\r\nA,2,VAN\r\n") == (0, 1, 0)
+
+    assert imported(member, "sku,name,quantity\r\nA,a,7\r\n") == (0, 1, 0)
+    assert faults(member, "sku,quantity\r\nA,6\r\n") == [(2, "quantity", "location_required")]
+    assert imported(member, "sku,quantity\r\nA,6\r\n", "?quantity=receive") == (0, 1, 0)
+
+    assert items(member)["A"]["quantity"] == 13
+    assert adds_up(app)
+
+
+def test_a_location_that_is_not_there_refuses_its_row(app, member):
+    make_location(app, "VAN")
+
+    assert faults(member, "sku,name,quantity,location\r\nA,a,1,NONE\r\n") == [(2, "location", "unknown_location")]
+    assert items(member) == {}
+
+
+def test_with_another_default_a_file_counts_what_is_there(app, member):
+    make_location(app, "VAN", default=True)
+
+    assert imported(member, "sku,name,quantity\r\nA,a,2\r\nB,b,3\r\n") == (2, 0, 0)
+    assert imported(member, "sku,quantity\r\nA,1\r\nB,3\r\n") == (0, 1, 1)
+
+    assert at_van(member) == {"A": 1, "B": 3}
+    assert adds_up(app)

@@ -17,7 +17,7 @@ from resources.file_parser import FileParser
 from tests.support.clients import Client
 from tests.support.databases import on_one_database
 from tests.support.files import CSV, NDJSON
-from tests.support.shelf import add, together
+from tests.support.shelf import add, make_location, together
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONG_AGO = "2025-11-01T12:00:00.000000Z"
@@ -458,3 +458,27 @@ def test_the_server_lets_every_path_that_takes_a_file_have_a_large_body(app: Fla
         taking = [endpoint.rule.rule for endpoint in endpoints(app) if isinstance(endpoint.parser, FileParser)]
 
     assert tuple(taking) == IMPORTS
+
+
+def test_a_line_is_at_its_location(app, member, shelf):
+    make_location(app, "VAN")
+    file = (
+        "sku,kind,quantity,location\r\nBOLT,receive,3,van\r\nBOLT,issue,1,VAN\r\nNUT,issue,2,\r\nNUT,count,4,MAIN\r\n"
+    )
+
+    assert recorded(member, file) == 4
+
+    rows = [
+        (row["sku"], row["location"], row["location_quantity_after"], row["quantity_after"]) for row in ledger(member)
+    ]
+    assert rows == [("BOLT", "VAN", 3, 8), ("BOLT", "VAN", 2, 7), ("NUT", "MAIN", 5, 5), ("NUT", "MAIN", 4, 4)]
+    with app.app_context():
+        assert list(verify()) == []
+
+
+def test_a_line_at_a_location_that_has_too_little_or_is_not_there_is_a_fault(app, member, shelf):
+    make_location(app, "VAN")
+    file = "sku,kind,quantity,location\r\nBOLT,issue,1,VAN\r\nNUT,receive,1,NONE\r\n"
+
+    assert faults(member, file) == [(2, "quantity", "insufficient_stock"), (3, "location", "unknown_location")]
+    assert quantities(member) == {"BOLT": 5, "NUT": 7}

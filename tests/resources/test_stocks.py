@@ -3,23 +3,14 @@
 import pytest
 
 from models.database.base import db
-from models.database.transactions import transactional
-from models.principal import SYSTEM
-from models.stock.location import Location
 from models.stock.verify import verify
-from tests.support.shelf import add, together
+from tests.support.shelf import add, make_location, together
 
 
 @pytest.fixture
 def van(app):
     """The code of a second location."""
     return make_location(app, "VAN")
-
-
-def make_location(app, code, **fields):
-    with app.app_context():
-        transactional(lambda: Location.create(by=SYSTEM, code=code, **fields))()
-    return code
 
 
 def move(client, path, kind, quantity, **fields):

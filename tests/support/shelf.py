@@ -7,8 +7,12 @@ from threading import Barrier
 from typing import Any
 from urllib.parse import quote
 
+from flask import Flask
 from werkzeug.test import TestResponse
 
+from models.database.transactions import transactional
+from models.principal import SYSTEM
+from models.stock.location import Location
 from tests.support.clients import Client
 
 
@@ -17,6 +21,13 @@ def add(client: Client, sku: str, **fields: Any) -> dict[str, Any]:
     created = client.post("/items", **body({"sku": sku, "name": sku, **fields}))
     assert created.status_code == 201, created.json
     return dict(created.json)
+
+
+def make_location(app: Flask, code: str, **fields: Any) -> str:
+    """Create a location and return its code."""
+    with app.app_context():
+        transactional(Location.create)(by=SYSTEM, code=code, **fields)
+    return code
 
 
 def body(value: dict[str, Any]) -> dict[str, str]:
