@@ -140,7 +140,7 @@ def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principa
         for place, (row, (_, opening)) in enumerate(zip(stocked, many, strict=True))
         if opening
     ]
-    planned.openings = plan_moves(moved, at, by)
+    planned.openings = plan_moves(moved, at, by) if moved else None
 
 
 def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Principal) -> None:
@@ -164,7 +164,7 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
             moved.append((place, row, line, delta))
         rows.append(_to_row(row, at))
     planned.changed = prepare(_update, rows)
-    planned.moves = plan_moves(moved, at, by)
+    planned.moves = plan_moves(moved, at, by) if moved else None
 
 
 def as_text(row: Mapping[str, Any]) -> str:
@@ -172,10 +172,8 @@ def as_text(row: Mapping[str, Any]) -> str:
     return Item.REPRESENTATION.completed(Item.REPRESENTATION.text_of(row, 1), row["id"])
 
 
-def plan_moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> Moves | None:
+def plan_moves(moved: Sequence[tuple[int, Mapping[str, Any], Line, int]], at: datetime, by: Principal) -> Moves:
     """Return the movements of items, each given with its place, the item after it, and its delta."""
-    if not moved:
-        return None
     rows = [
         line.row(0, delta, item["quantity"], time=item["moved_at"], recorded_at=at, by=by)
         for _, item, line, delta in moved

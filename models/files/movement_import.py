@@ -8,20 +8,28 @@ longer than the writing itself takes.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from models.database.base import db
+from models.database.page_cache import large_page_cache
 from models.database.transactions import RetryTransaction, transactional
-from models.files.bulk import discard_plans, plan_moves
-from models.files.movement_staging import AppliedLine, AppliedStock, Items, MovementStaging, StagedLine
+from models.files.bulk import Moves, discard_plans, plan_moves
+from models.files.movement_staging import AppliedLine, Items, MovementStaging, StagedLine
 from models.files.progress import Watch, unwatched
 from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
-from models.stock.stock_levels import Stock, Stocks, Taken, take_lines
-from models.stock.stock_rows import ids_by_barcode, ids_by_sku_key, move_stocks, read_stocks
+from models.stock.stock_levels import Taken, take_lines
+from models.stock.stock_rows import (
+    ids_by_barcode,
+    ids_by_sku_key,
+    lock_versions,
+    move_prepared,
+    prepare_moves,
+    read_stocks,
+)
 from models.values import now, rfc3339
 
 # The column that a refusal is about; the others are about the item.
@@ -32,6 +40,13 @@ COLUMN_OF = {
     "stock_limit": "quantity",
 }
 IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
+
+
+class _Planned(NamedTuple):
+    """What is to be written of a part of the file: the movements, and the ids of their items."""
+
+    item_ids: list[int]
+    moves: Moves
 
 
 class MovementImport:
@@ -69,13 +84,12 @@ class MovementImport:
         self.faults.add(self._find_items(connection))
         with self._watch("Checking", self._staging.count) as progress:
             for items in self._staging.items():
-                stocks = read_stocks(connection, self._staging.item_ids(items), lock=False)
                 lines = self._staging.lines_of(items)
-                self.faults.add(starmap(_fault, self._apply_lines(connection, stocks, lines)))
+                self.faults.add(starmap(_fault, self._apply_lines(connection, items, lines, lock=False)))
                 progress.update(len(lines))
         if not self.faults and not self.dry_run:
             for part in self._staging.parts():
-                self._plan(part)
+                self._staging.put_plan(part, self._plan(part))
         db.session.rollback()
 
     def _find_items(self, connection: Connection) -> Iterator[RowFault]:
@@ -84,23 +98,27 @@ class MovementImport:
         for column, ids_of in IDS_BY_NAME.items():
             for names in self._staging.names(column):
                 self._staging.set_items(column, ids_of(connection, names))
+        self._staging.group_items()
         for line in self._staging.without_item():
             column, name = _name(line)
             message = f"there is no item with the {column} {name!r}"
             yield RowFault(line.line, column, name[:VALUE_LENGTH], "not_found", message, line.row)
 
     def _apply_lines(
-        self, connection: Connection, stocks: Stocks, lines: list[StagedLine]
+        self, connection: Connection, items: Items, lines: list[StagedLine], *, lock: bool
     ) -> list[tuple[StagedLine, Refusal]]:
         """Apply all lines of some items to their stocks, and store what they do; return those that are refused."""
+        stocks = read_stocks(connection, self._staging.item_ids(items), lock=lock)
         taken, refusals = take_lines(connection, stocks, [line.to_line() for line in lines], now())
         if not refusals:
+            versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
             moved = {each.stock.item_id: each.stock for each in taken}.values()
-            self._staging.put_applied((_applied(lines[each.place], each) for each in taken), map(_applied_stock, moved))
+            applied = [_applied(lines[each.place], each) for each in taken]
+            self._staging.put_applied(items, applied, versions, prepare_moves(moved, now()))
         return [(lines[place], refusal) for place, refusal in refusals.items()]
 
-    def _plan(self, part: int) -> None:
-        """Store what is to be written of a part of the file: the ids of its items, and the movements."""
+    def _plan(self, part: int) -> _Planned:
+        """Return what is to be written of a part of the file."""
         lines = self._staging.applied(part)
         moved = [
             (
@@ -111,7 +129,7 @@ class MovementImport:
             )
             for place, line in enumerate(lines)
         ]
-        self._staging.put_plan(part, ([line.item_id for line in lines], plan_moves(moved, now(), self.by)))
+        return _Planned([line.item_id for line in lines], plan_moves(moved, now(), self.by))
 
     def apply(self) -> dict[str, Any]:
         """Record the lines, unless this is a dry run; return the outcome.
@@ -138,6 +156,16 @@ class MovementImport:
         Raises RefusedRows, or RetryTransaction where an item has got another name since its lines have found it.
         """
         connection = db.session.connection()
+        with large_page_cache(connection):
+            self._move_items(connection)
+            with self._watch("Writing", self._staging.count) as progress:
+                for part, stored in self._staging.plans():
+                    discard_plans()
+                    item_ids, moves = stored or self._plan(part)
+                    moves.write(item_ids, self.by)
+                    progress.update(len(item_ids))
+
+    def _move_items(self, connection: Connection) -> None:
         faults = Faults()
         if self._are_renamed:
             faults.add(self._find_items(connection))
@@ -145,39 +173,24 @@ class MovementImport:
             faults.add(self._move(connection, items))
         if faults:
             raise self._refusal(faults)
-        with self._watch("Writing", self._staging.count) as progress:
-            for part in self._staging.parts():
-                discard_plans()
-                if self._staging.plan(part) is None:
-                    self._plan(part)
-                item_ids, moves = self._staging.plan(part)
-                moves.write(item_ids, self.by)
-                progress.update(len(item_ids))
 
     def _move(self, connection: Connection, items: Items) -> Iterator[RowFault]:
         """Lock some items and move their stocks, or yield faults; lines are applied again if others changed an item."""
         discard_plans()
-        stocks = read_stocks(connection, self._staging.item_ids(items), lock=True)
-        versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
-        applied = self._staging.stocks_of(items)
-        if versions != {each.item_id: each.version for each in applied}:
-            refused = self._apply_lines(connection, stocks, self._staging.lines_of(items))
+        versions = self._staging.versions(items)
+        if not versions or lock_versions(connection, list(versions)) != versions:
+            refused = self._apply_lines(connection, items, self._staging.lines_of(items), lock=True)
             if any(isinstance(refusal, NotFound) for _, refusal in refused):
                 self._are_renamed = True
                 raise RetryTransaction
             if refused:
                 yield from starmap(_fault, refused)
                 return
-            applied = self._staging.stocks_of(items)
-        move_stocks(connection, applied, now())
+        move_prepared(connection, self._staging.moves(items))
 
 
 def _applied(line: StagedLine, taken: Taken) -> AppliedLine:
     return AppliedLine(line, taken.stock.item_id, taken.stock.sku, taken.delta, taken.quantity_after, taken.time)
-
-
-def _applied_stock(stock: Stock) -> AppliedStock:
-    return AppliedStock(stock.item_id, stock.version, stock.delta, stock.moved_at)
 
 
 def _name(line: StagedLine) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, or_, select, update
 
@@ -11,7 +11,7 @@ from models.database.column_types import UtcTime
 from models.database.current_write import WriteConnection
 from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
-from models.database.writing import execute_many, execute_one
+from models.database.writing import execute_one, execute_prepared, prepare
 from models.stock.item import Item
 from models.stock.stock_levels import Line, Stock, Stocks
 from models.values import normalized
@@ -45,6 +45,7 @@ _LOCK_ONE = _lock(_ONE)
 _MANY = _items.c.id.in_(bindparam("ids", expanding=True))
 _READ_MANY = _read(_MANY)
 _LOCK_MANY = _lock(_MANY)
+_LOCK_VERSIONS = select(_items.c.id, _items.c.version).where(_MANY).order_by(_items.c.id).with_for_update()
 _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
 # Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
@@ -103,16 +104,39 @@ def ids_by_barcode(connection: Connection, barcodes: Sequence[str]) -> dict[str,
     return {row.barcode: row.id for row in connection.execute(_HOLDERS, {"barcodes": barcodes})}
 
 
+def lock_versions(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Lock the items with these ids in the order of their ids; return their versions by id."""
+    return dict(connection.execute(_LOCK_VERSIONS, {"ids": ids}).all())
+
+
 def move_stocks(connection: WriteConnection, stocks: Iterable[MovedStock], updated_at: datetime) -> None:
     """Write the new quantities, with a condition that refuses a negative one once more.
 
     Raises AssertionError if not every locked item was updated.
     """
-    rows = [
+    rows = _rows(stocks, updated_at)
+    if len(rows) == 1:
+        _check_moved(execute_one(connection, _MOVE, rows[0]).rowcount, rows)
+    else:
+        move_prepared(connection, prepare(_MOVE, rows))
+
+
+def prepare_moves(stocks: Iterable[MovedStock], updated_at: datetime) -> Any:
+    """Return the new quantities for `move_prepared`; a transaction is not needed yet."""
+    return prepare(_MOVE, _rows(stocks, updated_at))
+
+
+def move_prepared(connection: WriteConnection, moves: Any) -> None:
+    """Write what `prepare_moves` returned, as `move_stocks` does."""
+    _check_moved(execute_prepared(connection, _MOVE, moves), moves)
+
+
+def _rows(stocks: Iterable[MovedStock], updated_at: datetime) -> list[dict[str, Any]]:
+    return [
         {"item": stock.item_id, "delta": stock.delta, "moved_at": stock.moved_at, "at": updated_at} for stock in stocks
     ]
-    moved = (
-        execute_one(connection, _MOVE, rows[0]).rowcount if len(rows) == 1 else execute_many(connection, _MOVE, rows)
-    )
+
+
+def _check_moved(moved: int, rows: Sequence[Any]) -> None:
     if moved != len(rows):
         raise AssertionError(f"{moved} of {len(rows)} locked items moved")
