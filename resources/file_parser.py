@@ -103,6 +103,7 @@ class FileParser(RequestParser):
         with upload.file:
             try:
                 self._stage(upload.file, upload.format, options_of(args), file, charset=upload.encoding)
+                file.diff()
             except Refusal as refusal:  # an outcome like any other, which an Idempotency-Key keeps
                 args["refusal"] = refusal
         return args
@@ -137,9 +138,7 @@ def stage_file(
     charset: str | None = None,
     watch: Watch = iter,
 ) -> None:
-    """Read the rows of a file into its import, and let it find what they would do.
-
-    The file may have these columns, and `rows_of` converts its records.
+    """Read the rows of a file, which may have these columns, into its import; `rows_of` converts its records.
 
     Raises Refusal for a file that is no table, or InvalidInput for an option that does not fit it.
     """
@@ -160,4 +159,3 @@ def stage_file(
         raise InvalidInput([fault(error.option, error.code, str(error))]) from error
     file.read_as = table.read_as()
     file.left_out(table.skipped, of=table.rows)
-    file.diff()

@@ -88,8 +88,11 @@ class MovementImport:
                 self.faults.add(starmap(_fault, self._apply_lines(connection, items, lines, lock=False)))
                 progress.update(len(lines))
         if not self.faults and not self.dry_run:
-            for part in self._staging.parts():
-                self._staging.put_plan(part, self._plan(part))
+            with self._watch("Preparing", self._staging.count) as progress:
+                for part in self._staging.parts():
+                    planned = self._plan(part)
+                    self._staging.put_plan(part, planned)
+                    progress.update(len(planned.item_ids))
         db.session.rollback()
 
     def _find_items(self, connection: Connection) -> Iterator[RowFault]:
