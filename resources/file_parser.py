@@ -15,7 +15,7 @@ from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
 from api.requests.uploads import form_of, receive
 from api.services import current_settings
-from models.json_schema import TEXT, closed
+from models.json_schema import BINARY, TEXT, closed
 from models.refusals import Refusal
 from resources.import_options import conflicts, options_of
 from tables.reading import Options, Table
@@ -25,7 +25,6 @@ from tables.records import Columns, InvalidOption, UnreadableFile
 MOST_UNPACKED = 10
 # What gets the rows of a file and yields them again, to report the progress.
 Watch = Callable[[Iterable[Any]], Iterable[Any]]
-BINARY = {"type": "string", "format": "binary"}
 # The problems that only a file has.
 UNREADABLE = ("bad_encoding", "encoding_needed", "not_a_table")
 
