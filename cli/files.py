@@ -131,6 +131,8 @@ def import_command(
         with progress("Reading", os.fstat(opened.fileno()).st_size) as bar:
             watch = partial(_with_position, file=opened, bar=bar)
             read(opened, format_, options_of(options), rows, watch=watch)
+            bar.update(max(0, bar.length - bar.pos))
+        rows.diff()
         try:
             outcome = rows.apply()
         except RefusedRows as refused:

@@ -15,7 +15,7 @@ from api.requests.parsers import RequestParser
 from api.requests.types import Boolean
 from api.requests.uploads import form_of, receive
 from api.services import current_settings
-from models.json_schema import TEXT, closed
+from models.json_schema import BINARY, TEXT, closed
 from models.refusals import Refusal
 from resources.import_options import conflicts, options_of
 from tables.reading import Options, Table
@@ -25,7 +25,6 @@ from tables.records import Columns, InvalidOption, UnreadableFile
 MOST_UNPACKED = 10
 # What gets the rows of a file and yields them again, to report the progress.
 Watch = Callable[[Iterable[Any]], Iterable[Any]]
-BINARY = {"type": "string", "format": "binary"}
 # The problems that only a file has.
 UNREADABLE = ("bad_encoding", "encoding_needed", "not_a_table")
 
@@ -103,6 +102,7 @@ class FileParser(RequestParser):
         with upload.file:
             try:
                 self._stage(upload.file, upload.format, options_of(args), file, charset=upload.encoding)
+                file.diff()
             except Refusal as refusal:  # an outcome like any other, which an Idempotency-Key keeps
                 args["refusal"] = refusal
         return args
@@ -137,9 +137,7 @@ def stage_file(
     charset: str | None = None,
     watch: Watch = iter,
 ) -> None:
-    """Read the rows of a file into its import, and let it find what they would do.
-
-    The file may have these columns, and `rows_of` converts its records.
+    """Read the rows of a file, which may have these columns, into its import; `rows_of` converts its records.
 
     Raises Refusal for a file that is no table, or InvalidInput for an option that does not fit it.
     """
@@ -160,4 +158,3 @@ def stage_file(
         raise InvalidInput([fault(error.option, error.code, str(error))]) from error
     file.read_as = table.read_as()
     file.left_out(table.skipped, of=table.rows)
-    file.diff()

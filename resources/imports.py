@@ -47,7 +47,7 @@ def stage(
     charset: str | None = None,
     watch: Watch = iter,
 ) -> None:
-    """Read the rows of a file into its import, and compare them with the stock; `stage_file` says what it raises."""
+    """Read the rows of a file into its import; `stage_file` says what it raises."""
     columns = columns_of(file.rules.match, locations=Location.are_several())
     rows = partial(rows_of, rules=file.rules, faults=file.faults)
     stage_file(opened, format_, options, file, columns=columns, rows_of=rows, charset=charset, watch=watch)

@@ -42,7 +42,7 @@ def stage(
     charset: str | None = None,
     watch: Watch = iter,
 ) -> None:
-    """Read the lines of a file into its import, and apply them to the stock; `stage_file` says what it raises."""
+    """Read the lines of a file into its import; `stage_file` says what it raises."""
     columns, rows = columns_of(file.kind), partial(lines_of, kind=file.kind, faults=file.faults)
     stage_file(opened, format_, options, file, columns=columns, rows_of=rows, charset=charset, watch=watch)
 

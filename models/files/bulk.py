@@ -146,7 +146,8 @@ def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principa
         row |= {"quantity": opening.delta, "elsewhere": opening.elsewhere, "moved_at": at}
     stocked = [{"elsewhere": 0, "moved_at": None, **_to_row(row, at), "created_at": at} for row in rows]
     planned.new = prepare_inserts(Item, stocked, ("id",))
-    planned.openings = plan_moves([opening.planned(place, row) for place, row, opening in openings], at, by)
+    moves = [opening.planned(place, row) for place, row, opening in openings]
+    planned.openings = plan_moves(moves, at, by) if moves else None
     planned.new_stocks = [(place, opening) for place, _, opening in openings if opening.place.location_id]
 
 
@@ -172,7 +173,7 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
             planned.moved_stocks.append(move.of_item(row["id"]))
         rows.append(_to_row(row, at))
     planned.changed = prepare(_update, rows)
-    planned.moves = plan_moves(moved, at, by)
+    planned.moves = plan_moves(moved, at, by) if moved else None
 
 
 def as_text(row: Mapping[str, Any]) -> str:

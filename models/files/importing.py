@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.database.base import db, table_of
 from models.database.errors import broken_constraint
+from models.database.page_cache import large_page_cache
 from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import Change, NewItem, Plan, discard_plans, plan
 from models.files.changes import Changes
@@ -26,6 +27,7 @@ from models.files.staging import CHUNK, Pending, Row, Staging
 from models.principal import Principal
 from models.stock.item import Item
 from models.stock.location import Location
+from models.stock.stock_rows import lock_versions
 
 OUTCOMES = ("created", "updated", "unchanged", "skipped")
 COUNTS = (*OUTCOMES, "counted", "emptied")
@@ -33,12 +35,6 @@ COUNTS = (*OUTCOMES, "counted", "emptied")
 _items = table_of(Item)
 _LOCK_BARCODES = (
     select(_items.c.id, _items.c.sku_key, _items.c.barcode)
-    .where(_items.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_items.c.id)
-    .with_for_update()
-)
-_LOCK_VERSIONS = (
-    select(_items.c.id, _items.c.version)
     .where(_items.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(_items.c.id)
     .with_for_update()
@@ -157,26 +153,27 @@ class Import:
     def _write(self) -> Counter[str]:
         """Write what is planned; plan anew what others have changed meanwhile. Return the counts of outcomes."""
         counts = self.counts.copy()
-        changed = self._lock_items()
-        are_locations_current = Location.versions(lock=True) == self._locations
-        freed = self._free_barcodes()
-        with self._watch("Writing", self._staging.pending_rows) as progress:
-            for chunk, stored in self._staging.plans():
-                discard_plans()
-                is_current = are_locations_current and chunk not in changed and stored.unclaimed.is_so_still()
-                planned = stored if is_current else self._plan_anew(chunk, freed)
-                self._write_planned(planned.plan)
-                if planned is not stored:
-                    counts.subtract(stored.counts)
-                    counts.update(planned.counts)
-                progress.update(planned.counts.total())
+        with large_page_cache(db.session.connection()):
+            changed = self._lock_items()
+            are_locations_current = Location.versions(lock=True) == self._locations
+            freed = self._free_barcodes()
+            with self._watch("Writing", self._staging.pending_rows) as progress:
+                for chunk, stored in self._staging.plans():
+                    discard_plans()
+                    is_current = are_locations_current and chunk not in changed and stored.unclaimed.is_so_still()
+                    planned = stored if is_current else self._plan_anew(chunk, freed)
+                    self._write_planned(planned.plan)
+                    if planned is not stored:
+                        counts.subtract(stored.counts)
+                        counts.update(planned.counts)
+                    progress.update(planned.counts.total())
         return counts
 
     def _lock_items(self) -> set[int]:
         """Lock the items of the pending rows, in the order of their ids; return the chunks of changed ones."""
         changed: set[int] = set()
         for versions in self._staging.versions():
-            locked = dict(db.session.execute(_LOCK_VERSIONS, {"ids": [item_id for item_id, _, _ in versions]}).all())
+            locked = lock_versions(db.session.connection(), [item_id for item_id, _, _ in versions])
             changed |= {chunk for item_id, version, chunk in versions if locked.get(item_id) != version}
         return changed
 

@@ -8,28 +8,32 @@ longer than the writing itself takes.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from models.database.base import db
+from models.database.page_cache import large_page_cache
 from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import discard_plans
-from models.files.movement_staging import AppliedLine, AppliedStock, Items, MovementStaging, StagedLine
-from models.files.moves import Move, plan_moves
+from models.files.movement_staging import AppliedLine, Items, MovementStaging, StagedLine
+from models.files.moves import Move, Moves, plan_moves
 from models.files.progress import Watch, unwatched
 from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.lines import Quantities
 from models.stock.location import Location, Place
-from models.stock.stock_levels import Stock, Stocks, Taken, take_lines
+from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import (
+    MovedAt,
     ids_by_barcode,
     ids_by_sku_key,
-    move_stocks,
+    lock_versions,
+    move_prepared,
     move_stocks_at,
     moved_at,
+    prepare_moves,
     read_places,
     read_stocks,
 )
@@ -46,6 +50,20 @@ COLUMN_OF = {
     "unknown_location": "location",
 }
 IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
+
+
+class _StockMoves(NamedTuple):
+    """What is to be written of the stocks of some items: the parameters of the items, and the stocks at locations."""
+
+    of_items: Any
+    at_locations: list[MovedAt]
+
+
+class _Planned(NamedTuple):
+    """What is to be written of a part of the file: the movements, and the ids of their items."""
+
+    item_ids: list[int]
+    moves: Moves
 
 
 class MovementImport:
@@ -85,13 +103,15 @@ class MovementImport:
         self.faults.add(self._find_items(connection))
         with self._watch("Checking", self._staging.count) as progress:
             for items in self._staging.items():
-                stocks = read_stocks(connection, self._staging.item_ids(items), lock=False)
                 lines = self._staging.lines_of(items)
-                self.faults.add(starmap(_fault, self._apply_lines(connection, stocks, lines)))
+                self.faults.add(starmap(_fault, self._apply_lines(connection, items, lines, lock=False)))
                 progress.update(len(lines))
         if not self.faults and not self.dry_run:
-            for part in self._staging.parts():
-                self._plan(part)
+            with self._watch("Preparing", self._staging.count) as progress:
+                for part in self._staging.parts():
+                    planned = self._plan(part)
+                    self._staging.put_plan(part, planned)
+                    progress.update(len(planned.item_ids))
         db.session.rollback()
 
     def _find_items(self, connection: Connection) -> Iterator[RowFault]:
@@ -100,26 +120,30 @@ class MovementImport:
         for column, ids_of in IDS_BY_NAME.items():
             for names in self._staging.names(column):
                 self._staging.set_items(column, ids_of(connection, names))
+        self._staging.group_items()
         for line in self._staging.without_item():
             column, name = _name(line)
             message = f"there is no item with the {column} {name!r}"
             yield RowFault(line.line, column, name[:VALUE_LENGTH], "not_found", message, line.row)
 
     def _apply_lines(
-        self, connection: Connection, stocks: Stocks, lines: list[StagedLine], *, lock: bool = False
+        self, connection: Connection, items: Items, lines: list[StagedLine], *, lock: bool
     ) -> list[tuple[StagedLine, Refusal]]:
         """Apply all lines of some items to their stocks, and store what they do; return those that are refused."""
+        stocks = read_stocks(connection, self._staging.item_ids(items), lock=lock)
         to_take = [line.to_line() for line in lines]
         read_places(connection, stocks, to_take, lock=lock)
         taken, refusals = take_lines(connection, stocks, to_take, now())
         if not refusals:
+            versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
             moved = {each.stock.item_id: each.stock for each in taken}.values()
-            applied = (_applied(lines[each.number], each) for each in taken)
-            self._staging.put_applied(applied, map(_applied_stock, moved), moved_at(stocks))
+            applied = [_applied(lines[each.number], each) for each in taken]
+            moves = _StockMoves(prepare_moves(moved, now()), moved_at(stocks))
+            self._staging.put_applied(items, applied, versions, moves)
         return [(lines[number], refusal) for number, refusal in refusals.items()]
 
-    def _plan(self, part: int) -> None:
-        """Store what is to be written of a part of the file: the ids of its items, and the movements."""
+    def _plan(self, part: int) -> _Planned:
+        """Return what is to be written of a part of the file."""
         lines = self._staging.applied(part)
         moves = [
             Move(
@@ -131,7 +155,7 @@ class MovementImport:
             )
             for number, line in enumerate(lines)
         ]
-        self._staging.put_plan(part, ([line.item_id for line in lines], plan_moves(moves, now(), self.by)))
+        return _Planned([line.item_id for line in lines], plan_moves(moves, now(), self.by))
 
     def apply(self) -> dict[str, Any]:
         """Record the lines, unless this is a dry run; return the outcome.
@@ -158,6 +182,16 @@ class MovementImport:
         Raises RefusedRows, or RetryTransaction where an item has got another name since its lines have found it.
         """
         connection = db.session.connection()
+        with large_page_cache(connection):
+            self._move_items(connection)
+            with self._watch("Writing", self._staging.count) as progress:
+                for part, stored in self._staging.plans():
+                    discard_plans()
+                    item_ids, moves = stored or self._plan(part)
+                    moves.write(item_ids, self.by)
+                    progress.update(len(item_ids))
+
+    def _move_items(self, connection: Connection) -> None:
         faults = Faults()
         if self._are_renamed:
             faults.add(self._find_items(connection))
@@ -165,41 +199,27 @@ class MovementImport:
             faults.add(self._move(connection, items))
         if faults:
             raise self._refusal(faults)
-        with self._watch("Writing", self._staging.count) as progress:
-            for part in self._staging.parts():
-                discard_plans()
-                if self._staging.plan(part) is None:
-                    self._plan(part)
-                item_ids, moves = self._staging.plan(part)
-                moves.write(item_ids, self.by)
-                progress.update(len(item_ids))
 
     def _move(self, connection: Connection, items: Items) -> Iterator[RowFault]:
         """Lock some items and move their stocks, or yield faults; lines are applied again if others changed an item."""
         discard_plans()
-        stocks = read_stocks(connection, self._staging.item_ids(items), lock=True)
-        versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
-        applied = self._staging.stocks_of(items)
-        are_current = versions == {each.item_id: each.version for each in applied}
-        if not are_current or Location.versions(lock=True) != self._locations:
-            refused = self._apply_lines(connection, stocks, self._staging.lines_of(items), lock=True)
+        versions = self._staging.versions(items)
+        is_current = bool(versions) and lock_versions(connection, list(versions)) == versions
+        if not is_current or Location.versions(lock=True) != self._locations:
+            refused = self._apply_lines(connection, items, self._staging.lines_of(items), lock=True)
             if any(isinstance(refusal, NotFound) for _, refusal in refused):
                 self._are_renamed = True
                 raise RetryTransaction
             if refused:
                 yield from starmap(_fault, refused)
                 return
-            applied = self._staging.stocks_of(items)
-        move_stocks(connection, applied, now())
-        move_stocks_at(connection, self._staging.moved_at(items))
+        of_items, at_locations = self._staging.moves(items)
+        move_prepared(connection, of_items)
+        move_stocks_at(connection, at_locations)
 
 
 def _applied(line: StagedLine, taken: Taken) -> AppliedLine:
     return AppliedLine(line, taken.stock.item_id, taken.stock.sku, *taken.at.place[:2], *taken.quantities, taken.time)
-
-
-def _applied_stock(stock: Stock) -> AppliedStock:
-    return AppliedStock(stock.item_id, stock.version, stock.delta, stock.delta_elsewhere, stock.moved_at)
 
 
 def _name(line: StagedLine) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from models.files.staging import temporary_database
 from models.stock.lines import Line
-from models.stock.stock_rows import MovedAt
 from models.values import normalized
 
 # How many lines are applied or recorded at a time; those of one item are applied together.
@@ -61,16 +60,6 @@ class AppliedLine(NamedTuple):
     time: datetime
 
 
-class AppliedStock(NamedTuple):
-    """What all lines of an item do to its stock, if the item still has this version."""
-
-    item_id: int
-    version: int
-    delta: int
-    delta_elsewhere: int
-    moved_at: datetime | None
-
-
 # The first and the last id of some items.
 Items = tuple[int, int]
 _FIELDS = ", ".join(StagedLine._fields)
@@ -91,13 +80,7 @@ class MovementStaging:
                 sku_key TEXT, item_id INTEGER, item_sku TEXT, location_id INTEGER, location_code TEXT, delta INTEGER,
                 quantity_after INTEGER, location_quantity_after INTEGER, time TEXT
             );
-            CREATE TABLE stocks (
-                item_id INTEGER PRIMARY KEY, version INTEGER, delta INTEGER, delta_elsewhere INTEGER, moved_at TEXT
-            );
-            CREATE TABLE stocks_at (
-                item_id INTEGER, location_id INTEGER, delta INTEGER, is_new INTEGER,
-                PRIMARY KEY (item_id, location_id)
-            );
+            CREATE TABLE items (first INTEGER PRIMARY KEY, last INTEGER, versions BLOB, moves BLOB);
             CREATE TABLE plans (part INTEGER PRIMARY KEY, plan BLOB);
             """
         )
@@ -140,30 +123,32 @@ class MovementStaging:
 
     def forget_items(self) -> None:
         """Forget which items the lines have, and what they do."""
-        self._rows.executescript(
-            "UPDATE lines SET item_id = NULL; DELETE FROM stocks; DELETE FROM stocks_at; DELETE FROM plans;"
-        )
+        self._rows.executescript("UPDATE lines SET item_id = NULL; DELETE FROM items; UPDATE plans SET plan = NULL;")
 
     def without_item(self) -> Iterator[StagedLine]:
         """Yield the lines that name an item which was not found."""
         query = f"SELECT {_FIELDS} FROM lines WHERE item_id IS NULL AND (sku IS NULL) <> (barcode IS NULL)"  # noqa: S608
         return map(_staged_line, self._rows.execute(query))
 
-    def items(self) -> list[Items]:
-        """Return the items of the lines, in the order of their ids, some at a time.
+    def group_items(self) -> None:
+        """Divide the items of the lines, in the order of their ids, for `items`.
 
-        They have `CHUNK` lines, or as many more as the last of them has. An item is left out if one of its lines has a
+        A group has `CHUNK` lines, or as many more as its last item has. An item is left out if one of its lines has a
         fault: nobody knows what it would have at the others.
         """
         self._rows.execute("UPDATE lines SET valid = 0 WHERE item_id IN (SELECT item_id FROM lines WHERE NOT valid)")
         query = """
-            SELECT min(item_id), max(item_id) FROM (
+            INSERT INTO items (first, last) SELECT min(item_id), max(item_id) FROM (
                 SELECT item_id, (sum(lines) OVER (ORDER BY item_id) - lines) / ? AS chunk FROM (
                     SELECT item_id, count(*) AS lines FROM lines WHERE valid AND item_id IS NOT NULL GROUP BY item_id
                 )
-            ) GROUP BY chunk ORDER BY chunk
+            ) GROUP BY chunk
         """
-        return self._rows.execute(query, (CHUNK,)).fetchall()
+        self._rows.execute(query, (CHUNK,))
+
+    def items(self) -> list[Items]:
+        """Return the items of the lines, in the order of their ids, some at a time."""
+        return self._rows.execute("SELECT first, last FROM items ORDER BY first").fetchall()
 
     def item_ids(self, items: Items) -> list[int]:
         """Return the ids of some items."""
@@ -175,25 +160,30 @@ class MovementStaging:
         query = f"SELECT {_FIELDS} FROM lines WHERE item_id BETWEEN ? AND ? AND valid ORDER BY line"  # noqa: S608
         return list(map(_staged_line, self._rows.execute(query, items)))
 
-    def put_applied(self, lines: Iterable[AppliedLine], stocks: Iterable[AppliedStock], at: Iterable[MovedAt]) -> None:
-        """Store what all lines of some items do; what is planned for the parts with these lines is discarded."""
+    def put_applied(
+        self, items: Items, lines: Iterable[AppliedLine], versions: Mapping[int, int], moves: object
+    ) -> None:
+        """Store what the lines of some items do; what is planned for the parts with these lines is discarded.
+
+        `versions` are those that the items had by their ids, `moves` is what is to be written of their stocks.
+        """
         rows = [(*applied[1:-1], _text(applied.time), applied.line.line) for applied in lines]
         self._write(f"UPDATE lines SET {_APPLIED} WHERE line = ?", rows)  # noqa: S608 - the names are ours
-        self._write("DELETE FROM plans WHERE part = ?", {(row[-1] // CHUNK,) for row in rows})
-        known = [(*each[:-1], _text(each.moved_at)) for each in stocks]
-        self._write("REPLACE INTO stocks VALUES (?, ?, ?, ?, ?)", known)
-        self._write("DELETE FROM stocks_at WHERE item_id = ?", ((row[0],) for row in known))
-        self._write("INSERT INTO stocks_at VALUES (?, ?, ?, ?)", (each for each in at if each.location_id is not None))
+        self._write("UPDATE plans SET plan = NULL WHERE part = ?", {(row[-1] // CHUNK,) for row in rows})
+        stored = (pickle.dumps(versions), pickle.dumps(moves), items[0])
+        self._rows.execute("UPDATE items SET versions = ?, moves = ? WHERE first = ?", stored)
 
-    def moved_at(self, items: Items) -> list[MovedAt]:
-        """Return what the lines do to the stocks of some items at locations."""
-        found = self._rows.execute("SELECT * FROM stocks_at WHERE item_id BETWEEN ? AND ?", items)
-        return [MovedAt._make((*row[:-1], bool(row[-1]))) for row in found]
+    def versions(self, items: Items) -> dict[int, int]:
+        """Return the versions of some items, by their ids, to which the lines were applied; none if they were not."""
+        return self._stored("versions", items) or {}
 
-    def stocks_of(self, items: Items) -> list[AppliedStock]:
-        """Return what the lines do to the stocks of some items."""
-        found = self._rows.execute("SELECT * FROM stocks WHERE item_id BETWEEN ? AND ? ORDER BY item_id", items)
-        return [AppliedStock._make((*row[:-1], datetime.fromisoformat(row[-1]))) for row in found]
+    def moves(self, items: Items) -> Any:
+        """Return what is to be written of the stocks of some items."""
+        return self._stored("moves", items)
+
+    def _stored(self, column: str, items: Items) -> Any:
+        [[stored]] = self._rows.execute(f"SELECT {column} FROM items WHERE first = ?", items[:1])  # noqa: S608
+        return None if stored is None else pickle.loads(stored)  # noqa: S301 - nobody else can write the file
 
     def parts(self) -> list[int]:
         """Return the parts of the file that have lines: numbers, in their order."""
@@ -214,11 +204,10 @@ class MovementStaging:
         """Store what is planned for a part."""
         self._rows.execute("REPLACE INTO plans VALUES (?, ?)", (part, pickle.dumps(plan)))
 
-    def plan(self, part: int) -> Any:
-        """Return what is planned for a part, or None."""
-        for (plan,) in self._rows.execute("SELECT plan FROM plans WHERE part = ?", (part,)):
-            return pickle.loads(plan)  # noqa: S301 - nobody else can write the file
-        return None
+    def plans(self) -> Iterator[tuple[int, Any]]:
+        """Yield the parts of the file in their order, each with what is planned for it; None if that was discarded."""
+        for part, plan in self._rows.execute("SELECT part, plan FROM plans ORDER BY part"):
+            yield part, None if plan is None else pickle.loads(plan)  # noqa: S301 - nobody else can write the file
 
 
 def _staged_line(row: Sequence[Any]) -> StagedLine:

@@ -46,10 +46,8 @@ class Moves:
         Event.record_texts("movement.created", texts, by, kinds=self.kinds)
 
 
-def plan_moves(moves: Sequence[Move], recorded_at: datetime, by: Principal) -> Moves | None:
-    """Return what is to be written of these movements; None if there are none."""
-    if not moves:
-        return None
+def plan_moves(moves: Sequence[Move], recorded_at: datetime, by: Principal) -> Moves:
+    """Return what is to be written of these movements."""
     rows = [
         line.row(0, at, quantities, time=item["moved_at"], recorded_at=recorded_at, by=by)
         for _, item, line, at, quantities in moves

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, insert, or_, select, true, update
 
@@ -11,7 +11,7 @@ from models.database.column_types import UtcTime
 from models.database.current_write import WriteConnection
 from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
-from models.database.writing import execute_many, execute_one
+from models.database.writing import execute_many, execute_one, execute_prepared, prepare
 from models.stock.item import Item
 from models.stock.lines import Line
 from models.stock.location import Location, Place
@@ -66,6 +66,7 @@ _LOCK_ONE = _lock(_ONE)
 _MANY = _items.c.id.in_(bindparam("ids", expanding=True))
 _READ_MANY = _read(_MANY)
 _LOCK_MANY = _lock(_MANY)
+_LOCK_VERSIONS = select(_items.c.id, _items.c.version).where(_MANY).order_by(_items.c.id).with_for_update()
 _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
 # Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
@@ -172,12 +173,35 @@ def ids_by_barcode(connection: Connection, barcodes: Sequence[str]) -> dict[str,
     return {row.barcode: row.id for row in connection.execute(_HOLDERS, {"barcodes": barcodes})}
 
 
+def lock_versions(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Lock the items with these ids in the order of their ids; return their versions by id."""
+    return dict(connection.execute(_LOCK_VERSIONS, {"ids": ids}).all())
+
+
 def move_stocks(connection: WriteConnection, stocks: Iterable[MovedStock], updated_at: datetime) -> None:
     """Write the new quantities, with a condition that refuses a negative one once more.
 
     Raises AssertionError if not every locked item was updated.
     """
-    rows = [
+    rows = _rows(stocks, updated_at)
+    if len(rows) == 1:
+        _check_moved(execute_one(connection, _MOVE, rows[0]).rowcount, rows)
+    else:
+        move_prepared(connection, prepare(_MOVE, rows))
+
+
+def prepare_moves(stocks: Iterable[MovedStock], updated_at: datetime) -> Any:
+    """Return the new quantities for `move_prepared`; a transaction is not needed yet."""
+    return prepare(_MOVE, _rows(stocks, updated_at))
+
+
+def move_prepared(connection: WriteConnection, moves: Any) -> None:
+    """Write what `prepare_moves` returned, as `move_stocks` does."""
+    _check_moved(execute_prepared(connection, _MOVE, moves), moves)
+
+
+def _rows(stocks: Iterable[MovedStock], updated_at: datetime) -> list[dict[str, Any]]:
+    return [
         {
             "item": stock.item_id,
             "delta": stock.delta,
@@ -187,11 +211,11 @@ def move_stocks(connection: WriteConnection, stocks: Iterable[MovedStock], updat
         }
         for stock in stocks
     ]
-    moved = (
-        execute_one(connection, _MOVE, rows[0]).rowcount if len(rows) == 1 else execute_many(connection, _MOVE, rows)
-    )
+
+
+def _check_moved(moved: int, rows: Sequence[Any]) -> None:
     if moved != len(rows):
-        raise AssertionError(f"{moved} of {len(rows)} locked items moved")
+        raise AssertionError(f"{moved} of {len(rows)} locked items or stocks moved")
 
 
 def moved_at(stocks: Stocks) -> list[MovedAt]:
@@ -209,5 +233,5 @@ def move_stocks_at(connection: WriteConnection, stocks: Iterable[MovedAt]) -> No
     others = [stock for stock in stocks if stock.location_id is not None]
     for statement, are_new in ((_PUT_AT, True), (_MOVE_AT, False)):
         rows = [{**stock._asdict(), "quantity": stock.delta} for stock in others if stock.is_new == are_new]
-        if rows and (moved := execute_many(connection, statement, rows)) != len(rows):
-            raise AssertionError(f"{moved} of {len(rows)} stocks moved")
+        if rows:
+            _check_moved(execute_many(connection, statement, rows), rows)

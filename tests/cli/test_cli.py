@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -388,6 +390,43 @@ def test_an_import_has_the_options_of_a_request(run, admin, file, tmp_path):
     assert counted.out == "created: 0, updated: 1, unchanged: 0, counted: 1\n"
     item = admin.get("/items/by-sku/00123").json
     assert (item["name"], item["price"], item["quantity"]) == ("Größe", "1234.50", 7)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_each_step_of_an_import_has_a_bar_of_its_own_and_comes_to_its_end(run, admin, tmp_path, monkeypatch, suffix):
+    ended = []
+
+    @contextmanager
+    def progress(label, length):
+        assert not shown, f"{label} begins before {shown} has ended"
+        shown.append(label)
+        bar = SimpleNamespace(length=length, pos=0)
+        bar.update = lambda steps: setattr(bar, "pos", bar.pos + steps)
+        yield bar
+        shown.remove(label)
+        ended.append((label, bar.pos == bar.length))
+
+    def steps(file, rows, *options):
+        ended.clear()
+        if suffix == "xlsx":
+            book = Workbook()
+            for row in rows:
+                book.active.append(row)
+            book.save(tmp_path / file)
+        else:
+            (tmp_path / file).write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+        assert run("import", tmp_path / file, *options).status == 0
+        return ended
+
+    shown: list[str] = []
+    monkeypatch.setattr("cli.files.progress", progress)
+    names = [("sku", "name", "quantity"), *((f"S-{number}", "Thing", 1) for number in range(1200))]
+    goods = [("sku", "quantity"), *((f"S-{number}", 2) for number in range(1200))]
+
+    assert steps(f"items.{suffix}", names) == [("Reading", True), ("Comparing", True), ("Writing", True)]
+    assert steps(f"goods.{suffix}", goods, "--movements", "--kind", "receive") == [
+        (step, True) for step in ("Reading", "Checking", "Preparing", "Writing")
+    ]
 
 
 def test_an_import_takes_a_preset_and_counts_what_it_leaves_out(run, admin):

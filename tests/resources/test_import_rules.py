@@ -208,6 +208,28 @@ def test_a_column_of_quantities_may_be_ignored_whatever_it_holds(member):
     assert {sku: item["quantity"] for sku, item in items(member).items()} == {"A": 5, "B": 0}
 
 
+@pytest.mark.parametrize(
+    ("fields", "query", "counted", "stock"),
+    [
+        ("sku,name,quantity", "", 1, 5),
+        ("sku,name,quantity", "?quantity=ignore", 0, 3),
+        ("sku,name", "", 0, 3),
+    ],
+)
+@on_one_database
+def test_an_edited_export_undoes_what_was_sold_meanwhile_unless_its_quantities_are_left_out(
+    member, fields, query, counted, stock
+):
+    item = add(member, "A", quantity=5)
+    exported = member.get(f"/items/export?fields={fields}").text
+    member.post(f"/items/{item['id']}/movements", json={"kind": "issue", "quantity": 2, "reason": "sold"})
+
+    answer = send(member, exported.replace("A,A", "A,new"), query).json
+
+    assert (answer["updated"], answer["counted"]) == (1, counted)
+    assert [(each["name"], each["quantity"]) for each in items(member).values()] == [("new", stock)]
+
+
 @on_one_database
 def test_a_negative_quantity_is_refused_or_zero(member):
     add(member, "A", quantity=5)

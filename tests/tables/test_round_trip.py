@@ -16,48 +16,8 @@ from models.values import money_of_scaled
 from resources.item_rows import COLUMNS, TABLES, rows_of
 from tables.reading import CSV, NDJSON, XLSX, Options, Table
 from tables.writing import Layout, written
+from tests.support.cells import MARKS
 
-# What a format writes in a way of its own, or a spreadsheet takes for something else.
-MARKS = [
-    *(
-        "=",
-        "+",
-        "-",
-        "@",
-        "'",
-        '"',
-        ",",
-        ";",
-        "|",
-        "\\",
-        '="',
-        "＝",
-        "sep=;",
-        "#N/A",
-        "#####",
-        "E+12",
-        ".0",
-        "5",
-        "007",
-    ),
-    *(
-        "_x000D_",
-        "_x005F_",
-        "_xD800_",
-        "_x41_",
-        "<r>",
-        "</r>",
-        "<t/>",
-        "&amp;",
-        "&#0;",
-        "]]>",
-        "<!--",
-        "\ufeff",
-        "\ufffe",
-        "\uffff",
-    ),
-    *("\U0001f600", "\xa0", " ", "\u0301", "sku", "true", "{}", "[", "null"),
-]
 LETTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 LINES = st.lists(st.sampled_from(MARKS) | LETTERS, max_size=12).map(lambda parts: "".join(parts).strip())
 TEXTS = st.lists(st.sampled_from([*MARKS, "\t", "\r", "\n", "\r\n"]) | LETTERS, max_size=12).map("".join)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from models.database.base import db
-from models.files import movement_staging
+from models.files import movement_import, movement_staging
 from models.files.movement_import import MovementImport
 from models.files.movement_staging import StagedLine
 from models.files.row_faults import RefusedRows
@@ -28,7 +28,7 @@ def by(member):
     return Principal(member.user_id, "mel", "member", frozenset(), "password", request_id="tests")
 
 
-def import_with(app, by, lines, *meanwhile):
+def import_with(app, by, lines, *meanwhile, before_writing=lambda: None):
     """Stage and check lines, let others send requests, then record them; return lines and codes of the faults."""
     with app.app_context(), closing(MovementImport(by)) as file:
         file.stage(lines)
@@ -37,6 +37,7 @@ def import_with(app, by, lines, *meanwhile):
         for operation in meanwhile:
             [answer] = together(operation)
             assert answer.status_code < 300, answer.json
+        before_writing()
         try:
             file.apply()
         except RefusedRows as refused:
@@ -49,6 +50,21 @@ def import_with(app, by, lines, *meanwhile):
 def stock(client):
     """The stock of each item by SKU."""
     return {sku: item["quantity"] for sku, item in items(client).items()}
+
+
+def test_what_nobody_has_changed_meanwhile_is_written_as_it_was_prepared(app, member, by, monkeypatch):
+    add(member, "A", quantity=3)
+    add(member, "B", quantity=2, barcode="4001")
+
+    def nothing_is_prepared_again():
+        for name in ("read_stocks", "take_lines", "plan_moves", "prepare_moves"):
+            monkeypatch.delattr(movement_import, name)
+
+    lines = [line(2, "B", "count", 9), line(3, "A", "issue", 1), line(4, barcode="4001"), line(5, "A", "issue", 2)]
+
+    assert import_with(app, by, lines, before_writing=nothing_is_prepared_again) == []
+
+    assert stock(member) == {"A": 0, "B": 10}
 
 
 def test_what_is_sold_meanwhile_is_missed_at_the_end(app, member, by):

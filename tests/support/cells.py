@@ -1,0 +1,43 @@
+"""Texts that a cell may have in it, and that some format or spreadsheet takes for something else."""
+
+# What a format writes in a way of its own, or a spreadsheet takes for something else.
+MARKS = [
+    *(
+        "=",
+        "+",
+        "-",
+        "@",
+        "'",
+        '"',
+        ",",
+        ";",
+        "|",
+        "\\",
+        '="',
+        "＝",
+        "sep=;",
+        "#N/A",
+        "#####",
+        "E+12",
+        ".0",
+        "5",
+        "007",
+    ),
+    *(
+        "_x000D_",
+        "_x005F_",
+        "_xD800_",
+        "_x41_",
+        "<r>",
+        "</r>",
+        "<t/>",
+        "&amp;",
+        "&#0;",
+        "]]>",
+        "<!--",
+        "\ufeff",
+        "\ufffe",
+        "\uffff",
+    ),
+    *("\U0001f600", "\xa0", " ", "\u0301", "sku", "true", "{}", "[", "null"),
+]
