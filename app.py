@@ -33,6 +33,7 @@ from models.database.schema import MIGRATIONS
 from models.database.transactions import end_session
 from models.people.token import LAST_USE_EVERY
 from resources.routes import add_routes
+from server.affinity import processes_for
 from settings import Settings
 from startup import reporting_url, secret_key
 
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None, metrics: SharedMetrics | None =
         db.init_app(app)
     app.teardown_appcontext(end_session)
     with app.app_context():
-        prepare_engine(db.engine)
+        prepare_engine(db.engine, processes_for(settings))
     Migrate(app, db, directory=str(MIGRATIONS))
     app.extensions[NAME] = _services(app, settings, metrics)
     init_metrics(app)
@@ -79,7 +80,7 @@ def _services(app: Flask, settings: Settings, metrics: SharedMetrics | None) -> 
     """Return the state that the requests of this application share; raises SettingsError."""
     return Services(
         settings=settings,
-        passwords=PasswordVerifier(settings.threads),
+        passwords=PasswordVerifier(settings.threads, processes=processes_for(settings)),
         token_uses=Throttle(LAST_USE_EVERY.total_seconds()),
         issuer=Issuer(settings.oidc) if settings.oidc else None,
         limits=Limits(settings),
