@@ -20,13 +20,14 @@ WILDCARDS = {
 }
 
 
-def announce(settings: Settings, port: int, first_admin: FirstAdmin | None) -> None:
+def announce(settings: Settings, port: int, first_admin: FirstAdmin | None, processes: int = 1) -> None:
     """Print the address and, the first time, the admin and a curl line to paste; what is secret on stderr alone."""
     address = f"http://{_host_to_ask(settings.host)}:{port}"
     url = make_url(settings.database_url)
     kind = f"SQLite {sqlite3.sqlite_version}, {url.database}" if url.drivername == "sqlite" else url.get_backend_name()
     where = f"{WILDCARDS[settings.host]}; try it here: {address}" if settings.host in WILDCARDS else address
-    _print(f"Stockroom {VERSION} listens on {where} ({settings.app_env}; {kind}).", settings)
+    several = f"; {processes} processes" if processes > 1 else ""
+    _print(f"Stockroom {VERSION} listens on {where} ({settings.app_env}; {kind}{several}).", settings)
     if first_admin and first_admin.password:
         _print_password(first_admin.username, first_admin.password, address, settings)
     elif first_admin:

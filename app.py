@@ -21,6 +21,7 @@ from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
+from api.monitoring.shared_metrics import SharedMetrics
 from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
 from api.services import NAME, Services
 from api.throttle import Interval, Throttle
@@ -32,14 +33,16 @@ from models.database.schema import MIGRATIONS
 from models.database.transactions import end_session
 from models.people.token import LAST_USE_EVERY
 from resources.routes import add_routes
+from server.affinity import processes_for
 from settings import Settings
 from startup import reporting_url, secret_key
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, metrics: SharedMetrics | None = None) -> Flask:
     """Return the service as one WSGI application; raises SettingsError.
 
-    Without settings, as `flask …` calls it, it reads those of the environment.
+    Without settings, as `flask …` calls it, it reads those of the environment. One of several processes shares its
+    metrics with the others.
     """
     if settings is None:
         return app_of_environment(create_app)
@@ -57,9 +60,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         db.init_app(app)
     app.teardown_appcontext(end_session)
     with app.app_context():
-        prepare_engine(db.engine)
+        prepare_engine(db.engine, processes_for(settings))
     Migrate(app, db, directory=str(MIGRATIONS))
-    app.extensions[NAME] = _services(app, settings)
+    app.extensions[NAME] = _services(app, settings, metrics)
     init_metrics(app)
     init_hosts(app, settings)
     init_cross_site(app, settings)
@@ -73,16 +76,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _services(app: Flask, settings: Settings) -> Services:
+def _services(app: Flask, settings: Settings, metrics: SharedMetrics | None) -> Services:
     """Return the state that the requests of this application share; raises SettingsError."""
     return Services(
         settings=settings,
-        passwords=PasswordVerifier(settings.threads),
+        passwords=PasswordVerifier(settings.threads, processes=processes_for(settings)),
         token_uses=Throttle(LAST_USE_EVERY.total_seconds()),
         issuer=Issuer(settings.oidc) if settings.oidc else None,
         limits=Limits(settings),
         maintenance=MaintenanceFlag(settings.instance_path / "maintenance"),
-        metrics=Metrics(app, settings),
+        metrics=Metrics(app, settings, metrics),
         in_flight=InFlight(),
         exports=BoundedSemaphore(max(1, settings.threads // 2)),
         failed_sign_ins=FailedSignIns(),

@@ -35,6 +35,11 @@ def read_settings(after_flask: bool = False) -> Settings:
     return Settings.from_env()
 
 
+def set_metrics_folder(folder: Path) -> None:
+    """Set where the processes of the service share their metrics; prometheus_client looks for it in the environment."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 @cache
 def setting_names() -> frozenset[str]:
     """Return the names of all settings: those that `Settings.from_env` asks for."""

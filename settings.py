@@ -46,6 +46,7 @@ class Settings:
     host: str
     port: int
     threads: int
+    processes: int | Literal["auto"]
     cpu_affinity: int | Literal["auto"] | None
     instance_path: Path
     database_url: str
@@ -87,6 +88,7 @@ class Settings:
             host=read.text("HOST", "127.0.0.1"),
             port=read.integer("PORT", 8000, 0, 65_535),
             threads=read.integer("THREADS", 8, 1, 64),
+            processes=read.processes("PROCESSES"),
             cpu_affinity=read.cpu("CPU_AFFINITY"),
             instance_path=instance_path,
             database_url=read.url("DATABASE_URL", partial(database_url, folder=instance_path))
@@ -146,11 +148,14 @@ class _Reader:
             raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
         return by_name[value.casefold()]
 
-    def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
+    def integer(self, name: str, default: int, minimum: int, maximum: int, or_word: str = "") -> int:
         value = self.text(name, str(default))
         if not re.fullmatch(r"-?[0-9]{1,18}", value) or not minimum <= int(value) <= maximum:
-            raise SettingsError(f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}.")
+            raise SettingsError(f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}{or_word}.")
         return int(value)
+
+    def processes(self, name: str) -> int | Literal["auto"]:
+        return "auto" if self.text(name, "").lower() == "auto" else self.integer(name, 1, 1, 64, ", or auto")
 
     def cpu(self, name: str) -> int | Literal["auto"] | None:
         """Return the number of a CPU, `auto`, or None for `off`."""
@@ -214,8 +219,7 @@ class _Reader:
             raise SettingsError(f"{name} is {value!r}, by which the audit means the service itself; take another name.")
         if not USERNAME.fullmatch(value):
             raise SettingsError(
-                f"{name} is {value!r}; it must be 1 to {USERNAME_LENGTH} letters, digits, dots, hyphens, "
-                "underscores or @ signs."
+                f"{name} is {value!r}; it must be 1 to {USERNAME_LENGTH} letters, digits, or . - _ @ signs."
             )
         return value
 

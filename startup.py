@@ -69,10 +69,18 @@ def make_instance_folder(settings: Settings) -> None:
         raise _unusable_folder(settings, error) from error
 
 
-def log_cautions(settings: Settings) -> None:
-    """Log what is no fault and yet hardly meant: a misspelt setting, and an instance that others may read."""
+def log_cautions(settings: Settings, processes: int) -> None:
+    """Log what is no fault and yet hardly meant: a misspelt setting, limits that each process counts for itself, and
+    an instance that others may read."""
     for sentence in misspelt():
         log.warning(sentence)
+    in_memory = settings.rate_limit_storage_url.startswith("memory:")
+    if processes > 1 and in_memory and (settings.rate_limit or settings.login_rate_limit):
+        log.warning(
+            "each of %d processes counts RATE_LIMIT and LOGIN_RATE_LIMIT for itself, so a client has as many times "
+            "the limit; set RATE_LIMIT_STORAGE_URL to a Redis, where all count together",
+            processes,
+        )
     kept = (settings.instance_path, secret_key_file(settings), sqlite_file(settings))
     opened = [path for path in kept if path and path.exists() and _is_open(path) and _is_open(path.parent)]
     if opened:

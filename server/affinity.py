@@ -35,6 +35,21 @@ def cpu_for(settings: Settings, port: int) -> int | None:
     return wanted
 
 
+def processes_for(settings: Settings) -> int:
+    """Return how many processes serve: for `auto`, one for each CPU that this process may use.
+
+    Raises SettingsError where several would have to share one CPU.
+    """
+    count = settings.processes
+    if count == "auto":
+        count = len(ALLOWED_CPUS) or os.cpu_count() or 1
+    if count > 1 and isinstance(settings.cpu_affinity, int):
+        raise SettingsError(
+            f"CPU_AFFINITY is {settings.cpu_affinity}, one CPU for {count} processes (PROCESSES); set auto or off."
+        )
+    return count
+
+
 def pin_to(cpu: int | None) -> None:
     """Pin the calling thread to this CPU; None changes nothing."""
     if cpu is not None:

@@ -8,6 +8,7 @@ from waitress import wasyncore
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
+from server.balance import Balance
 from server.requests import Request
 from server.responses import ErrorTask, Task
 
@@ -137,9 +138,17 @@ class Listener(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
     channel_class = Channel
     stopping = False
     accepted: socket.socket | None = None  # the last one
+    balance: Balance | None = None  # where other processes listen on the socket too
 
     def set_reuse_addr(self) -> None:
         """Leave the socket as it was bound: on Windows, no other program may share the port."""
+
+    def readable(self) -> bool:
+        is_open = bool(super().readable())
+        if self.balance is None:
+            return is_open
+        self.balance.update(len(self._map))
+        return is_open and not self.balance.seconds_left()
 
     def accept(self) -> Any:
         found = super().accept()
@@ -148,6 +157,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
 
     def handle_accept(self) -> None:
         """Accept a connection; one that fails at once must not end the listening, and is closed."""
+        if self.balance and not self.stopping and self.balance.leaves_next(len(self._map)):
+            return
         try:
             super().handle_accept()
         except Exception:

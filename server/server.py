@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -17,6 +17,7 @@ from waitress import task, wasyncore
 from waitress.adjustments import Adjustments
 
 from server.affinity import pin_to
+from server.balance import Balance
 from server.bodies import StoredBodies
 from server.connections import Channel, Listener
 from server.requests import HEADER_BYTES
@@ -39,25 +40,26 @@ CONNECTION_LIMIT = 500 if hasattr(select, "poll") else 400  # Windows has select
 FORWARDED = ["x-forwarded-proto", "x-forwarded-host"]
 
 
-def serve(server: "Server") -> None:
+def serve(server: "Server", stop: Callable[[], None] | None = None) -> None:
     """Serve until SIGTERM, Ctrl+C or Ctrl+Break; return when every request in progress has its response.
 
-    That takes 15 seconds at most; a second signal ends it at once.
+    That takes 15 seconds at most; a second signal ends it at once, unless signals are to call another `stop`.
     """
     # It logs every request that waits for a thread: thousands of lines a minute under load.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    with _stopped_by_signals(server):
+    with stopped_by_signals(stop or server.stop):
         server.run()
 
 
 @contextmanager
-def _stopped_by_signals(server: "Server") -> Iterator[None]:
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM, Ctrl+C and Ctrl+Break call `stop` within the `with` block."""
     earlier = {}
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
             if hasattr(signal, name):
                 signum = getattr(signal, name)
-                earlier[signum] = signal.signal(signum, lambda *_: server.stop())
+                earlier[signum] = signal.signal(signum, lambda *_: stop())
     try:
         yield
     finally:
@@ -84,7 +86,7 @@ class Server:
     its path; a longer one is refused before it is read or stored. `error_answer` makes the response to a request that
     never reaches the application. X-Forwarded-Proto and -Host are used if the client's address is
     `trusted_proxy`. `timeouts` and `drain_seconds` are in seconds. All threads run on one `cpu`, if one is given; at
-    most half of them wait for clients that read slowly.
+    most half of them wait for clients that read slowly. `balance` is for sockets that other processes serve too.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Server:
         larger_bodies: Mapping[str, int] | None = None,
         trusted_proxy: str | None = None,
         cpu: int | None = None,
+        balance: Balance | None = None,
         connection_limit: int = CONNECTION_LIMIT,
         timeouts: Mapping[str, float] = TIMEOUTS,
         drain_seconds: float = DRAIN_SECONDS,
@@ -131,6 +134,7 @@ class Server:
         self._lock = threading.RLock()  # a signal handler may interrupt the thread that holds it
         self._map: dict[int, Any] = {}
         self._cpu = cpu
+        self._balance = balance
         self._dispatcher = _Dispatcher(cpu)
         self._listeners = [
             Listener(
@@ -144,6 +148,8 @@ class Server:
             )
             for each in sockets
         ]
+        for listener in self._listeners:
+            listener.balance = balance
 
     def run(self) -> None:
         """Serve until a stop is requested, then answer the requests that have begun to arrive, and return."""
@@ -156,10 +162,13 @@ class Server:
         finally:
             self._close()
 
-    def stop(self) -> None:
-        """Request a graceful stop, the second time an immediate one; safe in any thread and in signal handlers."""
+    def stop(self, *, again: bool = True) -> None:
+        """Request a graceful stop, the second time an immediate one; safe in any thread and in signal handlers.
+
+        Without `again`, a second time changes nothing.
+        """
         with self._lock:
-            self._stops += 1
+            self._stops += again or not self._stops
             for listener in self._listeners[:1]:
                 listener.pull_trigger()
 
@@ -182,6 +191,8 @@ class Server:
 
         They are closed after the poll: a poll must not meet a closed socket, nor a new one of the same number.
         """
+        if self._balance and (left := self._balance.seconds_left()):
+            seconds = min(seconds, left)
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
         now = time.monotonic()
         if now >= self._next_check or len(self._map) >= self._limit:

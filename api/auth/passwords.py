@@ -64,17 +64,24 @@ class PasswordVerifier:
     A verdict is cached under a keyed digest of user, stored hash and password: a new password is not affected by
     verdicts on the old one, and the cache holds nothing from which a password could be guessed. Requests with the same
     password share one check. `slots` checks run at a time and some more requests wait; further ones are answered 429.
+    The slots are half of the CPUs, which all `processes` share.
     A `network` of clients has one check at a time and half of the places, so that it can't keep the others out.
     """
 
-    def __init__(self, threads: int = 8, slots: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        threads: int = 8,
+        slots: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        processes: int = 1,
+    ) -> None:
         self._key = secrets.token_bytes(32)
         self._dummy_hash = f"{METHOD}${secrets.token_hex(8)}${secrets.token_hex(64)}"
         places = max(1, threads - FREE_THREADS)
         self._places = threading.BoundedSemaphore(places)
         self._share = max(1, places // 2)
         self._turns: dict[str, _Turn] = {}  # of the networks that have places now
-        self._slots = threading.BoundedSemaphore(slots or max(1, (os.cpu_count() or 1) // 2))
+        self._slots = threading.BoundedSemaphore(slots or max(1, (os.cpu_count() or 1) // 2 // processes))
         self._running: SingleFlight[bytes, bool] = SingleFlight("password")
         self._lock = threading.Lock()
         self._verdicts: TTLCache[bytes, bool] = TTLCache(REMEMBERED, REMEMBERED_SECONDS, clock)

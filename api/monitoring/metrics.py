@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.pool import QueuePool
 
+from api.monitoring.shared_metrics import SharedMetrics
 from models.database.base import db
 from models.database.reader_pool import reader_pool_of
 from models.stock.movement import ALL_KINDS
@@ -26,10 +27,11 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class Metrics:
-    """The metrics of one application, in a registry of their own."""
+    """The metrics of one application, in a registry of their own; those of several processes are their sums."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
-        self.registry = registry = prometheus.CollectorRegistry()
+    def __init__(self, app: Flask, settings: Settings, shared: SharedMetrics | None = None) -> None:
+        self.registry = prometheus.CollectorRegistry()
+        registry = None if shared else self.registry  # of what this process counts: of several, the files have it
         self.requests = prometheus.Counter(
             "stockroom_http_requests",
             "Requests answered.",
@@ -44,19 +46,22 @@ class Metrics:
             buckets=BUCKETS,
         )
         self.movements = prometheus.Counter(
-            "stockroom_movements_recorded", "Movements recorded by this process.", ["kind"], registry=registry
+            "stockroom_movements_recorded", "Movements recorded.", ["kind"], registry=registry
         )
         for kind in ALL_KINDS:
             self.movements.labels(kind)
         self.failed_sign_ins = prometheus.Counter(
             "stockroom_sign_in_failures", "Requests whose credential was wrong.", registry=registry
         )
-        prometheus.Info("stockroom", "The service.", registry=registry).info(
+        prometheus.Info("stockroom", "The service.", registry=self.registry).info(
             {"version": VERSION, "environment": settings.app_env}
         )
-        registry.register(_Connections(app))
-        prometheus.ProcessCollector(registry=registry)
-        prometheus.PlatformCollector(registry=registry)
+        prometheus.PlatformCollector(registry=self.registry)
+        of_process = (_Connections(app), prometheus.ProcessCollector(registry=None))
+        if shared:
+            shared.mirror(of_process)
+        for collector in (shared.collector(),) if shared else of_process:
+            self.registry.register(collector)
         self._labelled = lru_cache(CACHED)(self._label)
 
     def _label(self, method: str, route: str | None, status: int) -> tuple[prometheus.Counter, prometheus.Histogram]:

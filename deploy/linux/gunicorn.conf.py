@@ -23,7 +23,6 @@ except SettingsError as error:
     print(error, file=sys.stderr)  # noqa: T201 - for the terminal
     sys.exit(2)
 init_logs(_settings.log_level, _settings.log_format)
-log_cautions(_settings)
 
 
 class _Log(glogging.Logger):  # type: ignore[misc]
@@ -40,6 +39,7 @@ loglevel = _settings.log_level
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+log_cautions(_settings, workers)
 threads = _settings.threads
 timeout = 120  # a worker that has not stirred for so long is killed
 graceful_timeout = 20

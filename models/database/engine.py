@@ -14,7 +14,7 @@ from sqlalchemy import Dialect, Engine, ExceptionContext, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from models.database.errors import is_read_only
-from models.database.file_lock import FileLock, lock_of
+from models.database.file_lock import FairFileLock, FileLock, lock_of, writer_lock_of
 from models.database.group_commit import group_short_writes
 from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
 from models.database.reader_pool import give_reader_pool, reader_pool_of
@@ -62,17 +62,22 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
     return options
 
 
-def prepare_engine(engine: Engine) -> None:
-    """Register the event listeners of the engine: for errors, connections and writers, and those for SQLite."""
+def prepare_engine(engine: Engine, processes: int = 1) -> None:
+    """Register the event listeners of the engine: for errors, connections and writers, and those for SQLite.
+
+    Where several `processes` serve an SQLite database, their writers take turns by a lock of their own.
+    """
     give_reader_pool(engine)
     event.listen(engine, "handle_error", _invalidate_read_only)
     threads = engine.pool.size() - SPARE_CONNECTIONS if isinstance(engine.pool, QueuePool) else 1
     if engine.dialect.name == "sqlite":
-        queue = SqliteWriterQueue(max_waiting=max(0, threads // 2 - 1))
+        file = Path(engine.url.database) if engine.url.database and engine.url.database != ":memory:" else None
+        lock = FairFileLock(writer_lock_of(file)) if file and processes > 1 else None
+        queue = SqliteWriterQueue(max(0, threads // 2 - 1), lock)
         queue.listen_to(engine)
         group_short_writes(engine, queue)
-        if engine.url.database and engine.url.database != ":memory:":
-            in_use = _InUse(Path(engine.url.database))
+        if file:
+            in_use = _InUse(file)
             event.listen(engine, "do_connect", in_use.hold)
             event.listen(engine, "engine_disposed", in_use.release)
         event.listen(engine, "connect", _open_sqlite)

@@ -11,6 +11,8 @@ from typing import Any
 
 # How often it is tried again while somebody else holds it, in seconds.
 TRY_EVERY = 0.02
+# The same where processes take turns of a few milliseconds.
+TRY_TURN_EVERY = 0.0005
 
 
 class FileLock:
@@ -20,8 +22,9 @@ class FileLock:
     may fork once it is open: the lock belongs to the open file, which both would have.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, try_every: float = TRY_EVERY) -> None:
         self._path = path
+        self._try_every = try_every
         self._descriptor: int | None = None
         self.is_held = False
 
@@ -39,7 +42,7 @@ class FileLock:
         while not _try_lock(self._descriptor, exclusive):
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(TRY_EVERY)
+            time.sleep(self._try_every)
         self.is_held = True
         return True
 
@@ -55,6 +58,37 @@ class FileLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+class FairFileLock:
+    """A lock that processes hold in turn: none gets it again while another one waits for it.
+
+    There are two locks. The first to wait holds one, `…-queue`, until it has the other. So whoever has just released
+    that other one finds the queue locked, and comes after it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._queue = FileLock(path.with_name(f"{path.name}-queue"), try_every=TRY_TURN_EVERY)
+        self._turn = FileLock(path, try_every=TRY_TURN_EVERY)
+
+    def acquire(self, wait: float) -> bool:
+        """Acquire the lock within `wait` seconds; return whether it was acquired. Raises OSError as FileLock does."""
+        deadline = time.monotonic() + wait
+        if not self._queue.acquire(exclusive=True, wait=wait):
+            return False
+        try:
+            return self._turn.acquire(exclusive=True, wait=deadline - time.monotonic())
+        finally:
+            self._queue.release()
+
+    def release(self) -> None:
+        """Release the lock, if it is held."""
+        self._turn.release()
+
+
+def writer_lock_of(database: Path) -> Path:
+    """Return the file that is the lock of the writers of an SQLite database, where several processes serve it."""
+    return database.with_name(f"{database.name}-writer")
 
 
 def lock_of(database: Path) -> Path:

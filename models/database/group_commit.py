@@ -129,7 +129,7 @@ class GroupCommit:
         with self._mutex:
             self._waiting.append(write)
         try:
-            since = self._queue.take_turn(WRITE_WAIT, STALLED_BEGIN)
+            since = self._queue.take_turn(WRITE_WAIT, STALLED_BEGIN, lambda: not write.is_done)
         except LockTimeout:
             if self._withdraw(write):
                 raise

@@ -1,16 +1,21 @@
 """The queue of the writers of one process, so that those who wait for a lock leave threads for readers.
 
+On SQLite, where several processes serve, whoever is first in its process then waits for the turn of its process.
+
 A write transaction is marked with the execution option `WRITE`.
 """
 
 import math
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection
 
+from models.database.file_lock import FairFileLock
 from models.refusals import LockTimeout
 
 # Execution option of a connection: for how many seconds this write may wait for its turn.
@@ -102,11 +107,34 @@ class _WriterQueue:
 class SqliteWriterQueue(_WriterQueue):
     """One writer at a time: a lock, on which waiting is fair and cheap.
 
-    SQLite's own busy wait sleeps ever longer and lets newcomers pass.
+    SQLite's own busy wait sleeps ever longer and lets newcomers pass. So the writers of several processes have a lock
+    in common, `processes`; who writes without it, as SQLite itself allows, only makes them wait longer.
     """
 
-    def __init__(self, max_waiting: int) -> None:
+    def __init__(self, max_waiting: int, processes: FairFileLock | None = None) -> None:
         super().__init__(threading.Lock(), max_waiting)
+        self._processes = processes
+
+    def take_turn(self, wait: float, stalled_after: float, is_needed: Callable[[], bool] | None = None) -> float:
+        """Wait for a turn as others do, and then for that of this process unless it `is_needed` no more."""
+        if self._processes is None:
+            return super().take_turn(wait, stalled_after)
+        deadline = time.monotonic() + wait
+        since = super().take_turn(wait, STALLED_WRITE)
+        if is_needed is None or is_needed():
+            acquired = True
+            with suppress(OSError):  # without the file, SQLite's own lock still keeps the writers apart
+                acquired = self._processes.acquire(deadline - time.monotonic())
+            if not acquired:
+                self.end_turn(since)
+                raise LockTimeout
+            self.progress(stalled_after)
+        return since
+
+    def end_turn(self, since: float) -> None:
+        if self._processes is not None:
+            self._processes.release()
+        super().end_turn(since)
 
     def begin(self, connection: Connection) -> None:
         """Begin a transaction, a write with the lock acquired; raises LockTimeout."""

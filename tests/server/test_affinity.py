@@ -9,7 +9,7 @@ import pytest
 
 from api.auth.passwords import PasswordVerifier, hash_password
 from server import affinity
-from server.affinity import ALLOWED_CPUS, cpu_for, pin_to, unpinned
+from server.affinity import ALLOWED_CPUS, cpu_for, pin_to, processes_for, unpinned
 from settings import Settings, SettingsError
 from tests.support.program import program
 
@@ -56,6 +56,19 @@ def test_where_there_is_no_choice_nothing_is_chosen(monkeypatch):
 def test_a_cpu_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(SettingsError, match=rf"^CPU_AFFINITY is 9999; .*{max(ALLOWED_CPUS, default='none')}"):
         home_of("9999")
+
+
+def test_there_is_a_process_for_each_cpu_or_as_many_as_are_set(monkeypatch):
+    monkeypatch.setattr(affinity, "ALLOWED_CPUS", frozenset((0, 2, 3)))
+
+    assert [processes_for(Settings.from_env({"PROCESSES": value})) for value in ("", "1", "4", "AUTO")] == [1, 1, 4, 3]
+
+
+def test_several_processes_are_not_put_on_one_cpu():
+    with pytest.raises(SettingsError, match=r"^CPU_AFFINITY is 0, one CPU for 2 processes"):
+        processes_for(Settings.from_env({"PROCESSES": "2", "CPU_AFFINITY": "0"}))
+    assert processes_for(Settings.from_env({"PROCESSES": "2", "CPU_AFFINITY": "off"})) == 2
+    assert processes_for(Settings.from_env({"PROCESSES": "1", "CPU_AFFINITY": "0"})) == 1
 
 
 @several

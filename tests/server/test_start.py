@@ -201,6 +201,7 @@ SENSELESS = {
     "HOST": ["300.1.2.3", "192.0.2.1", "a b"],
     "PORT": ["http", "65536", "-1", "80.5"],
     "THREADS": ["0", "65", "many"],
+    "PROCESSES": ["0", "65", "all"],
     "CPU_AFFINITY": ["-1", "all", "9999"],
     "INSTANCE_PATH": [__file__, f"{__file__}/below", "why?", "n" * 300],
     "DATABASE_URL": [
