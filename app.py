@@ -22,7 +22,7 @@ from api.monitoring.health import init_health
 from api.monitoring.metrics import Metrics
 from api.monitoring.metrics_page import init_metrics
 from api.monitoring.shared_metrics import SharedMetrics
-from api.requests.converters import BarcodeConverter, IdConverter, SkuConverter
+from api.requests.converters import BarcodeConverter, CodeConverter, IdConverter, SkuConverter
 from api.services import NAME, Services
 from api.throttle import Interval, Throttle
 from api.wsgi import Service
@@ -55,7 +55,8 @@ def create_app(settings: Settings | None = None, metrics: SharedMetrics | None =
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
     app.url_map.merge_slashes = False
-    app.url_map.converters |= {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter}
+    converters = {"id": IdConverter, "sku": SkuConverter, "barcode": BarcodeConverter, "code": CodeConverter}
+    app.url_map.converters |= converters
     with reporting_url(settings):
         db.init_app(app)
     app.teardown_appcontext(end_session)

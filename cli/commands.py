@@ -12,6 +12,7 @@ from cli.errors import ConfigurationError
 from cli.exports import export_command
 from cli.files import import_command
 from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
+from cli.locations import location_group
 from cli.migrations import migrations_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
@@ -22,12 +23,13 @@ from models.event import Event
 from models.people.token import ApiToken
 from models.people.user import User
 from models.stock.item import Item
+from models.stock.location import Location
 from models.stock.movement import Movement
 from settings import SettingsError
 
 # What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
 COMMANDS: tuple[click.Command, ...] = (
-    *(user_group, token_group, import_command, export_command, stats_command, verify_command),
+    *(user_group, token_group, location_group, import_command, export_command, stats_command, verify_command),
     *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
 )
 
@@ -57,4 +59,4 @@ def init_cli(app: Flask) -> None:
 
 def _shell_names() -> dict[str, Any]:
     """Return the names that `flask shell` knows from the start."""
-    return {"db": db} | {model.__name__: model for model in (ApiToken, Event, Item, Movement, User)}
+    return {"db": db} | {model.__name__: model for model in (ApiToken, Event, Item, Location, Movement, User)}

@@ -17,7 +17,7 @@ from models.stock.item_fields import (
     SKU_LENGTH,
     SORTS,
 )
-from models.stock.location import CODE_LENGTH
+from resources.location_parsers import code_type
 
 SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
 READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; leave it out"))
@@ -74,7 +74,7 @@ filters = (
     QueryField("barcode", barcode_type),
     QueryField("tag", Name(TAG_LENGTH, 1)),
     QueryField("bin", Text(100)),
-    QueryField("location", Sku(CODE_LENGTH), help="The code of a location: has stock there."),
+    QueryField("location", code_type, help="The code of a location: has stock there."),
     QueryField("low_stock", Boolean(), help="At or below the reorder level."),
     QueryField("archived", Boolean(), default=False),
     QueryField("min_price", Amount(MAX_PRICE)),

@@ -13,7 +13,6 @@ from api.errors import InvalidInput, fault
 from api.media_types import JSON
 from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
 from api.requests.containers import Attributes
-from api.requests.types import InvalidValue
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
 from api.responses.negotiation import representation
@@ -23,7 +22,6 @@ from models.refusals import NotFound, Refusal
 from models.stock import item_query
 from models.stock.item import Item
 from models.stock.movement import Movement
-from models.values import normalized
 from resources.item_parsers import (
     COLUMNS,
     FILTERS,
@@ -35,8 +33,10 @@ from resources.item_parsers import (
     patch_parser,
     sku_type,
 )
+from resources.path_names import PathName
 
 TAKEN = ("sku_taken", "barcode_taken")
+by_sku = PathName("sku", sku_type, "There is no item with such a SKU.")
 
 
 class ItemListResource(ProtectedResource):
@@ -129,7 +129,7 @@ class ItemBySkuResource(ProtectedResource):
     @gives_one(Item.SCHEMA)
     def get(self, sku: str) -> Any:
         """Read an item by its SKU, ignoring case."""
-        _check_readable(sku)
+        by_sku.check_readable(sku)
         return answer(item_query.read_by_sku(sku))
 
     @takes(by_sku_parser)
@@ -137,7 +137,7 @@ class ItemBySkuResource(ProtectedResource):
     @transactional
     def put(self, args: Namespace, sku: str) -> Any:
         """Create the item of this SKU, or replace it."""
-        _check_sku(sku, args.get("sku"))
+        by_sku.check(sku, args.get("sku"))
         try:
             item = Item.by_sku(sku, lock=True)
         except NotFound:
@@ -154,7 +154,7 @@ class ItemBySkuResource(ProtectedResource):
     @transactional
     def patch(self, args: Namespace, sku: str) -> Any:
         """Change some fields of the item of this SKU (JSON merge patch, RFC 7396)."""
-        _check_readable(sku)
+        by_sku.check_readable(sku)
         item = Item.by_sku(sku, lock=True)
         check_unchanged(item.to_dict)
         return _patched(item, args)
@@ -193,28 +193,6 @@ def _created(**fields: Any) -> Item:
         if refusal.code == "sku_taken":  # another request has just created it: run again, and replace that
             raise RetryTransaction from refusal
         raise
-
-
-def _check_readable(sku: str) -> None:
-    """Raise NotFound for what no SKU can be."""
-    if _fault_of_sku(sku):
-        raise NotFound("There is no item with such a SKU.")
-
-
-def _check_sku(path_sku: str, body_sku: str | None) -> None:
-    if error := _fault_of_sku(path_sku):
-        raise InvalidInput([fault("sku", error.code, str(error))])
-    if body_sku is not None and normalized(body_sku) != normalized(path_sku):
-        raise InvalidInput([fault("sku", "mismatch", f"must be left out or match the path, {path_sku!r}")])
-
-
-def _fault_of_sku(sku: str) -> InvalidValue | None:
-    """Return the error of a SKU in a path, or None. Its converter refuses none: a PUT says what is wrong with it."""
-    try:
-        sku_type(sku)
-    except InvalidValue as error:
-        return error
-    return None
 
 
 def _check_room(item: Item) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import ObjectOf, RequestParser
-from api.requests.text import Barcode, Sku, Text
+from api.requests.text import Barcode, Text
 from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.responses.pagination import Paging
 from api.responses.tables import TABLE_FIELDS
 from models.database.column_types import MAX_ID
 from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
-from models.stock.location import CODE_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.values import now
+from resources.location_parsers import code_type
 
 # Clocks differ a little; a time that is further in the future is a mistake.
 AHEAD = timedelta(minutes=5)
@@ -26,7 +26,6 @@ NAMES_OF_ITEM = ("item_id", "sku", "barcode")
 
 item_id_type = Integer(1, MAX_ID)
 reference_type = Text(100)
-code_type = Sku(CODE_LENGTH)
 reason_type = Text(500, 1)
 
 

@@ -14,6 +14,7 @@ from resources.items import (
     ItemResource,
     ItemRestoreResource,
 )
+from resources.locations import LocationByCodeResource, LocationListResource, LocationResource
 from resources.movement_imports import MovementImportResource
 from resources.movements import (
     ItemMovementListResource,
@@ -47,12 +48,15 @@ def add_routes(api: Api) -> None:
     api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
     api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")
     api.add_resource(ItemStockListResource, f"{ITEM}/stocks", endpoint="item_stocks")
-    api.add_resource(ItemStockResource, f"{ITEM}/stocks/<sku:code>", endpoint="item_stock")
+    api.add_resource(ItemStockResource, f"{ITEM}/stocks/<code:code>", endpoint="item_stock")
     api.add_resource(StockListResource, f"{V1}/stocks", endpoint="stocks")
     api.add_resource(ItemMovementListResource, f"{ITEM}/movements", endpoint="item_movements")
     api.add_resource(MovementListResource, f"{V1}/movements", endpoint="movements")
     api.add_resource(MovementResource, f"{V1}/movements/<id:movement_id>", endpoint="movement")
     api.add_resource(ReversalResource, f"{V1}/movements/<id:movement_id>/reversal", endpoint="reversal")
+    api.add_resource(LocationListResource, f"{V1}/locations", endpoint="locations")
+    api.add_resource(LocationByCodeResource, f"{V1}/locations/by-code/<code:code>", endpoint="location_by_code")
+    api.add_resource(LocationResource, f"{V1}/locations/<id:location_id>", endpoint="location")
     api.add_resource(ItemImportResource, ITEM_IMPORT, endpoint="item_import")
     api.add_resource(MovementImportResource, MOVEMENT_IMPORT, endpoint="movement_import")
     api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")

@@ -9,7 +9,7 @@ from api.auth.permissions import scope
 from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
-from api.requests.text import Sku, Text
+from api.requests.text import Text
 from api.requests.types import Boolean, Integer
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
@@ -20,14 +20,15 @@ from models.json_schema import closed, list_of
 from models.stock import stocks
 from models.stock.item import Item
 from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
-from models.stock.location import CODE_LENGTH, Location
+from models.stock.location import Location
+from resources.location_parsers import code_type
 
 ITEM_STOCKS = closed("ItemStocks", {"data": list_of(stocks.SCHEMA)})
 COLUMNS = tuple(stocks.SCHEMA["properties"])
 # By item, and then by location.
 paging = Paging(Location.id, {"id": Item.id})
 list_parser = RequestParser(
-    QueryField("location", Sku(CODE_LENGTH), help="The code of the location."),
+    QueryField("location", code_type, help="The code of the location."),
     QueryField("sku", Text(SKU_LENGTH, 1), help="Ignoring case."),
     QueryField("low_stock", Boolean(), help="At or below a reorder level of its own."),
     *paging.cursor_fields,

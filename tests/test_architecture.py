@@ -73,8 +73,10 @@ INPUTS = {
     "resources.import_options",
     "resources.item_parsers",
     "resources.item_rows",
+    "resources.location_parsers",
     "resources.movement_parsers",
     "resources.movement_rows",
+    "resources.path_names",
 }
 # What a model needs besides SQLAlchemy.
 LIBRARIES_OF_MODELS = {

@@ -1,14 +1,15 @@
-"""The converters of the paths: ids, SKUs and barcodes."""
+"""The converters of the paths: ids, SKUs, barcodes, and codes of locations."""
 
 from typing import Any
 
 from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
-from api.requests.text import Barcode, Sku
+from api.requests.text import Barcode, Code, Sku
 from api.requests.types import InvalidValue
 from models.database.column_types import MAX_ID
 from models.json_schema import Schema
 from models.stock.item_fields import BARCODE_LENGTH, SKU_LENGTH
+from models.stock.location import CODE_LENGTH
 
 
 def schema_of(converter: BaseConverter) -> Schema:
@@ -32,6 +33,12 @@ class SkuConverter(BaseConverter):
     regex = ".+"
     part_isolating = False
     schema = Sku(SKU_LENGTH).schema()
+
+
+class CodeConverter(SkuConverter):
+    """The rest of the path, as the code of a location, which may have slashes."""
+
+    schema = Code(CODE_LENGTH).schema()
 
 
 class BarcodeConverter(SkuConverter):

@@ -96,6 +96,9 @@ class Barcode(Name):
 class Sku(Text):
     """A stock keeping unit: printable characters, with spaces and slashes inside."""
 
+    title = "Sku"
+    example = "LAMP-1"
+
     def __init__(self, max_length: int) -> None:
         super().__init__(max_length, 1)
 
@@ -108,7 +111,14 @@ class Sku(Text):
     from_text = __call__
 
     def schema(self) -> Json:
-        return {"title": "Sku", **super().schema(), "pattern": SKU_PATTERN, "examples": ["LAMP-1"]}
+        return {"title": self.title, **super().schema(), "pattern": SKU_PATTERN, "examples": [self.example]}
+
+
+class Code(Sku):
+    """The code of a location, which has the characters of a SKU."""
+
+    title = "Code"
+    example = "SHOP"
 
 
 def _no_dots(text: str) -> str:

@@ -141,6 +141,22 @@ class Boolean:
         return {"type": "boolean"}
 
 
+class Only(Boolean):
+    """Only `true`, or only `false`: `hint` says how a client gets the other."""
+
+    def __init__(self, value: bool, hint: str) -> None:
+        self.value = value
+        self.hint = hint
+
+    def __call__(self, value: Any) -> bool:
+        if super().__call__(value) is not self.value:
+            raise InvalidValue("not_a_choice", f"must be {str(self.value).lower()} or be left out; {self.hint}")
+        return self.value
+
+    def schema(self) -> Json:
+        return {**super().schema(), "const": self.value}
+
+
 class Choice:
     """One of these strings."""
 

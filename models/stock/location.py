@@ -1,5 +1,6 @@
 """The model `Location`: a place where stock lies. There is always the main one, and one of them is the default."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
@@ -10,7 +11,7 @@ from models.database.base import Model, db, table_of
 from models.database.column_types import UtcTime, exact_text
 from models.database.filters import BoundQuery, FilterSet
 from models.database.reading import PreparedQuery
-from models.database.transactions import refusing_duplicates
+from models.database.transactions import RetryTransaction, is_writing, refusing_duplicates
 from models.event import Event
 from models.json_schema import BOOLEAN, ID, TEXT, TIME
 from models.principal import Principal
@@ -77,6 +78,8 @@ class Location(Model):
     @classmethod
     def create(cls, *, by: Principal, code: str, name: str = "", default: bool = False) -> Self:
         """Add a location and return it; raises Refusal `code_taken`."""
+        if default:
+            _wait_for_changes()
         created_at = now()
         location = cls(
             code=code,
@@ -97,7 +100,7 @@ class Location(Model):
 
     @classmethod
     def get(cls, location_id: int, *, lock: bool = False) -> Self:
-        """Return the location; with `lock`, lock it and the default one until the transaction ends. Raises NotFound."""
+        """Return the location; with `lock`, only this transaction changes locations until it ends. Raises NotFound."""
         return cls._get_one(cls.id, location_id, lock, f"id {location_id}")
 
     @classmethod
@@ -108,7 +111,8 @@ class Location(Model):
     @classmethod
     def _get_one(cls, column: InstrumentedAttribute[Any], value: Any, lock: bool, name: str) -> Self:
         query = select(cls).where(column == value)
-        if lock:  # in the order of ids, so that two that take being the default from each other can't deadlock
+        if lock:  # in the order of ids, with the one that may stop being the default
+            _wait_for_changes()
             query = select(cls).where(or_(column == value, cls.is_default.is_(True))).order_by(cls.id)
             query = query.with_for_update().execution_options(populate_existing=True)
         found = [each for each in db.session.scalars(query) if getattr(each, column.key) == value]
@@ -118,8 +122,13 @@ class Location(Model):
 
     @classmethod
     def default_place(cls) -> Place:
-        """Return the location that a movement is at which names none."""
+        """Return the location of a movement that names none; a write that asks ends before it is archived.
+
+        Raises RetryTransaction if another location has just become the default.
+        """
         [row] = _DEFAULT.rows()
+        if row.id != MAIN_ID and is_writing() and not _LOCK_DEFAULT.rows(id=row.id):
+            raise RetryTransaction
         return Place.of(row.id, row.code)
 
     @classmethod
@@ -145,27 +154,16 @@ class Location(Model):
         """Return the query of the locations that are archived, or of those that are not."""
         return _LOCATIONS.where(archived=archived)
 
-    def change(
-        self,
-        *,
-        by: Principal,
-        code: str | None = None,
-        name: str | None = None,
-        default: bool | None = None,
-        archived: bool | None = None,
-    ) -> bool:
+    def change(self, *, by: Principal, code: str | None = None, name: str | None = None, default: bool = False) -> bool:
         """Set what is given of a locked location and return whether anything changed.
 
-        Raises Refusal `code_taken`, or `location_in_use` for one to be archived that has stock, is the main or the
-        default one; the default one moves by making another the default, so `default` can't be set to false.
+        With `default` it becomes the default one. Raises Refusal `location_archived` or `code_taken`.
         """
-        if archived:
-            self._check_unused()
-        given = {"code": code, "name": name, "archived": archived}
-        changed = {key: value for key, value in given.items() if value is not None and value != getattr(self, key)}
-        becomes_default = bool(default) and not self.is_default
-        if becomes_default and (self.archived if archived is None else archived):
+        if self.archived:
             raise Refusal("location_archived", f"Location {self.code!r} is archived; restore it first.")
+        given = {"code": code, "name": name}
+        changed = {key: value for key, value in given.items() if value is not None and value != getattr(self, key)}
+        becomes_default = default and not self.is_default
         if not changed and not becomes_default:
             return False
         for key, value in changed.items():
@@ -176,12 +174,27 @@ class Location(Model):
             db.session.add(self)
         if becomes_default:
             self._become_default(by)
-        Event.record(_event_of(archived if "archived" in changed else None), self.to_dict(), by)
+        Event.record("location.updated", self.to_dict(), by)
+        return True
+
+    def set_archived(self, archived: bool, *, by: Principal) -> bool:
+        """Archive or restore a locked location; return whether anything changed.
+
+        Raises Refusal `location_in_use` for one to be archived that has stock, or is the main or the default one.
+        """
+        if self.archived == archived:
+            return False
+        if archived:
+            self._check_unused()
+        self.archived = archived
+        self._touch()
+        db.session.flush()
+        Event.record("location.archived" if archived else "location.restored", self.to_dict(), by)
         return True
 
     def _become_default(self, by: Principal) -> None:
-        """Take being the default from the one that is it; both are locked."""
-        query = select(Location).where(Location.is_default.is_(True)).with_for_update()
+        """Take being the default from the one that is it; no other transaction changes a location meanwhile."""
+        query = select(Location).where(Location.is_default.is_(True))
         before = db.session.scalars(query.execution_options(populate_existing=True)).one()
         before.is_default = None
         before._touch()
@@ -191,7 +204,6 @@ class Location(Model):
         db.session.flush()
 
     def _check_unused(self) -> None:
-        """Raise Refusal `location_in_use` unless the location may be archived."""
         if self.id == MAIN_ID:
             reason = "is the main location; give it another code or name instead"
         elif self.is_default:
@@ -206,7 +218,7 @@ class Location(Model):
         self.version += 1
         self.updated_at = now()
 
-    def _refusing_duplicates(self) -> Any:
+    def _refusing_duplicates(self) -> AbstractContextManager[None]:
         return refusing_duplicates(
             uq_locations_code_key=Refusal("code_taken", f"There is a location with the code {self.code!r} already.")
         )
@@ -216,15 +228,23 @@ class Location(Model):
         return self.REPRESENTATION.of(self)
 
 
-def _event_of(archived: bool | None) -> str:
-    return "location.updated" if archived is None else "location.archived" if archived else "location.restored"
+def _wait_for_changes() -> None:
+    """Lock the main location, as whoever changes one does first: so no two changes of locations run at the same time.
+
+    Of the movements, only those that name the main location wait for it.
+    """
+    db.session.execute(_LOCK_MAIN)
 
 
 _table = table_of(Location)
 _LOCATIONS = FilterSet(
-    select(*Location.REPRESENTATION.columns(_table, default=_table.c.is_default == true())),
+    select(*Location.REPRESENTATION.columns(_table, default=_table.c.is_default.is_not(None))),
     {"archived": Location.archived == bindparam("archived")},
 )
 _DEFAULT = PreparedQuery(select(_table.c.id, _table.c.code).where(_table.c.is_default == true()))
 _ID_OF = PreparedQuery(select(_table.c.id).where(_table.c.code_key == bindparam("key")))
 _SOME = PreparedQuery(select(_table.c.id).where(_table.c.archived == false()).limit(2))
+_LOCK_DEFAULT = PreparedQuery(
+    select(_table.c.id).where(_table.c.id == bindparam("id"), _table.c.is_default == true()).with_for_update(read=True)
+)
+_LOCK_MAIN = select(_table.c.id).where(_table.c.id == MAIN_ID).with_for_update()

@@ -11,10 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import pytest
-from flask import Flask
 from openpyxl import Workbook
 
 from app import create_app
@@ -30,30 +28,6 @@ from tests.support.program import ROOT, environment, python_run
 
 NEW = "quite another sentence"
 CSV = "sku,name,quantity\r\nLAMP-1,Desk lamp,5\r\nBULB-1,Bulb,40\r\n"
-
-
-class Ran(NamedTuple):
-    """How a command ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(app: Flask):
-    """Run a command in this process."""
-
-    def run_command(*args: object, stdin: str = "") -> Ran:
-        result = app.test_cli_runner().invoke(args=[str(arg) for arg in args], input=stdin)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return Ran(result.exit_code, result.stdout, result.stderr)
-
-    return run_command
 
 
 def audited(admin: Client) -> list[tuple[str, str]]:

@@ -39,8 +39,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query = {**case.query, "format": "csv"}
     if isinstance(case.body, dict):
         body = takeable(case.body)
-        if "sku" in case.path_parameters:  # which the body must match
-            body.pop("sku", None)
+        for name in {"sku", "code"} & set(case.path_parameters):  # which the body must match
+            body.pop(name, None)
         if body != case.body or repr(body) != repr(case.body):
             case.body = body
 

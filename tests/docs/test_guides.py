@@ -22,6 +22,7 @@ from tests.support.program import PASSWORD, ROOT, environment, program
 
 SCRIPTS = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
 ADMINISTRATORS = (ROOT / "docs" / "administrators.md").read_text(encoding="utf-8")
+LOCATIONS = (ROOT / "docs" / "locations.md").read_text(encoding="utf-8")
 GUIDES = {"scripts": SCRIPTS, "administrators": ADMINISTRATORS}
 END_OF_BLOCK = "\x1e"
 # PowerShell's own words that the guides use; a misspelt one is none of them.
@@ -145,6 +146,14 @@ def test_the_commands_of_the_administrators_run(place):
             done.append(commands)
 
     assert len(done) >= 9
+
+
+@posix
+def test_the_commands_of_locations_run(place):
+    ((commands, _),) = blocks(LOCATIONS, "sh")
+
+    assert "TRUCK (default)" not in (printed := place.bash(commands))
+    assert printed.count("TRUCK") == 1
 
 
 @pytest.mark.parametrize("guide", GUIDES)

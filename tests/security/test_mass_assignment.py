@@ -53,7 +53,7 @@ def forms(app: Flask) -> Iterator[tuple[str, str, RequestParser]]:
             if parser.fields:
                 path = rule.rule
                 for argument in rule.arguments:
-                    kind = "sku" if f"<sku:{argument}>" in path else "id"
+                    kind = next(kind for kind in ("id", "sku", "code") if f"<{kind}:{argument}>" in path)
                     path = path.replace(f"<{kind}:{argument}>", "2147483647" if kind == "id" else "SHADE-1")
                 yield method, path, parser
 
@@ -101,6 +101,7 @@ def test_what_a_form_may_set_is_written_here(asked):
         ("POST", f"{v1}/tokens"): {"scopes"},
         ("POST", f"{v1}/items"): {"quantity"},
         ("POST", f"{v1}/items/2147483647/movements"): {"quantity"},
+        ("PATCH", f"{v1}/locations/2147483647"): {"archived"},
     }
 
 
