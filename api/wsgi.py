@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, Request
+from flask import Flask, Request, request_tearing_down
 from flask.globals import app_ctx, request_ctx
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
@@ -50,6 +50,12 @@ class Service(Flask):
             if answer is not None:
                 return answer
         return None
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        """Run the hooks that come after a request, and send Flask's signal."""
+        for hook in reversed(self.teardown_request_funcs[None]):
+            hook(exc)
+        request_tearing_down.send(self, exc=exc)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request of its client, with the headers of every response; record it when the answer has ended."""
