@@ -118,7 +118,7 @@ class ReversalResource(ProtectedResource):
     @takes(reversal_parser)
     @gives_one(Movement.SCHEMA, 201, refuses=("already_reversed", "not_reversible", *REVERSED))
     @idempotent
-    @transactional
+    @short
     def post(self, args: Namespace, movement_id: int) -> Any:
         """Reverse a movement; this can be done once, and a reversal can't be reversed."""
         reversal = Movement.reverse(

@@ -110,7 +110,7 @@ class TokenResource(ProtectedResource):
     def delete(self, token_id: int) -> Any:
         """Revoke an API token, one's own or, as an admin, anybody's; it is refused from the next request on."""
         token = ApiToken.get(token_id, _only_of(current_principal()), lock=True)
-        check_unchanged(token.to_dict)
+        check_unchanged(token.to_dict())
         token.revoke(current_principal())
         return None, 204
 

@@ -151,7 +151,7 @@ def _replace_password(user_id: int, verified_hash: str, new_hash: str) -> None:
 def _locked(user_id: int) -> User:
     """Return the user, locked, in the state that the client's If-Match names."""
     user = User.get(user_id, lock=True)
-    check_unchanged(user.to_dict)
+    check_unchanged(user.to_dict())
     return user
 
 

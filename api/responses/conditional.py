@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 from flask import Request, Response, request
@@ -45,8 +44,8 @@ def answer_content(content: bytes, content_type: str) -> Response:
     return whole(content, content_type, headers=headers)
 
 
-def check_unchanged(represent: Callable[[], Body]) -> None:
-    """Refuse a write whose `If-Match` has another ETag than what `represent` returns; called only if a tag was sent.
+def check_unchanged(representation: Body) -> None:
+    """Refuse a write of a resource whose ETag is not the one in `If-Match`.
 
     It belongs inside the write, after the row was locked. Raises PreconditionFailed (412), PreconditionRequired (428)
     where the settings require If-Match of PUT, PATCH and DELETE, or Unreadable (400) for a malformed header.
@@ -54,7 +53,7 @@ def check_unchanged(represent: Callable[[], Body]) -> None:
     request = request_ctx.request
     expected, unwanted = _conditions(request)
     if expected is not None or unwanted is not None:
-        etag = _etag_of(json_bytes(represent()))
+        etag = _etag_of(json_bytes(representation))
         _check_expected(expected, etag)
         if unwanted is not None and unwanted.contains_weak(etag):
             raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")

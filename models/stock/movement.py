@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database.base import Model, db, table_of
+from models.database.base import Model, table_of
 from models.database.column_types import LongId, UtcTime, exact_text
 from models.database.current_write import write_connection
 from models.database.reading import PreparedQuery
@@ -125,14 +125,12 @@ class Movement(Model):
         return movements
 
     @classmethod
-    def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
-        """Set the stock of a new item, record it as the first row of its ledger and return that movement."""
-        at = item.created_at
-        item.quantity, item.moved_at = quantity, at
-        db.session.flush()
-        opening = Line("opening", quantity, "opening stock")
-        row = opening.row(item.id, quantity, quantity, time=at, recorded_at=at, by=by)
-        return cls.insert([row], {item.id: item.sku}, by)[0]
+    def open(cls, item_id: int, sku: str, quantity: int, at: datetime, by: Principal) -> None:
+        """Record the stock with which an item was created at a time, as the first row of its ledger."""
+        row = Line("opening", quantity, "opening stock").row(
+            item_id, quantity, quantity, time=at, recorded_at=at, by=by
+        )
+        cls.insert([row], {item_id: sku}, by)
 
     @classmethod
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
