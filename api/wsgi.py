@@ -15,6 +15,10 @@ from api.monitoring.access_log import RequestRecord
 from api.services import services_of
 from server.forwarded import name_client
 
+# The annotations of a function within another one are made anew at each call: these are made once.
+Fields = list[tuple[str, str]]
+Write = Callable[[bytes], object]
+
 
 class _NoSessions(SessionInterface):
     """No session cookie of Flask: each request carries its own credential."""
@@ -64,7 +68,7 @@ class Service(Flask):
         name_client(environ, services.settings.trusted_proxy)
         streamed: RequestRecord | None = None
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        def start(status: str, headers: Fields, exc_info: Any = None) -> Write:
             nonlocal streamed
             number = int(status[:3])
             request, g = request_ctx.request, app_ctx.g
