@@ -54,7 +54,7 @@ class Representation:
 
     def of_row(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return what clients see of a row that begins with `columns`; a page adds its sort keys behind them."""
-        return dict(zip(self.names, row[: len(self.names)], strict=True))
+        return dict(zip(self.names, row, strict=False))  # which leaves out what is behind the columns
 
 
 def serialize(value: Any) -> Any:

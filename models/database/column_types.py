@@ -169,7 +169,7 @@ def serialized(column: Any) -> Any:
 
 
 def unparsed(column: Any) -> Any:
-    """Return the column; JSON is read as its text, which goes to clients as it is stored."""
+    """Return the column; JSON, which must not be null, is read as its text, which goes to clients as it is stored."""
     return type_coerce(column, JsonText()).label(column.name) if isinstance(column.type, Json) else column
 
 
@@ -193,12 +193,12 @@ class Json(TypeDecorator[Any]):
 
 
 class JsonText(Json):
-    """A JSON value that is read as a fragment for orjson, which writes it without parsing it."""
+    """A JSON value, never null, that is read as a fragment for orjson, which writes it without parsing it."""
 
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
-        return _as_fragment
+        return orjson.Fragment
 
 
 class CompressedJson(Json):
@@ -220,10 +220,6 @@ def _from_compressed_json(text: str | None) -> Any:
     if text is not None and text.startswith(COMPRESSED):
         return orjson.loads(zlib.decompress(b64decode(text.removeprefix(COMPRESSED))))
     return _from_json(text)
-
-
-def _as_fragment(text: str | None) -> Any:
-    return None if text is None else orjson.Fragment(text)
 
 
 def _from_json(text: str | None) -> Any:
