@@ -63,7 +63,7 @@ def execute_one(connection: WriteConnection, statement: Statement, values: Mappi
     The result is SQLAlchemy's, or in a short write a cursor of the driver.
     """
     text, parameters_of = _prepared(statement, connection.dialect, many=False)
-    return connection.exec_driver_sql(text, parameters_of([values])[0])
+    return connection.exec_driver_sql(text, parameters_of((values,))[0])
 
 
 def as_utc(value: Any) -> datetime | None:
@@ -184,6 +184,11 @@ def _converter(
     ]
 
     def values_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        if len(rows) == 1:  # which needs no columns
+            values = list(pick(rows[0]))
+            for index, convert in converted:
+                values[index] = convert(values[index])
+            return [tuple(values)]
         columns: list[Iterable[Any]] = list(zip(*map(pick, rows), strict=True))
         for index, convert in converted:
             columns[index] = map(convert, columns[index])
