@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Any
 
-from flask import Request, Response, request
+from flask import Request, Response
 from flask.globals import request_ctx
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
@@ -12,6 +12,7 @@ from werkzeug.http import parse_etags, quote_etag
 
 from api.errors import Unreadable
 from api.json_answers import json_bytes, unchanged, whole
+from api.media_types import JSON
 from api.services import current_settings
 
 Body = dict[str, Any]
@@ -28,16 +29,21 @@ def answer(representation: Body, status: int = 200, headers: dict[str, str] | No
     headers is malformed.
     """
     content = json_bytes(representation)
+    request = request_ctx.request
     if request.method in ("GET", "HEAD"):
-        return answer_content(content, "application/json")
+        return _answer_content(request, content, JSON)
     return representation, status, {"ETag": quote_etag(_etag_of(content)), **(headers or {})}
 
 
 def answer_content(content: bytes, content_type: str) -> Response:
     """Return the same for content that is ready to be sent."""
+    return _answer_content(request_ctx.request, content, content_type)
+
+
+def _answer_content(request: Request, content: bytes, content_type: str) -> Response:
     etag = _etag_of(content)
     headers = {"ETag": quote_etag(etag)}
-    expected, unwanted = _conditions(request_ctx.request)
+    expected, unwanted = _conditions(request)
     _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
         return unchanged(headers)
