@@ -76,7 +76,7 @@ _CONDITIONS = {
 }
 _INDEXES = {column: f"ix_items_by_{column}" for column in ("id", *SORTS.values())}
 _ITEMS = FilterSet(_ALL, _CONDITIONS, UNCHANGED, _INDEXES)
-_ITEMS_AS_JSON = FilterSet(select(*map(unparsed, COLUMNS)), _CONDITIONS, UNCHANGED, _INDEXES)
+_AS_JSON = select(*map(unparsed, COLUMNS))
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
@@ -101,13 +101,13 @@ def matching(
 ) -> BoundQuery:
     """Return the query of the items that meet every condition; `q` finds items that have each of its words.
 
-    With `as_json` the rows can be written as JSON and nothing else: their tags and attributes are not parsed.
+    With `as_json` the rows of a page can be written as JSON and nothing else: tags and attributes are not parsed.
     """
-    items = _ITEMS_AS_JSON if as_json else _ITEMS
-    return items.where(
+    items = _ITEMS.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),
         low=low_stock or None,
         enough=low_stock is False or None,
         **others,
     )
+    return items._replace(every=_AS_JSON) if as_json else items
