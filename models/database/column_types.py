@@ -134,15 +134,17 @@ class SerializedTime(UtcTime):
         return super().load_dialect_impl(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
-        return _serialize_time if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return rfc3339(super().process_result_value(value, dialect))
+        return _serialize_text if dialect.name == "sqlite" else _serialize_time
 
 
-def _serialize_time(text: str | None) -> str | None:
+def _serialize_text(text: str | None) -> str | None:
     """Return a timestamp as clients see it, from the text that SQLite stores."""
     return None if text is None else text.replace(" ", "T") + "Z"
+
+
+def _serialize_time(value: datetime | None) -> str | None:
+    """Return a timestamp as clients see it; that of a driver is UTC if it names no time zone."""
+    return rfc3339(value if value is None or value.tzinfo else value.replace(tzinfo=UTC))
 
 
 class SerializedMoney(Money):
