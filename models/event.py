@@ -17,7 +17,7 @@ from models.database.current_write import BEFORE_COMMIT, Info, write_connection,
 from models.database.filters import BoundQuery, Condition, FilterSet
 from models.database.reading import PreparedQuery
 from models.database.unchanged import Unchanged
-from models.database.writing import execute_many
+from models.database.writing import execute_many, execute_one
 from models.feed_lock import LOCK_FEED
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.pending_events import PendingEvents, staged
@@ -219,7 +219,7 @@ def _write_pending(info: Info) -> None:
             _write_staged(cast(Connection, connection), pending)
         else:
             if connection.dialect.name != "sqlite":
-                cast(Connection, connection).execute(LOCK_FEED)
+                execute_one(connection, LOCK_FEED, {})
             for events in pending.chunks():
                 execute_many(connection, _insert, events)
     info[RECORDED] = pending.kinds
