@@ -1,13 +1,12 @@
 """Answers in JSON, written by orjson, and sent without what Werkzeug looks for in other responses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import flask_restful
 import orjson
 from flask import Response
-from werkzeug.wsgi import ClosingIterator
 
 from api.media_types import JSON
 
@@ -22,7 +21,11 @@ class WholeResponse(Response):
         if environ["REQUEST_METHOD"] == "HEAD" or self.status_code not in (200, 201, 304):
             return super().__call__(environ, start_response)
         start_response(self.status, self.headers.to_wsgi_list())
-        return ClosingIterator(self.response, self.close)
+        return self.response
+
+    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
+        """Refuse: nothing has to be closed, so nothing looks whether the answer has been sent."""
+        raise TypeError("a whole response is not closed")
 
 
 def whole(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, Request
+from flask import Flask, Request, request_tearing_down
 from flask.globals import app_ctx, request_ctx
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
@@ -14,6 +14,10 @@ from api.middleware.headers import complete
 from api.monitoring.access_log import RequestRecord
 from api.services import services_of
 from server.forwarded import name_client
+
+# The annotations of a function within another one are made anew at each call: these are made once.
+Fields = list[tuple[str, str]]
+Write = Callable[[bytes], object]
 
 
 class _NoSessions(SessionInterface):
@@ -51,6 +55,12 @@ class Service(Flask):
                 return answer
         return None
 
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        """Run the hooks that come after a request, and send Flask's signal."""
+        for hook in reversed(self.teardown_request_funcs[None]):
+            hook(exc)
+        request_tearing_down.send(self, exc=exc)
+
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request of its client, with the headers of every response; record it when the answer has ended."""
         arrived = time.perf_counter()
@@ -58,7 +68,7 @@ class Service(Flask):
         name_client(environ, services.settings.trusted_proxy)
         streamed: RequestRecord | None = None
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        def start(status: str, headers: Fields, exc_info: Any = None) -> Write:
             nonlocal streamed
             number = int(status[:3])
             request, g = request_ctx.request, app_ctx.g

@@ -127,6 +127,7 @@ def works(folder: Path) -> Iterator[tuple[str, WSGIApplication, Callable[[], Req
         lambda: ask("POST", f"{item()}/movements", move, Idempotency_Key=str(next(numbers))),
     )
     yield "PATCH item", app, lambda: ask("PATCH", item(), {"reorder_level": next(numbers)})
+    yield "POST item", app, lambda: ask("POST", "/items", {"sku": f"NEW-{next(numbers)}", "name": "Desk lamp"})
 
 
 def stockroom(folder: Path) -> tuple[WSGIApplication, str]:

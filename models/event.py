@@ -13,11 +13,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.database.base import Model, db, table_of
 from models.database.clock import database_now
 from models.database.column_types import Json, LongId, UtcTime, exact_text, long_text
-from models.database.current_write import BEFORE_COMMIT, Info, WriteConnection, write_connection, write_info
+from models.database.current_write import BEFORE_COMMIT, Info, write_connection, write_info
 from models.database.filters import BoundQuery, Condition, FilterSet
 from models.database.reading import PreparedQuery
 from models.database.unchanged import Unchanged
-from models.database.writing import execute_many
+from models.database.writing import execute_many, execute_one
 from models.feed_lock import LOCK_FEED
 from models.json_schema import ID, OBJECT, TEXT, TIME, Schema, nullable
 from models.pending_events import PendingEvents, staged
@@ -203,16 +203,7 @@ def _no_events() -> PendingEvents:
     return PendingEvents(lambda events: execute_many(write_connection(), _insert, events))
 
 
-@event.listens_for(db.session, "before_commit")
-def _write_pending_of_session(session: Session) -> None:
-    if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
-        return
-    if _PENDING in session.info:
-        session.flush()
-        _write_pending(session.connection(), session.info)
-
-
-def _write_pending(connection: WriteConnection, info: Info) -> None:
+def _write_pending(info: Info) -> None:
     """Write the events last, with the lock of the feed held from before their ids are assigned until they are visible.
 
     So ids follow the order of commits: a reader that sees an event sees every earlier one, and one that stores its
@@ -222,12 +213,13 @@ def _write_pending(connection: WriteConnection, info: Info) -> None:
     pending: PendingEvents | None = info.pop(_PENDING, None)
     if pending is None:
         return
+    connection = write_connection()
     with closing(pending):
         if pending.are_many():
             _write_staged(cast(Connection, connection), pending)
         else:
             if connection.dialect.name != "sqlite":
-                cast(Connection, connection).execute(LOCK_FEED)
+                execute_one(connection, LOCK_FEED, {})
             for events in pending.chunks():
                 execute_many(connection, _insert, events)
     info[RECORDED] = pending.kinds

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, delete, func, insert, select, update
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database.base import Model, db, table_of
+from models.database.base import Model, table_of
 from models.database.clock import DatabaseNow, database_now
 from models.database.column_types import CompressedJson, LongId, UtcTime, exact_text
 from models.database.current_write import write_connection
@@ -137,8 +137,8 @@ def _refuse_while_running(user_id: int, key: str) -> None:
     """
     if write_connection().dialect.name != "postgresql":
         return
-    number = func.hashtextextended(f"{user_id}/{key}", 0)
-    if not db.session.scalar(select(func.pg_try_advisory_xact_lock(number))):
+    [row] = _TRY_LOCK.rows(name=f"{user_id}/{key}")
+    if not row.locked:
         raise InProgress
 
 
@@ -154,6 +154,9 @@ _EXPIRED = PreparedQuery(
     .order_by(_keys.c.created_at)
     .limit(SWEEP)
     .with_for_update(skip_locked=True)
+)
+_TRY_LOCK = PreparedQuery(
+    select(func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("name", type_=Text()), 0)).label("locked"))
 )
 _DELETE_BY_ID = delete(_keys).where(_keys.c.id == bindparam("expired"))
 _DELETE = delete(_keys).where(_one)

@@ -12,7 +12,7 @@ from models.database.column_types import serialized
 from models.json_schema import Schema, closed
 from models.values import as_json, money, rfc3339
 
-_SERIALIZERS: Mapping[type, Callable[[Any], Any]] = {datetime: rfc3339, Decimal: money}
+_SERIALIZERS: Mapping[type, Callable[[Any], Any]] = {datetime: rfc3339, Decimal: money, tuple: list}
 
 
 class Representation:
@@ -34,11 +34,11 @@ class Representation:
 
     def of(self, instance: object) -> dict[str, Any]:
         """Return what clients see of an object that has the members as attributes."""
-        return {name: _serialize(getattr(instance, name)) for name in self.names}
+        return {name: serialize(getattr(instance, name)) for name in self.names}
 
     def of_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what clients see of a mapping with the members by name; other keys are ignored."""
-        return {name: _serialize(values[name]) for name in self.names}
+        return {name: serialize(values[name]) for name in self.names}
 
     def text_of(self, values: Mapping[str, Any], late: int) -> str:
         """Return the JSON text of the members but the first `late`, given as clients see them, for `completed`."""
@@ -54,9 +54,10 @@ class Representation:
 
     def of_row(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return what clients see of a row that begins with `columns`; a page adds its sort keys behind them."""
-        return dict(zip(self.names, row[: len(self.names)], strict=True))
+        return dict(zip(self.names, row, strict=False))  # which leaves out what is behind the columns
 
 
-def _serialize(value: Any) -> Any:
+def serialize(value: Any) -> Any:
+    """Return a value as clients see it."""
     serializer = _SERIALIZERS.get(type(value))
     return serializer(value) if serializer else value

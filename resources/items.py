@@ -4,24 +4,23 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
 from api.media_types import JSON
-from api.operation import gives, gives_one, gives_page, idempotent, or_table, takes
+from api.operation import gives, gives_one, gives_page, idempotent, or_table, short, takes
+from api.paths import V1
 from api.requests.containers import Attributes
 from api.resource import ProtectedResource
-from api.responses.conditional import answer, check_absent, check_unchanged
+from api.responses.conditional import Body, answer, check_absent, check_unchanged
 from api.responses.negotiation import representation
 from api.responses.outputs import partial_of
-from models.database.transactions import RetryTransaction, transactional
+from models.database.transactions import RetryTransaction
 from models.refusals import NotFound, Refusal
-from models.stock import item_query
+from models.stock import item_query, item_write
 from models.stock.item import Item
-from models.stock.movement import Movement
 from resources.item_parsers import (
     COLUMNS,
     FILTERS,
@@ -57,16 +56,12 @@ class ItemListResource(ProtectedResource):
     @takes(create_parser)
     @gives_one(Item.SCHEMA, 201, refuses=TAKEN)
     @idempotent
-    @transactional
+    @short
     def post(self, args: Namespace) -> Any:
         """Create an item; a `quantity` is recorded as its opening movement."""
-        quantity = args.get("quantity")
-        if quantity is not None:
+        if "quantity" in args:
             require_scope(current_principal(), "stock:write")
-        item = Item.create(**{name: args[name] for name in args if name != "quantity"}, by=current_principal())
-        if quantity:
-            Movement.open(item, quantity, current_principal())
-        return answer(item.to_dict(), 201, _location(item))
+        return _created(item_write.create(**args, by=current_principal()))
 
 
 class ItemResource(ProtectedResource):
@@ -82,26 +77,24 @@ class ItemResource(ProtectedResource):
 
     @takes(item_parser)
     @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
-    @transactional
+    @short
     def put(self, args: Namespace, item_id: int) -> Any:
         """Replace an item; fields that are left out get their defaults, and the quantity stays."""
-        item = _locked(item_id)
-        item.replace(**args, by=current_principal())
-        return answer(item.to_dict())
+        return answer(item_write.replace(_locked(item_id), **args, by=current_principal()))
 
     @takes(patch_parser)
     @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @idempotent
-    @transactional
+    @short
     def patch(self, args: Namespace, item_id: int) -> Any:
         """Change some fields of an item (JSON merge patch, RFC 7396)."""
         return _patched(_locked(item_id), args)
 
     @gives(None, 204)
-    @transactional
+    @short
     def delete(self, item_id: int) -> Any:
         """Archive an item; lists leave it out, its history stays and its SKU remains taken."""
-        _locked(item_id).set_archived(True, by=current_principal())
+        item_write.set_archived(_locked(item_id), True, by=current_principal())
         return None, 204
 
 
@@ -112,12 +105,10 @@ class ItemRestoreResource(ProtectedResource):
 
     @gives_one(Item.SCHEMA, checked=True, name="restore_item")
     @idempotent
-    @transactional
+    @short
     def post(self, item_id: int) -> Any:
         """Restore an archived item."""
-        item = _locked(item_id)
-        item.set_archived(False, by=current_principal())
-        return answer(item.to_dict())
+        return answer(item_write.set_archived(_locked(item_id), False, by=current_principal()))
 
 
 class ItemBySkuResource(ProtectedResource):
@@ -134,29 +125,27 @@ class ItemBySkuResource(ProtectedResource):
 
     @takes(by_sku_parser)
     @gives_one(Item.SCHEMA, 200, 201, refuses=("item_archived", *TAKEN))
-    @transactional
+    @short
     def put(self, args: Namespace, sku: str) -> Any:
         """Create the item of this SKU, or replace it."""
         by_sku.check(sku, args.get("sku"))
         try:
-            item = Item.by_sku(sku, lock=True)
+            item = item_write.lock_sku(sku)
         except NotFound:
             check_absent()
-            item = _created(**{"sku": sku, **args})
-            return answer(item.to_dict(), 201, _location(item))
-        check_unchanged(item.to_dict)
-        item.replace(**{**args, "sku": item.sku}, by=current_principal())
-        return answer(item.to_dict())
+            return _created(_new({"sku": sku, **args}))
+        check_unchanged(item)
+        return answer(item_write.replace(item, **{**args, "sku": item["sku"]}, by=current_principal()))
 
     @takes(patch_parser)
     @gives_one(Item.SCHEMA, refuses=("item_archived", *TAKEN))
     @idempotent
-    @transactional
+    @short
     def patch(self, args: Namespace, sku: str) -> Any:
         """Change some fields of the item of this SKU (JSON merge patch, RFC 7396)."""
         by_sku.check_readable(sku)
-        item = Item.by_sku(sku, lock=True)
-        check_unchanged(item.to_dict)
+        item = item_write.lock_sku(sku)
+        check_unchanged(item)
         return _patched(item, args)
 
 
@@ -172,38 +161,39 @@ class ItemByBarcodeResource(ProtectedResource):
         return answer(item_query.read_by_barcode(barcode))
 
 
-def _locked(item_id: int) -> Item:
+def _locked(item_id: int) -> Body:
     """Return the item, locked, in the state that the client's If-Match names."""
-    item = Item.get(item_id, lock=True)
-    check_unchanged(item.to_dict)
+    item = item_write.lock(item_id)
+    check_unchanged(item)
     return item
 
 
-def _patched(item: Item, args: Namespace) -> Any:
+def _patched(item: Body, args: Namespace) -> Any:
     """Apply a merge patch to a locked item, and answer with it."""
-    item.merge(**args, by=current_principal())
-    _check_room(item)
-    return answer(item.to_dict())
+    patched = item_write.merge(item, **args, by=current_principal())
+    _check_room(patched["attributes"])
+    return answer(patched)
 
 
-def _created(**fields: Any) -> Item:
+def _created(item: Body) -> Any:
+    return answer(item, 201, {"Location": f"{V1}/items/{item['id']}"})
+
+
+def _new(fields: Body) -> Body:
+    """Create an item that was not found."""
     try:
-        return Item.create(**fields, by=current_principal())
+        return item_write.create(**fields, by=current_principal())
     except Refusal as refusal:
         if refusal.code == "sku_taken":  # another request has just created it: run again, and replace that
             raise RetryTransaction from refusal
         raise
 
 
-def _check_room(item: Item) -> None:
+def _check_room(attributes: Body) -> None:
     """Raise InvalidInput where a merge patch leaves too many attributes."""
-    if len(item.attributes) > Attributes.MAX_ENTRIES:
-        words = f"must have at most {Attributes.MAX_ENTRIES} entries; with this patch it has {len(item.attributes)}"
+    if len(attributes) > Attributes.MAX_ENTRIES:
+        words = f"must have at most {Attributes.MAX_ENTRIES} entries; with this patch it has {len(attributes)}"
         raise InvalidInput([fault("attributes", "wrong_length", words)])
-
-
-def _location(item: Item) -> dict[str, str]:
-    return {"Location": url_for("item", item_id=item.id)}
 
 
 def _only(fields: list[str], row: Sequence[Any]) -> dict[str, Any]:

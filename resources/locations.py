@@ -101,7 +101,7 @@ class LocationByCodeResource(ProtectedResource):
         except NotFound:
             check_absent()
             return _created(_create(**{"code": code, **args}))
-        check_unchanged(location.to_dict)
+        check_unchanged(location.to_dict())
         location.change(**{"name": "", **args, "code": location.code}, by=current_principal())
         return answer(location.to_dict())
 
@@ -109,7 +109,7 @@ class LocationByCodeResource(ProtectedResource):
 def _locked(location_id: int) -> Location:
     """Return the location, locked, in the state that the client's If-Match names."""
     location = Location.get(location_id, lock=True)
-    check_unchanged(location.to_dict)
+    check_unchanged(location.to_dict())
     return location
 
 

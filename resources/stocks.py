@@ -12,12 +12,12 @@ from api.requests.parsers import RequestParser
 from api.requests.text import Text
 from api.requests.types import Boolean, Integer
 from api.resource import ProtectedResource
-from api.responses.conditional import answer, check_unchanged
+from api.responses.conditional import answer, check_absent, check_unchanged
 from api.responses.pagination import Paging
 from api.responses.tables import TABLE_FIELDS
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
-from models.stock import stocks
+from models.stock import item_write, stocks
 from models.stock.item import Item
 from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
 from models.stock.location import Location
@@ -86,6 +86,10 @@ class ItemStockResource(ProtectedResource):
     @transactional
     def patch(self, args: Namespace, item_id: int, code: str) -> Any:
         """Set when the stock of an item at a location is low, and where it lies there."""
-        item, location = Item.get(item_id, lock=True), Location.by_code(code)
-        check_unchanged(lambda: stocks.one(item.id, location.id))
+        item, location = item_write.lock(item_id), Location.by_code(code)
+        known = stocks.find(item_id, location.id)
+        if known is None:
+            check_absent()
+        else:
+            check_unchanged(known)
         return answer(stocks.change_settings(item, location, by=current_principal(), **args))

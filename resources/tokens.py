@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
@@ -10,6 +9,7 @@ from api.auth.permissions import password_required, require_scope, token_require
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
 from api.operation import gives, gives_one, gives_page, takes
+from api.paths import V1
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
@@ -110,7 +110,7 @@ class TokenResource(ProtectedResource):
     def delete(self, token_id: int) -> Any:
         """Revoke an API token, one's own or, as an admin, anybody's; it is refused from the next request on."""
         token = ApiToken.get(token_id, _only_of(current_principal()), lock=True)
-        check_unchanged(token.to_dict)
+        check_unchanged(token.to_dict())
         token.revoke(current_principal())
         return None, 204
 
@@ -163,5 +163,5 @@ def _most_days(principal: Principal) -> int | None:
 
 def _issued(issued: IssuedToken, **more: Any) -> Any:
     """Return the one response that has the secret."""
-    location = {"Location": url_for("token", token_id=issued.row.id)}
+    location = {"Location": f"{V1}/tokens/{issued.row.id}"}
     return {**issued.row.to_dict(), "token": issued.secret, **more}, 201, location

@@ -6,6 +6,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask, request
+from flask.globals import request_ctx
 
 from api.errors import Unreadable
 from api.services import current_settings
@@ -31,6 +32,7 @@ def base_url() -> str:
     public = current_settings().public_url
     if public:
         return public
+    request = request_ctx.request
     return f"{request.scheme}://{request.host}" if request.host else ""
 
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from flask import Flask
-from flask.globals import app_ctx, request_ctx
+from flask.globals import request_ctx
 
 from api.errors import HttpRefusal
 from api.middleware.maintenance_flag import MaintenanceFlag
@@ -12,6 +12,8 @@ from api.services import services_of
 
 # After which time clients are to retry, in seconds.
 RETRY_AFTER = 30
+# Where the environment of a request says that it is counted.
+UNDER_WAY = "stockroom.under_way"
 
 
 class UnderMaintenance(HttpRefusal):
@@ -40,7 +42,7 @@ def _refuse_during_maintenance(flag: MaintenanceFlag) -> None:
     except UnderMaintenance:
         flag.requests.end()
         raise
-    app_ctx.g.is_under_way = True
+    request.environ[UNDER_WAY] = True
 
 
 def _refuse(flag: MaintenanceFlag) -> None:
@@ -50,5 +52,5 @@ def _refuse(flag: MaintenanceFlag) -> None:
 
 
 def _end(flag: MaintenanceFlag, _: BaseException | None) -> None:
-    if app_ctx.g.pop("is_under_way", False):
+    if request_ctx.request.environ.pop(UNDER_WAY, False):
         flag.requests.end()

@@ -3,7 +3,7 @@
 Every label has few values: the route of an unknown path is `unknown`, a method that HTTP does not define is `other`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import prometheus_client as prometheus
@@ -48,8 +48,7 @@ class Metrics:
         self.movements = prometheus.Counter(
             "stockroom_movements_recorded", "Movements recorded.", ["kind"], registry=registry
         )
-        for kind in ALL_KINDS:
-            self.movements.labels(kind)
+        self._movements_of = {kind: self.movements.labels(kind) for kind in ALL_KINDS}
         self.failed_sign_ins = prometheus.Counter(
             "stockroom_sign_in_failures", "Requests whose credential was wrong.", registry=registry
         )
@@ -76,6 +75,11 @@ class Metrics:
         timed.observe(seconds)
         if problem == "invalid_credentials":
             self.failed_sign_ins.inc()
+
+    def count_movements(self, kinds: Mapping[str, int]) -> None:
+        """Count movements that were recorded, so many of each kind."""
+        for kind, count in kinds.items():
+            self._movements_of[kind].inc(count)
 
 
 class _Connections(Collector):

@@ -1,14 +1,9 @@
 """`/metrics`, outside the base path, authentication and limits; and the movements that it counts."""
 
-from collections import Counter as Tally
-
 from flask import Flask, Response, request
 from prometheus_client.exposition import choose_encoder
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 from api.services import services
-from models.database.base import db
 from models.database.current_write import AFTER_COMMIT, Info
 from models.event import RECORDED
 
@@ -23,15 +18,10 @@ def _page() -> Response:
     return Response(encode(services().metrics.registry), content_type=content_type)
 
 
-@event.listens_for(db.session, "after_commit")
-def _count_movements(session: Session) -> None:
-    _count_recorded(session.info)
-
-
 def _count_recorded(info: Info) -> None:
-    recorded: Tally[str] = info.pop(RECORDED, Tally())
-    for kind, count in recorded.items():
-        services().metrics.movements.labels(kind).inc(count)
+    recorded = info.pop(RECORDED, None)
+    if recorded:
+        services().metrics.count_movements(recorded)
 
 
 AFTER_COMMIT.append(_count_recorded)

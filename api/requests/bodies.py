@@ -5,7 +5,8 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from flask import Request, g
+from flask import Request
+from flask.globals import app_ctx
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import HttpRefusal, Unreadable
@@ -21,9 +22,10 @@ def json_body(request: Request) -> dict[str, Any]:
 
     Raises UnsupportedMediaType (415), Unreadable (400) or RequestEntityTooLarge (413).
     """
-    if "json_body" not in g:
-        g.json_body = _read(request) if has_body(request) else {}
-    body: dict[str, Any] = g.json_body
+    g = app_ctx.g
+    body: dict[str, Any] | None = g.get("json_body")
+    if body is None:
+        body = g.json_body = _read(request) if has_body(request) else {}
     return body
 
 

@@ -2,10 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Any
 
-from flask import Request, Response, request
+from flask import Request, Response
 from flask.globals import request_ctx
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
@@ -13,6 +12,7 @@ from werkzeug.http import parse_etags, quote_etag
 
 from api.errors import Unreadable
 from api.json_answers import json_bytes, unchanged, whole
+from api.media_types import JSON
 from api.services import current_settings
 
 Body = dict[str, Any]
@@ -29,24 +29,29 @@ def answer(representation: Body, status: int = 200, headers: dict[str, str] | No
     headers is malformed.
     """
     content = json_bytes(representation)
+    request = request_ctx.request
     if request.method in ("GET", "HEAD"):
-        return answer_content(content, "application/json")
+        return _answer_content(request, content, JSON)
     return representation, status, {"ETag": quote_etag(_etag_of(content)), **(headers or {})}
 
 
 def answer_content(content: bytes, content_type: str) -> Response:
     """Return the same for content that is ready to be sent."""
+    return _answer_content(request_ctx.request, content, content_type)
+
+
+def _answer_content(request: Request, content: bytes, content_type: str) -> Response:
     etag = _etag_of(content)
     headers = {"ETag": quote_etag(etag)}
-    expected, unwanted = _conditions(request_ctx.request)
+    expected, unwanted = _conditions(request)
     _check_expected(expected, etag)
     if unwanted is not None and unwanted.contains_weak(etag):
         return unchanged(headers)
     return whole(content, content_type, headers=headers)
 
 
-def check_unchanged(represent: Callable[[], Body]) -> None:
-    """Refuse a write whose `If-Match` has another ETag than what `represent` returns; called only if a tag was sent.
+def check_unchanged(representation: Body) -> None:
+    """Refuse a write of a resource whose ETag is not the one in `If-Match`.
 
     It belongs inside the write, after the row was locked. Raises PreconditionFailed (412), PreconditionRequired (428)
     where the settings require If-Match of PUT, PATCH and DELETE, or Unreadable (400) for a malformed header.
@@ -54,7 +59,7 @@ def check_unchanged(represent: Callable[[], Body]) -> None:
     request = request_ctx.request
     expected, unwanted = _conditions(request)
     if expected is not None or unwanted is not None:
-        etag = _etag_of(json_bytes(represent()))
+        etag = _etag_of(json_bytes(representation))
         _check_expected(expected, etag)
         if unwanted is not None and unwanted.contains_weak(etag):
             raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")

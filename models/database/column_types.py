@@ -134,15 +134,17 @@ class SerializedTime(UtcTime):
         return super().load_dialect_impl(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
-        return _serialize_time if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return rfc3339(super().process_result_value(value, dialect))
+        return _serialize_text if dialect.name == "sqlite" else _serialize_time
 
 
-def _serialize_time(text: str | None) -> str | None:
+def _serialize_text(text: str | None) -> str | None:
     """Return a timestamp as clients see it, from the text that SQLite stores."""
     return None if text is None else text.replace(" ", "T") + "Z"
+
+
+def _serialize_time(value: datetime | None) -> str | None:
+    """Return a timestamp as clients see it; that of a driver is UTC if it names no time zone."""
+    return rfc3339(value if value is None or value.tzinfo else value.replace(tzinfo=UTC))
 
 
 class SerializedMoney(Money):
@@ -169,7 +171,7 @@ def serialized(column: Any) -> Any:
 
 
 def unparsed(column: Any) -> Any:
-    """Return the column; JSON is read as its text, which goes to clients as it is stored."""
+    """Return the column; JSON, which must not be null, is read as its text, which goes to clients as it is stored."""
     return type_coerce(column, JsonText()).label(column.name) if isinstance(column.type, Json) else column
 
 
@@ -193,12 +195,12 @@ class Json(TypeDecorator[Any]):
 
 
 class JsonText(Json):
-    """A JSON value that is read as a fragment for orjson, which writes it without parsing it."""
+    """A JSON value, never null, that is read as a fragment for orjson, which writes it without parsing it."""
 
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Converter:
-        return _as_fragment
+        return orjson.Fragment
 
 
 class CompressedJson(Json):
@@ -220,10 +222,6 @@ def _from_compressed_json(text: str | None) -> Any:
     if text is not None and text.startswith(COMPRESSED):
         return orjson.loads(zlib.decompress(b64decode(text.removeprefix(COMPRESSED))))
     return _from_json(text)
-
-
-def _as_fragment(text: str | None) -> Any:
-    return None if text is None else orjson.Fragment(text)
 
 
 def _from_json(text: str | None) -> Any:

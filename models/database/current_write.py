@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from models.database.base import db
 
@@ -62,10 +63,25 @@ class CurrentWrite:
 
 
 CURRENT: ContextVar[CurrentWrite | None] = ContextVar("stockroom_short_write", default=None)
-# What is called in the transaction of a short write, after its operation.
-BEFORE_COMMIT: list[Callable[[WriteConnection, Info], None]] = []
-# What is called with the `info` of a short write in its request, after the commit.
+# What is called with the `info` of a write, of the session or a short one: in its transaction, before the commit, and
+# after it, in the request.
+BEFORE_COMMIT: list[Callable[[Info], None]] = []
 AFTER_COMMIT: list[Callable[[Info], None]] = []
+
+
+@event.listens_for(db.session, "before_commit")
+def _before_commit(session: Session) -> None:
+    if session.in_nested_transaction():  # a savepoint is released; the transaction goes on
+        return
+    session.flush()
+    for function in BEFORE_COMMIT:
+        function(session.info)
+
+
+@event.listens_for(db.session, "after_commit")
+def _after_commit(session: Session) -> None:
+    for function in AFTER_COMMIT:
+        function(session.info)
 
 
 def write_connection() -> WriteConnection:

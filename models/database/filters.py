@@ -63,6 +63,7 @@ class BoundQuery(NamedTuple):
     located: AnySelect
     filters: "FilterSet"
     names: frozenset[str]
+    every: AnySelect  # the columns of a page, of all rows
     walks: bool = False  # in the order of an index that knows of no filter
 
     def in_order_of(self, column: ColumnElement[Any]) -> "BoundQuery":
@@ -109,7 +110,7 @@ class FilterSet:
         if unknown := names - self._conditions.keys() - {"few"}:
             raise TypeError(f"there is no condition {min(unknown)!r}")
         query, ids = self._of_names(names)
-        return BoundQuery(query, given, counted=ids, located=ids, filters=self, names=names)
+        return BoundQuery(query, given, counted=ids, located=ids, filters=self, names=names, every=self.query)
 
     def fastest(self, bound: BoundQuery, sort: str) -> BoundQuery:
         """Return a query of the few rows that an index finds, or one that reads in the order of this column."""
@@ -120,7 +121,7 @@ class FilterSet:
             for ids in (*ways.ids, *ways.scans):
                 [found] = prepared(_at_most_few, ids).rows(**bound.values, at_most=FEW + 1)
                 if found.number <= FEW:
-                    return self.where(**bound.values, few=found.ids)
+                    return self.where(**bound.values, few=found.ids)._replace(every=bound.every)
             return bound._replace(query=ways.query, located=ways.located)
         # MariaDB would go through all the rows that the index of a filter finds, and sort them.
         counts = (prepared(_count_few, ids).rows(**bound.values, at_most=FEW + 1)[0].number for ids in ways.ids)

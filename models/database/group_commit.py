@@ -92,7 +92,7 @@ class _ShortWrite:
     def _run(self, current: CurrentWrite) -> None:
         self.result = self._operation()
         for function in BEFORE_COMMIT:
-            function(current.connection, current.info)
+            function(current.info)
 
     def end(self) -> None:
         """Let the request go on."""

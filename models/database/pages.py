@@ -135,7 +135,7 @@ def _rows(bound: BoundQuery, order: Order, limit: int, key: Key | None = None, o
         if is_bounded := bool(found):
             values["last_key"] = found[0].sort_key
     build = _page_by_ids if order.is_mixed else _page
-    page = prepared(build, bound.filters.query, bound.query, order, key is not None, is_bounded)
+    page = prepared(build, bound.every, bound.query, order, key is not None, is_bounded)
     return page.tuples(**values, row_limit=limit, row_offset=offset)
 
 

@@ -72,10 +72,10 @@ class PreparedQuery(Generic[RowT]):
 
     def one_or_none(self, **parameters: Any) -> RowT | None:
         """Return the only row, or None if there is none; raises AssertionError for several."""
-        rows = self.rows(**parameters)
+        rows = self.tuples(**parameters)
         if len(rows) > 1:
             raise AssertionError("one row at most was to be found")
-        return rows[0] if rows else None
+        return self._row(*rows[0]) if rows else None
 
 
 @lru_cache(CACHED_QUERIES)
@@ -90,7 +90,8 @@ class _DriverQuery:
     def __init__(self, compiled: SQLCompiler) -> None:
         dialect = compiled.dialect
         self._sql = str(compiled)
-        self._constants = compiled.params  # the values in the select itself
+        # The values in the select itself; the others are parameters.
+        self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         names = compiled.positiontup or list(compiled.bind_names.values())
         self._names = None if compiled.positional else names  # how the driver takes parameters: by place or by name
         self._parameters = [
@@ -102,7 +103,7 @@ class _DriverQuery:
 
     def tuples(self, driver: ReaderPool | DriverConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows that the select finds with these parameters; raises what `fetch_all` of the driver raises."""
-        values = {**self._constants, **parameters}
+        values = {**self._constants, **parameters} if self._constants else parameters
         converted = [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
         sent = converted if self._names is None else dict(zip(self._names, converted, strict=True))
         found = driver.fetch_all(self._sql, sent)

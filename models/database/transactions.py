@@ -124,13 +124,12 @@ def end_session(_: BaseException | None = None) -> None:
 
 @contextmanager
 def refusing_duplicates(**refusals: Refusal) -> Iterator[None]:
-    """Flush at the end of the block; raise the refusal named like the unique constraint that a row broke.
+    """Raise the refusal named like the unique constraint that a row broke, which was written in the block.
 
     Example: `with refusing_duplicates(uq_items_sku_key=Refusal(…)): …`. The rule itself is the database's.
     """
     try:
         yield
-        db.session.flush()
     except IntegrityError as error:
         refusal = refusals.get(broken_constraint(error))
         if refusal is None:

@@ -63,7 +63,7 @@ def execute_one(connection: WriteConnection, statement: Statement, values: Mappi
     The result is SQLAlchemy's, or in a short write a cursor of the driver.
     """
     text, parameters_of = _prepared(statement, connection.dialect, many=False)
-    return connection.exec_driver_sql(text, parameters_of([values])[0])
+    return connection.exec_driver_sql(text, parameters_of((values,))[0])
 
 
 def as_utc(value: Any) -> datetime | None:
@@ -111,9 +111,11 @@ def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[in
     table = table_of(model)
     connection: Any = write_connection()
     dialect = connection.dialect
-    if len(rows) == 1 and dialect.name != "postgresql":
-        return [execute_one(connection, _insert(table, with_id=False), rows[0]).lastrowid]
-    if len(rows) == 1 or not dialect.insert_returning:  # MySQL
+    if len(rows) == 1:
+        returns_id = dialect.name == "postgresql"  # the drivers of the others know it
+        inserted = execute_one(connection, _insert(table, with_id=False, returns_id=returns_id), rows[0])
+        return [inserted.scalar() if returns_id else inserted.lastrowid]
+    if not dialect.insert_returning:  # MySQL
         return [connection.execute(insert(table), row).inserted_primary_key[0] for row in rows]
     if dialect.name == "postgresql":
         next_id = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
@@ -129,8 +131,10 @@ def insert_many(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[in
 
 
 @lru_cache
-def _insert(table: Table, *, with_id: bool) -> Insert:
-    return insert(table).values({each.name: bindparam(each.name) for each in table.c if with_id or each.name != "id"})
+def _insert(table: Table, *, with_id: bool, returns_id: bool = False) -> Insert:
+    columns = [each.name for each in table.c if with_id or each.name != "id"]
+    statement = insert(table).values({name: bindparam(name) for name in columns})
+    return statement.returning(table.c.id) if returns_id else statement
 
 
 @lru_cache
@@ -184,6 +188,11 @@ def _converter(
     ]
 
     def values_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        if len(rows) == 1:  # which needs no columns
+            values = list(pick(rows[0]))
+            for index, convert in converted:
+                values[index] = convert(values[index])
+            return [tuple(values)]
         columns: list[Iterable[Any]] = list(zip(*map(pick, rows), strict=True))
         for index, convert in converted:
             columns[index] = map(convert, columns[index])

@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, select
 
-from models.database.column_types import UtcTime
 from models.database.reading import PreparedQuery
 from models.people.secrets import hashed
 from models.people.session import Session
-from models.people.token import ApiToken, is_well_formed
+from models.people.token import ApiToken
 from models.people.user import User
 from models.values import normalized, now
 from settings import USERNAME
@@ -63,9 +62,10 @@ def find_by_session(session_id: int, user_id: int) -> SessionUser | None:
 
 def find_by_secret(secret: str) -> TokenOwner | None:
     """Return an API token and its active owner; None if the secret is not valid."""
-    if not is_well_formed(secret):
+    token = _BY_SECRET.one_or_none(hash=hashed(secret))
+    if token is None or (token.expires_at is not None and token.expires_at <= now()):
         return None
-    return _BY_SECRET.one_or_none(hash=hashed(secret), now=now())
+    return token
 
 
 _BY_NAME = PreparedQuery(
@@ -100,7 +100,6 @@ _BY_SECRET = PreparedQuery(
     .where(
         ApiToken.hash == bindparam("hash"),
         ApiToken.revoked_at.is_(None),
-        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("now", type_=UtcTime())),
         User.active.is_(True),
     ),
     TokenOwner,

@@ -76,6 +76,7 @@ class User(Model):
         )
         with _refusing_duplicates(username, email):
             db.session.add(user)
+            db.session.flush()
         Event.record("user.created", user.to_dict(), by, stream=ACCESS)
         return user
 
@@ -162,6 +163,7 @@ class User(Model):
                 setattr(self, name, value)
             self.email_key = email and normalized(email)
             self.updated_at = now()
+            db.session.flush()
         if "password_hash" in changes or not self.active:
             Session.end_all_of(self.id)
         if "active" in changes:  # both times: a request under way may have made a token since the user was deactivated

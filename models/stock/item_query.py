@@ -86,7 +86,7 @@ _CONDITIONS = {
 }
 _INDEXES = {column: f"ix_items_by_{column}" for column in ("id", *SORTS.values())}
 _ITEMS = FilterSet(_ALL, _CONDITIONS, UNCHANGED, _INDEXES)
-_ITEMS_AS_JSON = FilterSet(select(*map(unparsed, COLUMNS)), _CONDITIONS, UNCHANGED, _INDEXES)
+_AS_JSON = select(*map(unparsed, COLUMNS))
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:
@@ -112,13 +112,11 @@ def matching(
 ) -> BoundQuery:
     """Return the query of the items that meet every condition; `q` finds items that have each of its words.
 
-    `location`, the code of one, finds items that have stock there.
-
-    With `as_json` the rows can be written as JSON and nothing else: their tags and attributes are not parsed.
+    `location`, the code of one, finds items that have stock there. With `as_json` the rows of a page can be written as
+    JSON and nothing else: tags and attributes are not parsed.
     """
-    items = _ITEMS_AS_JSON if as_json else _ITEMS
     location_id = None if location is None else Location.id_of(location)
-    return items.where(
+    items = _ITEMS.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),
         at_main=location_id == MAIN_ID or None,
@@ -127,3 +125,4 @@ def matching(
         enough=low_stock is False or None,
         **others,
     )
+    return items._replace(every=_AS_JSON) if as_json else items

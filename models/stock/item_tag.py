@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, Index, delete, insert
+from sqlalchemy import ForeignKey, Index, bindparam, delete, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database.base import Model, db
+from models.database.base import Model, table_of
 from models.database.column_types import exact_text
+from models.database.current_write import write_connection
+from models.database.writing import execute_many, execute_one
 
 
 class ItemTag(Model):
@@ -21,6 +23,16 @@ class ItemTag(Model):
     @classmethod
     def replace(cls, item_id: int, tags: Sequence[str]) -> None:
         """Replace the tags by which the filter finds an item."""
-        db.session.execute(delete(cls).where(cls.item_id == item_id))
+        execute_one(write_connection(), _DELETE, {"item_id": item_id})
+        cls.insert(item_id, tags)
+
+    @classmethod
+    def insert(cls, item_id: int, tags: Sequence[str]) -> None:
+        """Insert the tags of an item that has none."""
         if tags:
-            db.session.execute(insert(cls), [{"item_id": item_id, "tag": tag} for tag in tags])
+            execute_many(write_connection(), _INSERT, [{"item_id": item_id, "tag": tag} for tag in tags])
+
+
+_tags = table_of(ItemTag)
+_DELETE = delete(_tags).where(_tags.c.item_id == bindparam("item_id"))
+_INSERT = insert(_tags)

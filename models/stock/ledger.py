@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, select
 
 from models.database.filters import BoundQuery, Condition, FilterSet
 from models.database.pages import batches_by_id
+from models.database.reading import PreparedQuery
 from models.event import UNCHANGED
 from models.people.user import User
 from models.stock.item import Item
@@ -20,13 +21,15 @@ _OF_USER = {"id": "ix_movements_user_id_id", "occurred_at": "ix_movements_user_i
 _OF_KIND = {"id": "ix_movements_kind_id", "occurred_at": "ix_movements_kind_occurred_at_id"}
 _BY_TIME = {"occurred_at": "ix_movements_occurred_at_id"}
 _item = select(Item.id).where(Item.sku_key == bindparam("sku")).scalar_subquery()
-_user = select(User.id).where(User.username_key == bindparam("user")).scalar_subquery()
+# Looked up before: PostgreSQL's planner knows how many movements an id has, and nothing of the one in a subquery.
+_USER_ID = PreparedQuery(select(User.id).where(User.username_key == bindparam("key")))
+NOBODY = 0
 _MOVEMENTS = FilterSet(
     LEDGER,
     {
         "item_id": Condition(Movement.item_id == bindparam("item_id"), "item", _OF_ITEM),
         "sku": Condition(Movement.item_id == _item, "item", _OF_ITEM),
-        "user": Condition(Movement.user_id == _user, "user", _OF_USER),
+        "user": Condition(Movement.user_id == bindparam("user"), "user", _OF_USER),
         "kind": Condition(Movement.kind == bindparam("kind"), "kind", _OF_KIND),
         "reference": Condition(
             Movement.reference == bindparam("reference"), "reference", {"id": "ix_movements_reference"}
@@ -53,11 +56,17 @@ def matching(
     location_id = None if location is None else Location.id_of(location)
     return _MOVEMENTS.where(
         sku=None if sku is None else normalized(sku),
-        user=None if user is None else normalized(user),
+        user=None if user is None else _id_of(user),
         at_main=location_id == MAIN_ID or None,
         at_location=None if location_id == MAIN_ID else location_id,
         **others,
     )
+
+
+def _id_of(user: str) -> int:
+    """Return the id of the user of this name in any case, or one that nobody has."""
+    found = _USER_ID.one_or_none(key=normalized(user))
+    return NOBODY if found is None else int(found.id)
 
 
 def batches(**conditions: Any) -> Iterator[list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database.base import Model, db, table_of
+from models.database.base import Model, table_of
 from models.database.column_types import LongId, UtcTime, exact_text
 from models.database.current_write import write_connection
 from models.database.reading import PreparedQuery
@@ -20,8 +20,7 @@ from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item import Item
 from models.stock.lines import Line, Quantities, RefusedLines
-from models.stock.location import MAIN_ID, Location
-from models.stock.location_stock import LocationStock
+from models.stock.location import MAIN_ID, Location, Place
 from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import lock_stocks, move_stocks, move_stocks_at, moved_at
 from models.values import now
@@ -144,21 +143,12 @@ class Movement(Model):
         return movements
 
     @classmethod
-    def open(cls, item: Item, quantity: int, by: Principal) -> dict[str, Any]:
-        """Set the stock of a new item, record it as the first row of its ledger and return that movement.
-
-        It is at the default location.
-        """
-        at, place = item.created_at, Location.default_place()
-        item.quantity, item.moved_at = quantity, at
-        if place.location_id is not None:
-            item.elsewhere = quantity
-            db.session.add(LocationStock(item_id=item.id, location_id=place.location_id, quantity=quantity))
-        db.session.flush()
+    def open(cls, item_id: int, sku: str, quantity: int, *, at: datetime, place: Place, by: Principal) -> None:
+        """Record the stock with which an item was created at a time and place, as the first row of its ledger."""
+        opening = Line("opening", quantity, "opening stock")
         quantities = Quantities(quantity, quantity, quantity)
-        line = Line("opening", quantity, "opening stock")
-        row = line.row(item.id, place, quantities, time=at, recorded_at=at, by=by)
-        return cls.insert([Moved(row, item.sku, place.code)], by)[0]
+        row = opening.row(item_id, place, quantities, time=at, recorded_at=at, by=by)
+        cls.insert([Moved(row, sku, place.code)], by)
 
     @classmethod
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 The main location has a stock of every item, another one of those items that have ever been there.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, func, or_, select, true
@@ -125,16 +126,16 @@ def of_item(item_id: int) -> list[dict[str, Any]]:
     return [to_dict(row) for row in rows]
 
 
-def change_settings(item: Item, location: Location, *, by: Principal, **settings: Any) -> dict[str, Any]:
+def change_settings(item: Mapping[str, Any], location: Location, *, by: Principal, **settings: Any) -> dict[str, Any]:
     """Set `reorder_level` or `bin` of the stock of a locked item at a location, and return the stock.
 
     Raises Refusal `item_archived` or `location_archived`.
     """
-    if item.archived:
-        raise Refusal("item_archived", f"Item {item.sku!r} is archived; restore it first.")
+    if item["archived"]:
+        raise Refusal("item_archived", f"Item {item['sku']!r} is archived; restore it first.")
     if location.archived:
         raise Refusal("location_archived", f"Location {location.code!r} is archived; restore it first.")
-    key = {"item_id": item.id, "location_id": location.id}
+    key = {"item_id": item["id"], "location_id": location.id}
     if location.id != MAIN_ID and db.session.get(LocationStock, key) is None:
         db.session.add(LocationStock(**key, quantity=0))
     known = db.session.get(StockSettings, key) or StockSettings(**key, reorder_level=None, bin="")
@@ -143,15 +144,21 @@ def change_settings(item: Item, location: Location, *, by: Principal, **settings
         setattr(known, name, value)
     db.session.add(known)
     db.session.flush()
-    stock = one(item.id, location.id)
+    stock = one(item["id"], location.id)
     if before != settings:
-        Event.record("stock.updated", stock, by, item_id=item.id)
+        Event.record("stock.updated", stock, by, item_id=item["id"])
     return stock
 
 
-def one(item_id: int, location_id: int) -> dict[str, Any]:
-    """Return the stock of one item at one location as clients see it; raises NotFound."""
+def find(item_id: int, location_id: int) -> dict[str, Any] | None:
+    """Return the stock of one item at one location as clients see it, or None where the item has never been."""
     rows = _ONE.tuples(item_id=item_id, location_id=location_id)
-    if not rows:
+    return to_dict(rows[0]) if rows else None
+
+
+def one(item_id: int, location_id: int) -> dict[str, Any]:
+    """Return the stock of one item at one location like `find`; raises NotFound."""
+    stock = find(item_id, location_id)
+    if stock is None:
         raise NotFound("This location has never had this item.")
-    return to_dict(rows[0])
+    return stock

@@ -4,7 +4,7 @@ import pytest
 
 from models.database.base import db
 from models.principal import Principal
-from models.stock.item import Item
+from models.stock import item_write
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_thousand_items_are_moved_at_once(member, app):
     principal = Principal(member.user_id, "mel", "member", frozenset(), "token")
     with app.app_context():
         for number in range(1000):
-            Item.create(by=principal, sku=f"S{number}", name="thing")
+            item_write.create(by=principal, sku=f"S{number}", name="thing")
         db.session.commit()
 
     moved = move(member, *[line(f"s{number}", "receive", number + 1) for number in range(1000)])

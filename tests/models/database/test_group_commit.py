@@ -1,4 +1,4 @@
-"""Movements that wait together are committed together on SQLite; each is acknowledged as if it were alone."""
+"""Short writes that wait together are committed together on SQLite; each is acknowledged as if it were alone."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -63,6 +63,10 @@ def together(app, *posts: Post) -> list[Any]:
 def issue(member, path: str, **changed: Any) -> Post:
     headers = changed.pop("headers", {})
     return lambda: member.post(f"{path}/movements", json={**ISSUE, **changed}, headers=headers)
+
+
+def patch(member, path: str, changes: dict[str, Any], **headers: str) -> Post:
+    return lambda: member.patch(path, json=changes, headers=headers)
 
 
 def stock(member, path: str) -> int:
@@ -174,3 +178,48 @@ def test_where_the_transaction_of_a_group_fails_each_is_recorded_once_by_itself(
     assert sorted(recorded) == [row["id"] for row in ledger]
     with app.app_context():
         assert list(verify()) == []
+
+
+def test_writes_of_items_are_committed_with_the_movements_that_wait(app, member, lamp, statements):
+    archived = member.post("/items", json={"sku": "OLD", "name": "old"}).headers["Location"]
+    statements.clear()
+
+    answers = together(
+        app,
+        issue(member, lamp),
+        patch(member, lamp, {"bin": "B-2"}),
+        lambda: member.put("/items/by-sku/NEW", json={"name": "new"}),
+        lambda: member.post("/items", json={"sku": "FULL", "name": "full", "quantity": 3}),
+        lambda: member.delete(archived),
+    )
+
+    assert [answer.status_code for answer in answers] == [201, 200, 201, 201, 204]
+    assert statements.count("COMMIT") == 1
+    assert member.get(lamp).json["bin"] == "B-2"
+    assert member.get("/items/by-sku/FULL").json["quantity"] == 3
+    assert member.get(archived).json["archived"]
+    events = {event["type"] for event in member.get("/events").json["data"][-6:]}
+    assert events == {"movement.created", "item.updated", "item.created", "item.archived"}
+
+
+def test_of_patches_with_the_same_etag_one_is_made(app, member, lamp):
+    etag = member.get(lamp).headers["ETag"]
+
+    answers = together(app, *[patch(member, lamp, {"bin": f"B-{number}"}, **{"If-Match": etag}) for number in range(3)])
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
+    [made] = [answer for answer in answers if answer.status_code == 200]
+    assert member.get(lamp).json == made.json
+
+
+def test_what_another_one_of_the_group_has_taken_is_refused(app, member, lamp, statements):
+    member.post("/items", json={"sku": "OTHER", "name": "other"})
+    statements.clear()
+
+    answers = together(app, *[patch(member, f"/items/{number}", {"barcode": "4711", "bin": "C"}) for number in (1, 2)])
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    [refused] = [answer.json for answer in answers if answer.status_code == 409]
+    assert refused["code"] == "barcode_taken"
+    assert statements.count("COMMIT") == 1
+    assert sorted(item["bin"] for item in member.get("/items").json["data"]) == ["", "C"]
