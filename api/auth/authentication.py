@@ -6,7 +6,8 @@ from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from flask import g, request
-from flask_httpauth import HTTPAuth, HTTPBasicAuth
+from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
+from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from api.auth import access_tokens, oidc
@@ -39,6 +40,8 @@ class _StrictBasicAuth(HTTPBasicAuth):  # type: ignore[misc] # Flask-HTTPAuth ha
 
 
 basic = _StrictBasicAuth()
+bearer = HTTPTokenAuth("Bearer")
+api_keys = HTTPTokenAuth("ApiKey", header="X-API-Key")
 
 
 class Challenged(HTTPException):
@@ -99,7 +102,7 @@ def authenticate(environ: WSGIEnvironment) -> Principal | None:
     if authorization is not None and api_key is not None:
         raise Refusal("bad_request", "Send either Authorization or X-API-Key, not both.")
     if api_key is not None:
-        scheme, principal = "", _principal_of_token(api_key, ANY_OWNER)
+        scheme, principal = "", _of_token(api_keys, api_key)
     else:
         scheme, principal = _verified(authorization or "")
     if principal is None:
@@ -112,12 +115,18 @@ def _verified(authorization: str) -> tuple[str, Principal | None]:
     scheme, _, credential = authorization.partition(" ")
     match scheme.lower():
         case "bearer":
-            return "bearer", verify_bearer(credential.strip())
+            return "bearer", _of_token(bearer, credential.strip())
         case "basic":
             sent = basic.get_auth()
             principal = basic.authenticate(sent, None) if sent else None
             return "basic", principal if isinstance(principal, Principal) else None
     return scheme, None
+
+
+def _of_token(scheme: HTTPTokenAuth, token: str) -> Principal | None:
+    """Return whose token it is; Flask-HTTPAuth would look for it in the headers once more."""
+    principal: Principal | None = scheme.authenticate(Authorization(scheme.scheme, token=token), None)
+    return principal
 
 
 @basic.verify_password  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
@@ -152,6 +161,7 @@ def verify_password(username: str | None, password: str) -> Principal | None:
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
 
 
+@bearer.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
 def verify_bearer(secret: str) -> Principal | None:
     """Return the principal of a Bearer token: an API token (by its prefix), an OpenID token or an access token."""
     if secret.startswith(PREFIX):
@@ -177,8 +187,13 @@ def verify_access_token(token: str) -> Principal | None:
     return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
 
 
-def _principal_of_token(secret: str, username: str) -> Principal | None:
+@api_keys.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
+def verify_api_token(secret: str) -> Principal | None:
     """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
+    return _principal_of_token(secret, ANY_OWNER)
+
+
+def _principal_of_token(secret: str, username: str) -> Principal | None:
     token = credentials.find_by_secret(secret)
     if token is None or normalized(username) not in (ANY_OWNER, normalized(token.username)):
         return None
