@@ -93,6 +93,7 @@ class Location(Model):
         )
         with location._refusing_duplicates():
             db.session.add(location)
+            db.session.flush()
         if default:
             location._become_default(by)
         Event.record("location.created", location.to_dict(), by)
@@ -171,7 +172,7 @@ class Location(Model):
         self.code_key = normalized(self.code)
         self._touch()
         with self._refusing_duplicates():
-            db.session.add(self)
+            db.session.flush()
         if becomes_default:
             self._become_default(by)
         Event.record("location.updated", self.to_dict(), by)
