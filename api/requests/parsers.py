@@ -193,8 +193,8 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
             raise Unreadable("malformed_json", "The body is empty; it must be a JSON object.")
 
     def needs_body(self, method: str) -> bool:
-        """Return whether a request needs a body: for a required field, and always to patch."""
-        return any(field.required for field in self.fields.values()) or bool(self.fields and method == "PATCH")
+        """Return whether a request needs a body: for a required field, and always to replace and to patch."""
+        return any(field.required for field in self.fields.values()) or bool(self.fields and method in ("PUT", "PATCH"))
 
     def _unknown_parameters(self, parameters: MultiDict[str, str]) -> Iterable[InvalidValue]:
         for name, values in parameters.lists():

@@ -20,6 +20,7 @@ from tests.support.program import FLASK, ROOT, RUN, environment, python_run
 NAMES = (
     "user",
     "token",
+    "location",
     "import",
     "export",
     "backup",

@@ -202,6 +202,12 @@ def test_a_put_that_is_not_what_its_path_says_is_refused(member, van):
     assert everything(member) == before
 
 
+@on_one_database
+def test_a_put_without_a_body_creates_nothing(member):
+    assert refusal(member.put("/locations/by-code/shop")) == (400, "malformed_json")
+    assert codes(member) == ["MAIN"]
+
+
 def test_a_put_honours_what_it_expects(member, van):
     stale = member.get(van).headers["ETag"]
     member.patch(van, json={"name": "A van"})
