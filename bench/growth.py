@@ -1,7 +1,7 @@
 """What pages, the feed and keyed writes cost in a long history, beside one of a tenth.
 
 `python bench/growth.py [ROWS] [DATABASE_URL]` empties that database; without one, it makes a SQLite file. It
-writes so many movements, events and idempotency keys (ten million, unless told otherwise) past the service, asks the
+writes so many movements, events and idempotency keys (ten million, unless asked otherwise) past the service, asks the
 same of it at a tenth of them and at all, and prints how long an answer took, in milliseconds (the median of some). It
 needs what the tests need.
 """
@@ -59,15 +59,15 @@ def main() -> None:
         assert (
             admin.post("/items/import", data=file.read_bytes(), headers={"Content-Type": "text/csv"}).status_code == 200
         )
-        told: list[dict[str, float]] = []
+        measured: list[dict[str, float]] = []
         for last in (rows // 10, rows):
             begin = time.perf_counter()
             with app.app_context():
                 fill(last)
             print(f"{last:,} rows after {time.perf_counter() - begin:.0f} s", flush=True)
-            told.append({name: milliseconds(ask) for name, ask in questions(admin, last)})
-        for name, small in told[0].items():
-            print(f"{name:<40}{small:>9.1f}{told[1][name]:>9.1f}{told[1][name] / small:>7.2f}")
+            measured.append({name: milliseconds(ask) for name, ask in questions(admin, last)})
+        for name, small in measured[0].items():
+            print(f"{name:<40}{small:>9.1f}{measured[1][name]:>9.1f}{measured[1][name] / small:>7.2f}")
         with app.app_context():
             if len(sys.argv) > 2:  # the file goes with its folder
                 drop_everything()

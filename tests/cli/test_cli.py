@@ -640,10 +640,10 @@ def test_an_export_to_nowhere_is_refused_in_one_sentence(run, admin, tmp_path):
 
 
 def test_stats_are_those_of_the_api(run, member, lamp):
-    told = run("stats", "--json").json
+    printed = run("stats", "--json").json
     asked = member.get("/stats").json
 
-    assert {**told, "generated_at": ""} == {**asked, "generated_at": ""}
+    assert {**printed, "generated_at": ""} == {**asked, "generated_at": ""}
     assert "62.50" in run("stats").out
 
 
@@ -653,11 +653,11 @@ def test_verify_has_json_for_scripts(run, lamp):
 
 def test_maintenance_goes_on_and_off(run, app, nobody):
     on = run("maintenance", "on", "back", "at noon")
-    told = nobody.get("/items").json
+    answer = nobody.get("/items").json
     off = run("maintenance", "off")
 
     assert (on.status, off.status) == (0, 0)
-    assert (told["code"], told["detail"]) == ("maintenance", "back at noon")
+    assert (answer["code"], answer["detail"]) == ("maintenance", "back at noon")
     assert nobody.get("/items").status_code == 401
 
 

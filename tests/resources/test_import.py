@@ -22,7 +22,7 @@ def ledger(client):
 
 
 def adds_up(app):
-    """Whether every quantity equals its movements, each of which was told."""
+    """Whether every quantity equals its movements, each of which has its event."""
     with app.app_context():
         return list(verify()) == []
 
@@ -114,12 +114,12 @@ def test_the_same_file_twice_changes_nothing(member):
 def test_attributes_differ_as_in_json_where_1_is_not_true_and_the_order_of_names_is_nothing(member):
     add(member, "A", attributes={"w": 1, "x": 2})
 
-    told = [
+    outcomes = [
         imported(member, f'{{"sku": "A", "attributes": {attributes}}}', content_type=NDJSON)
         for attributes in ('{"x": 2, "w": 1}', '{"x": 2, "w": true}', '{"x": 2.0, "w": true}')
     ]
 
-    assert told == [(0, 0, 1), (0, 1, 0), (0, 1, 0)]
+    assert outcomes == [(0, 0, 1), (0, 1, 0), (0, 1, 0)]
     assert json.dumps(items(member)["A"]["attributes"]) == '{"x": 2.0, "w": true}'
 
 
@@ -129,11 +129,11 @@ def test_every_change_is_an_event_as_if_made_alone(member):
 
     imported(member, "sku,name,quantity\nA,new name,7\nB,b,3\n")
 
-    told = member.get(f"/events?since={since}").json["data"]
-    assert sorted(event["type"] for event in told) == [
+    events = member.get(f"/events?since={since}").json["data"]
+    assert sorted(event["type"] for event in events) == [
         *("item.created", "item.updated", "movement.created", "movement.created")
     ]
-    by_type = {(event["type"], event["data"]["sku"]): event["data"] for event in told}
+    by_type = {(event["type"], event["data"]["sku"]): event["data"] for event in events}
     assert by_type["item.updated", "A"]["name"] == "new name"
     assert (by_type["item.updated", "A"]["quantity"], by_type["item.created", "B"]["quantity"]) == (5, 0)
     assert by_type["movement.created", "A"]["quantity_after"] == 7
@@ -175,9 +175,9 @@ def test_on_conflict_skip_leaves_alone_what_is_there(member):
     archived = add(member, "B")
     member.delete(f"/items/{archived['id']}")
 
-    told = send(member, "sku,name\na,new\nB,new\nC,new\n", "?on_conflict=skip").json
+    answer = send(member, "sku,name\na,new\nB,new\nC,new\n", "?on_conflict=skip").json
 
-    assert (told["created"], told["updated"], told["unchanged"], told["skipped"]) == (1, 0, 0, 2)
+    assert (answer["created"], answer["updated"], answer["unchanged"], answer["skipped"]) == (1, 0, 0, 2)
     assert items(member)["A"]["name"] == "as it was"
 
 
@@ -248,8 +248,8 @@ def test_a_form_with_a_file_does_as_well(member, name, content_type):
 def test_a_cell_is_read_by_the_rules_of_its_field(member, row, found):
     answer = send(member, f"{HEADER}\n{row}\n")
 
-    told = [(error["column"], error["code"]) for error in answer.json.get("errors", [])]
-    assert sorted(told) == sorted(found)
+    listed = [(error["column"], error["code"]) for error in answer.json.get("errors", [])]
+    assert sorted(listed) == sorted(found)
     assert (answer.status_code, len(items(member))) == ((422, 0) if found else (200, 1))
 
 
@@ -274,7 +274,7 @@ def test_a_header_names_known_columns_once_and_the_sku(member, header, column, c
     assert words in refused.json["errors"][0]["message"]
 
 
-def test_every_fault_is_told_with_its_line_and_value_and_nothing_is_changed(member):
+def test_every_fault_is_reported_with_its_line_and_value_and_nothing_is_changed(member):
     archived = add(member, "OLD")
     member.delete(f"/items/{archived['id']}")
     add(member, "HOLDER", barcode="77")
@@ -333,7 +333,7 @@ def test_a_header_of_very_many_names_is_one_fault(member):
 
 
 @on_one_database
-def test_of_very_many_unknown_members_the_first_are_told(member):
+def test_of_very_many_unknown_members_the_first_are_reported(member):
     line = json.dumps({"sku": "A", **{f"m{n}": 0 for n in range(300_000)}, "price": "free"})
 
     refused = send(member, line + '\n{"sku": "B", "name": 5}\n', content_type=NDJSON)
@@ -349,7 +349,7 @@ def test_a_new_item_needs_a_name(member):
     assert faults(member, "sku,quantity\nA,5\n") == [(2, "name", "required")]
 
 
-def test_all_faults_are_counted_and_the_first_thousand_are_told(member):
+def test_all_faults_are_counted_and_the_first_thousand_are_listed(member):
     add(member, "HOLDER", barcode="7")
     rows = [f"A{n},a,x,\n" for n in range(1500)] + ["A1,a,1,\n", "B,b,1,7\n", ",b,1,\n"]
 
@@ -390,7 +390,7 @@ def test_json_lines_are_read_strictly(member):
 
 
 @pytest.mark.parametrize("value", ["[100000000000000000000]", '["\\ud800"]', "[0.1e30]"])
-def test_a_value_that_no_field_can_have_is_told_as_it_was_sent(member, value):
+def test_a_value_that_no_field_can_have_is_reported_as_it_was_sent(member, value):
     refused = send(member, f'{{"sku": "A", "name": {value}}}', content_type=NDJSON)
 
     assert [(e["column"], e["code"]) for e in refused.json["errors"]] == [("name", "wrong_type")]

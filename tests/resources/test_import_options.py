@@ -13,18 +13,18 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @pytest.mark.parametrize("header", ["SKU,Name,Reorder Level", " sku\xa0,NAME ,reorder-level", "Sku,name,REORDER_LEVEL"])
 @on_one_database
 def test_a_header_is_known_without_case_outer_blanks_and_the_kind_of_gap(member, header):
-    told = send(member, f"{header}\nA,a,3\n")
+    answer = send(member, f"{header}\nA,a,3\n")
 
-    assert told.status_code == 200, told.json
+    assert answer.status_code == 200, answer.json
     assert items(member)["A"]["reorder_level"] == 3
-    assert list(told.json["read_as"]["columns"].values()) == ["sku", "name", "reorder_level"]
+    assert list(answer.json["read_as"]["columns"].values()) == ["sku", "name", "reorder_level"]
 
 
 @on_one_database
 def test_a_file_tells_what_it_was_read_as(member):
-    told = send(member, "SKU;Title;Colour\r\nA;a;red\r\n", "?columns=Title:name&extra_columns=ignore&decimal=,")
+    answer = send(member, "SKU;Title;Colour\r\nA;a;red\r\n", "?columns=Title:name&extra_columns=ignore&decimal=,")
 
-    assert told.json == {
+    assert answer.json == {
         "dry_run": False,
         "rows": 1,
         "created": 1,
@@ -52,7 +52,7 @@ def test_a_file_tells_what_it_was_read_as(member):
 
 
 @on_one_database
-def test_extra_columns_are_told_once_and_left_out_when_asked(member):
+def test_extra_columns_are_reported_once_and_left_out_when_asked(member):
     file = "sku,name,Colour,nmae,,price\nA,a,red,x,y,1\n"
 
     [error] = send(member, file).json["errors"]
@@ -73,22 +73,22 @@ def test_extra_columns_are_told_once_and_left_out_when_asked(member):
 @pytest.mark.parametrize("mapping", ["Variant SKU:sku,Title:name", " variant sku : sku , TITLE:name"])
 @on_one_database
 def test_columns_are_named_by_the_client(member, mapping):
-    told = member.post(
+    answer = member.post(
         "/items/import", query_string={"columns": mapping}, data="Variant SKU,Title\nA,a\n", content_type=CSV
     )
 
-    assert told.json["read_as"]["columns"] == {"Variant SKU": "sku", "Title": "name"}
+    assert answer.json["read_as"]["columns"] == {"Variant SKU": "sku", "Title": "name"}
 
 
 @on_one_database
 def test_a_name_of_a_file_may_have_commas_and_colons(member):
     file = 'sku,"Name, in full: long"\nA,a\n'
 
-    told = member.post(
+    answer = member.post(
         "/items/import", query_string={"columns": "Name, in full: long:name"}, data=file, content_type=CSV
     )
 
-    assert (told.status_code, items(member)["A"]["name"]) == (200, "a")
+    assert (answer.status_code, items(member)["A"]["name"]) == (200, "a")
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_options_may_be_fields_of_the_form_and_are_given_once(member):
         return {"file": (io.BytesIO(b"Article;name\r\nA;a\r\n"), "stock.csv"), **fields}
 
     path = "/items/import"
-    told = member.post(path, data=form(columns="Article:sku", dry_run="true"))
+    answer = member.post(path, data=form(columns="Article:sku", dry_run="true"))
     twice = member.post(f"{path}?dry_run=true", data=form(columns="Article:sku", dry_run="true"))
     unknown = member.post(path, data=form(column="Article:sku"))
 
-    assert (told.status_code, told.json["dry_run"], told.json["created"]) == (200, True, 1)
+    assert (answer.status_code, answer.json["dry_run"], answer.json["created"]) == (200, True, 1)
     assert [twice.json["errors"][0]["code"], unknown.json["errors"][0]["code"]] == ["repeated", "unknown_parameter"]
     assert items(member) == {}
 
@@ -175,9 +175,9 @@ def test_an_unreadable_file_is_an_outcome_that_a_key_keeps(member):
 )
 @on_one_database
 def test_a_file_is_taken_for_what_it_holds(member, content_type, file, format_):
-    told = send(member, file, content_type=content_type)
+    answer = send(member, file, content_type=content_type)
 
-    assert (told.status_code, told.json["read_as"]["format"]) == (200, format_)
+    assert (answer.status_code, answer.json["read_as"]["format"]) == (200, format_)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_file_is_taken_for_what_it_holds(member, content_type, file, format_):
     ],
 )
 @on_one_database
-def test_what_is_no_table_is_told_what_it_is(member, data, words):
+def test_what_is_no_table_is_refused_with_what_it_is(member, data, words):
     refused = send(member, data)
 
     assert (refused.status_code, refused.json["code"]) == (422, "not_a_table")
@@ -199,7 +199,7 @@ def test_what_is_no_table_is_told_what_it_is(member, data, words):
 
 
 @on_one_database
-def test_a_title_above_the_header_is_told_with_the_line_of_the_header(member):
+def test_a_title_above_the_header_is_reported_with_the_line_of_the_header(member):
     [error] = send(member, "Stock of May;;\n\nsku;name;price\nA;a;1\n").json["errors"]
 
     assert (error["line"], error["code"]) == (1, "title_above_header")
@@ -207,7 +207,7 @@ def test_a_title_above_the_header_is_told_with_the_line_of_the_header(member):
 
 
 @on_one_database
-def test_a_header_that_stands_twice_is_told_where(member):
+def test_a_header_that_stands_twice_is_reported_with_its_line(member):
     assert faults(member, "sku,name\nA,a\nsku,name\nB,b\n") == [(3, "", "header_repeated")]
 
 
@@ -233,7 +233,7 @@ def test_a_fault_names_its_row_below_the_header_beside_its_line(member):
     ],
 )
 @on_one_database
-def test_a_fault_is_told_in_words_of_spreadsheets(member, row, message):
+def test_a_fault_is_reported_in_words_of_spreadsheets(member, row, message):
     [error] = send(member, f"sku,name,price\n{row}\n").json["errors"]
 
     assert error["message"] == message

@@ -23,7 +23,7 @@ def movements(client):
 
 
 def adds_up(app):
-    """Whether every quantity equals its movements, each of which was told."""
+    """Whether every quantity equals its movements, each of which has its event."""
     with app.app_context():
         return list(verify()) == []
 
@@ -139,8 +139,8 @@ def test_quantities_may_be_received(app, member):
     assert counts(member, file, "?quantity=receive") == {"created": 3, "updated": 1, "counted": 1}
 
     assert movements(member)[1:] == [("A", "receive", 3, 8, "import"), ("B", "opening", 2, 2, "import")]
-    told = member.get(f"/events?since={since}&type=movement.created").json["data"]
-    assert sorted((event["data"]["sku"], event["data"]["quantity_after"]) for event in told) == [("A", 8), ("B", 2)]
+    events = member.get(f"/events?since={since}&type=movement.created").json["data"]
+    assert sorted((event["data"]["sku"], event["data"]["quantity_after"]) for event in events) == [("A", 8), ("B", 2)]
     assert items(member)["A"]["version"] == 2
     assert adds_up(app)
 

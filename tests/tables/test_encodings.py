@@ -36,7 +36,7 @@ def test_another_encoding_is_asked_for_and_then_read(member, encoding):
     data = f"sku;name\r\nA;{WORDS[encoding]}\r\n".encode(CODECS[encoding])
 
     refused = send(member, data)
-    told = send(member, data, f"?encoding={encoding}")
+    answer = send(member, data, f"?encoding={encoding}")
 
     assert (refused.status_code, refused.json["code"]) == (422, "encoding_needed")
     likely = refused.json["encodings"]
@@ -45,7 +45,7 @@ def test_another_encoding_is_asked_for_and_then_read(member, encoding):
     assert all(
         f"encoding={each['encoding']} (it would read {each['cell']!r})" in refused.json["detail"] for each in likely
     )
-    assert (told.status_code, told.json["read_as"]["encoding"]) == (200, encoding)
+    assert (answer.status_code, answer.json["read_as"]["encoding"]) == (200, encoding)
     assert items(member)["A"]["name"] == WORDS[encoding]
 
 
@@ -73,7 +73,7 @@ def test_one_wrong_byte_among_good_names_is_refused_with_its_place_and_nothing_i
         (b"x" * 65535 + "é".encode() + b"\n\xff", None, (2, 1)),
     ],
 )
-def test_a_byte_that_is_wrong_in_its_encoding_is_told_with_line_and_character(data, given, place):
+def test_a_byte_that_is_wrong_in_its_encoding_is_reported_with_line_and_character(data, given, place):
     refused = refusal_of(data, given)
 
     assert (refused.code, refused.extra["line"], refused.extra["column"]) == ("bad_encoding", *place)

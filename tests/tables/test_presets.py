@@ -124,12 +124,12 @@ def test_a_stock_of_two_places_is_refused_until_one_is_named(member):
     file = "Item Name,Variation Name,SKU,Current Quantity Shop,Current Quantity Van\nTea,Regular,TEA,5,2\n"
 
     refused = send(member, file, "?preset=square")
-    told = send(member, file, "?preset=square&columns=Current Quantity Van:quantity")
+    answer = send(member, file, "?preset=square&columns=Current Quantity Van:quantity")
 
     [error] = refused.json["errors"]
     assert (error["column"], error["code"]) == ("quantity", "repeated")
     assert "'Current Quantity Shop' (column 4) and 'Current Quantity Van' (column 5)" in error["message"]
-    assert told.status_code == 200, told.json
+    assert answer.status_code == 200, answer.json
     assert items(member)["TEA"]["quantity"] == 2
 
 
@@ -137,11 +137,11 @@ def test_a_stock_of_two_places_is_refused_until_one_is_named(member):
 def test_a_parameter_of_the_client_comes_before_that_of_the_preset(member):
     file = "Item Name;SKU;Usage unit;Rate;Label\nBracket;B;pcs;EUR 1.850,00;Angle\n"
 
-    told = send(member, file, "?preset=zoho&decimal=,&columns=Label:name")
+    answer = send(member, file, "?preset=zoho&decimal=,&columns=Label:name")
 
-    assert told.status_code == 200, told.json
+    assert answer.status_code == 200, answer.json
     assert (items(member)["B"]["price"], items(member)["B"]["name"]) == ("1850.00", "Angle")
-    assert told.json["read_as"]["columns"] == {"SKU": "sku", "Label": "name", "Usage unit": "unit", "Rate": "price"}
+    assert answer.json["read_as"]["columns"] == {"SKU": "sku", "Label": "name", "Usage unit": "unit", "Rate": "price"}
 
 
 @on_one_database

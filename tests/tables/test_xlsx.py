@@ -154,7 +154,7 @@ def test_a_sheet_is_chosen_by_its_name_and_is_else_the_first(member):
 
 
 @on_one_database
-def test_a_cell_that_no_field_can_have_is_told_by_its_place(member):
+def test_a_cell_that_no_field_can_have_is_reported_by_its_place(member):
     made = Workbook()
     made.active.append(HEADER)
     made.active.append(["A", "a", True, date(2026, 1, 31), None])
@@ -164,8 +164,8 @@ def test_a_cell_that_no_field_can_have_is_told_by_its_place(member):
 
     refused = send(member, saved(made), content_type=XLSX)
 
-    told = [(e["line"], e["row"], e["column"], e["code"]) for e in refused.json["errors"]]
-    assert sorted(told) == [
+    found = [(e["line"], e["row"], e["column"], e["code"]) for e in refused.json["errors"]]
+    assert sorted(found) == [
         (2, 1, "price", "wrong_cell"),
         (2, 1, "quantity", "wrong_cell"),
         (3, 2, "barcode", "wrong_cell"),
@@ -184,7 +184,7 @@ def test_a_code_that_a_workbook_keeps_as_a_rounded_number_is_refused(member):
 
 
 @on_one_database
-def test_a_title_above_the_header_is_told_with_the_row_of_the_header(member):
+def test_a_title_above_the_header_is_reported_with_the_row_of_the_header(member):
     data = workbook(["Stock of the shop"], [], ["sku", "name"], ["A", "a"])
 
     [error] = send(member, data, content_type=XLSX).json["errors"]
@@ -221,7 +221,7 @@ ENTITIES = b'<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">
     ids=range(10),
 )
 @on_one_database
-def test_what_is_no_workbook_is_told_so(member, data):
+def test_what_is_no_workbook_is_refused_as_such(member, data):
     refused = send(member, data, content_type=XLSX)
 
     assert (refused.status_code, refused.json["code"]) == (422, "not_a_table"), refused.json

@@ -49,7 +49,7 @@ class Instance:
         return found
 
     def run(self, *args: str | Path) -> tuple[int, str]:
-        """The exit status and what was told on stderr."""
+        """The exit status and what was printed on stderr."""
         result = self.app.test_cli_runner().invoke(args=[str(arg) for arg in args])
         assert "Traceback" not in result.output
         self.disconnect()
@@ -113,17 +113,17 @@ def test_a_backup_does_not_overwrite(instance, backup):
     before = backup.read_bytes()
     instance.add("LATER")
 
-    status, told = instance.run("backup", backup)
+    status, printed = instance.run("backup", backup)
 
     assert status == 1
-    assert "is there already" in told
+    assert "is there already" in printed
     assert backup.read_bytes() == before
 
 
 def test_a_backup_into_a_folder_that_is_not_there_is_refused_in_one_sentence(instance):
-    status, told = instance.run("backup", instance.folder / "nowhere" / "backup.sqlite3")
+    status, printed = instance.run("backup", instance.folder / "nowhere" / "backup.sqlite3")
 
-    assert (status, told.count("\n")) == (1, 2)
+    assert (status, printed.count("\n")) == (1, 2)
 
 
 def spoil(path: Path, statement: str) -> None:
@@ -173,11 +173,11 @@ def test_an_unfit_file_is_refused_in_one_sentence_and_changes_nothing(instance, 
     instance.add("LATER")
     UNFIT[how](backup)
 
-    status, told = instance.run("restore", backup)
+    status, printed = instance.run("restore", backup)
 
-    assert (status, told.count("\n")) == (1, 1), told
-    assert "nothing was changed" in told
-    assert "SELECT" not in told
+    assert (status, printed.count("\n")) == (1, 1), printed
+    assert "nothing was changed" in printed
+    assert "SELECT" not in printed
     assert instance.skus() == ["LAMP-1", "LATER"]
     assert list(instance.folder.glob("*before-restore*")) == list(instance.folder.glob("*.draft*")) == []
 
@@ -204,13 +204,13 @@ def test_a_backup_of_an_older_schema_is_put_back_and_said_to_need_an_update(inst
     with older.app_context():
         db.engine.dispose()
 
-    status, told = instance.run("restore", old / "old.sqlite3")
+    status, printed = instance.run("restore", old / "old.sqlite3")
 
     assert status == 0
-    assert "0001" in told and "python run.py upgrade" in told
-    status, told = instance.run("stats")
+    assert "0001" in printed and "python run.py upgrade" in printed
+    status, printed = instance.run("stats")
     assert status == 1
-    assert "python run.py upgrade" in told
+    assert "python run.py upgrade" in printed
     assert instance.run("db", "upgrade")[0] == 0
     assert instance.run("stats")[0] == 0
 
@@ -256,7 +256,7 @@ def test_backups_taken_while_many_write_are_whole(tmp_path):
 
 
 def write(running: Program, token: str, stopped: threading.Event) -> None:
-    """Record one movement after another until told to stop."""
+    """Record one movement after another until it is to stop."""
     movement = {"kind": "receive", "quantity": 1, "reason": "delivery"}
     while not stopped.is_set():
         running.ask("POST", "/items/1/movements", movement, token=token)
@@ -283,10 +283,10 @@ def flask(instance: Path, *args: str) -> subprocess.CompletedProcess[str]:
 def test_other_databases_are_left_to_their_own_tools(tmp_path, scheme, tool):
     elsewhere = Instance(tmp_path, f"{scheme}://u:p@127.0.0.1:1/stock")
 
-    status, told = elsewhere.run("backup", tmp_path / "backup")
+    status, printed = elsewhere.run("backup", tmp_path / "backup")
 
     assert status == 1
-    assert tool in told
+    assert tool in printed
     assert not (tmp_path / "backup").exists()
 
 
@@ -327,7 +327,7 @@ def test_whatever_opens_the_database_before_a_restore_has_ended_is_refused_and_d
         assert restoring.stdout is not None
         assert restoring.stdout.readline() == "linked\n"
         with program(INSTANCE_PATH=str(tmp_path), PORT="0", read_errors=True) as refused:
-            status, told = refused.wait(), refused.errors()
+            status, printed = refused.wait(), refused.errors()
         commands = [
             flask(tmp_path, *command)
             for command in (["user", "list"], ["upgrade"], ["backup", "other"], ["restore", str(file)])
@@ -335,8 +335,8 @@ def test_whatever_opens_the_database_before_a_restore_has_ended_is_refused_and_d
         restoring.communicate("go on\n")
         assert restoring.returncode == 0
 
-    assert (status, told.count("\n")) == (2, 1), told
-    assert "is being restored" in told
+    assert (status, printed.count("\n")) == (2, 1), printed
+    assert "is being restored" in printed
     assert [each.returncode != 0 for each in commands] == [True] * 4, [each.stderr for each in commands]
     assert not [each.stderr for each in commands if "Traceback" in each.stderr]
     with program(INSTANCE_PATH=str(tmp_path), PORT="0") as running:

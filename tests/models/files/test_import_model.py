@@ -101,8 +101,8 @@ def agreed(answer: Any, stock: dict[str, int], file: list[dict[str, Any]], rules
         assert (answer.status_code, answer.json["code"]) == (422, "invalid_input"), (answer.json, stock, file, rules)
         return stock
     assert answer.status_code == 200, (answer.json, stock, file, rules)
-    told = answer.json
-    assert sum(told[name] for name in ("created", "updated", "unchanged", "skipped")) == told["rows"] == len(file)
-    assert told["created"] == len(after) - len(stock)
-    assert told["counted"] == sum(after[name] != quantity for name, quantity in stock.items())
+    outcome = answer.json
+    assert sum(outcome[name] for name in ("created", "updated", "unchanged", "skipped")) == outcome["rows"] == len(file)
+    assert outcome["created"] == len(after) - len(stock)
+    assert outcome["counted"] == sum(after[name] != quantity for name, quantity in stock.items())
     return stock if rules["dry_run"] == "true" else after

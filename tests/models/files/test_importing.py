@@ -39,7 +39,7 @@ def import_with(app, by, rows, meanwhile, **rules):
         return file.apply()
 
 
-def barcodes_told(client):
+def barcodes_in_events(client):
     """The barcode of each item by its SKU, as a reader of the change feed knows it."""
     events = client.get("/events?limit=200").json["data"]
     known = {event["item_id"]: event["data"] for event in events if event["type"].startswith("item.")}
@@ -70,7 +70,7 @@ def test_a_barcode_that_is_replaced_is_a_change_with_its_event_and_version(membe
     assert send(member, "sku,barcode\r\nA,222\r\n").json["updated"] == 1
 
     assert items(member)["A"]["version"] == before["version"] + 1
-    assert barcodes_told(member) == barcodes(member) == {"A": "222"}
+    assert barcodes_in_events(member) == barcodes(member) == {"A": "222"}
 
 
 def test_an_item_that_is_renamed_meanwhile_keeps_its_barcode(app, member, by):
@@ -84,7 +84,7 @@ def test_an_item_that_is_renamed_meanwhile_keeps_its_barcode(app, member, by):
     )
 
     assert outcome["created"] == 1
-    assert barcodes_told(member) == barcodes(member) == {"A": "222", "B": "111"}
+    assert barcodes_in_events(member) == barcodes(member) == {"A": "222", "B": "111"}
 
 
 def test_an_item_that_gets_the_barcode_of_its_row_meanwhile_keeps_it(app, member, by):
@@ -95,7 +95,7 @@ def test_an_item_that_gets_the_barcode_of_its_row_meanwhile_keeps_it(app, member
     )
 
     assert outcome["unchanged"] == 1
-    assert barcodes_told(member) == barcodes(member) == {"A": "222"}
+    assert barcodes_in_events(member) == barcodes(member) == {"A": "222"}
 
 
 def test_the_barcode_of_a_renamed_item_is_taken_for_the_rows_that_counted_on_it(app, member, by):
@@ -111,7 +111,7 @@ def test_the_barcode_of_a_renamed_item_is_taken_for_the_rows_that_counted_on_it(
         )
 
     assert [error["code"] for error in refused.value.extra["errors"]] == ["barcode_taken"]
-    assert barcodes_told(member) == barcodes(member) == {"C": "111", "B": None}
+    assert barcodes_in_events(member) == barcodes(member) == {"C": "111", "B": None}
 
 
 def move(client, item, kind, quantity):
@@ -206,7 +206,7 @@ def test_imports_and_renamings_at_once_lose_no_barcode(app, member):
             swap(2, 1), rename(first, "C" if turn % 2 else "A"), swap(1, 2), rename(second, "B" if turn % 2 else "D")
         )
         assert {answer.status_code for answer in answers} <= {200, 409, 422, 503}, [a.json for a in answers]
-        assert barcodes_told(member) == barcodes(member)
+        assert barcodes_in_events(member) == barcodes(member)
 
 
 def test_new_items_wait_for_no_item_that_somebody_else_has_locked(app, member):
