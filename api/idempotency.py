@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Request, request
+from flask.globals import request_ctx
 from flask_restful.utils import unpack
 
 from api.auth.authentication import current_principal
@@ -65,7 +66,7 @@ def once(run: Run, body: Body, *, short: bool = False) -> Any:
 
 
 def _sent_key() -> str | None:
-    sent = request.headers.get(HEADER)
+    sent = request_ctx.request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if sent is None:
         return None
     match = KEY.fullmatch(sent)

@@ -25,10 +25,11 @@ def _refuse_foreign_pages(allowed: frozenset[str]) -> None:
     request = request_ctx.request
     if request.method in SAFE:
         return
-    origin = request.headers.get("Origin")
+    environ = request.environ
+    origin = environ.get("HTTP_ORIGIN")
     if origin in allowed:  # browsers say cross-site there
         return
-    if request.headers.get("Sec-Fetch-Site", "").lower() in FOREIGN:
+    if environ.get("HTTP_SEC_FETCH_SITE", "").lower() in FOREIGN:
         raise _cross_site()
     if origin is not None and origin not in (base_url(), f"{request.scheme}://{request.host}".lower()):
         raise _cross_site()
