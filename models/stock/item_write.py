@@ -116,7 +116,7 @@ def _write(item: Values, changed: Values, event_type: str, by: Principal) -> Val
     written = {**item, **{name: serialize(value) for name, value in changed.items()}}
     row = changed | dict(_derived(written).items() - _derived(item).items())
     with _refusing_duplicates(written):
-        execute_one(write_connection(), _update(*row), {**row, "item_id": item["id"]})
+        execute_one(write_connection(), _update(*sorted(row)), {**row, "item_id": item["id"]})
     Event.record(event_type, written, by, item_id=item["id"])
     return written
 

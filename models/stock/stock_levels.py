@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from models.database.current_write import WriteConnection
@@ -162,9 +163,17 @@ class Stocks:
 
     def __init__(self, stocks: Iterable[Stock]) -> None:
         self.by_id = {stock.item_id: stock for stock in stocks}
-        self.by_sku_key = {normalized(stock.sku): stock for stock in self.by_id.values()}
-        self.by_barcode = {stock.barcode: stock for stock in self.by_id.values() if stock.barcode is not None}
         self.places: dict[str, Place] = {}  # by normalized code
+
+    @cached_property
+    def by_sku_key(self) -> dict[str, Stock]:
+        """The stocks by normalized SKU."""
+        return {normalized(stock.sku): stock for stock in self.by_id.values()}
+
+    @cached_property
+    def by_barcode(self) -> dict[str, Stock]:
+        """The stocks of the items that have a barcode, by it."""
+        return {stock.barcode: stock for stock in self.by_id.values() if stock.barcode is not None}
 
     def of(self, line: Line) -> Stock:
         """Return the stock of the item of a line; raises NotFound."""
