@@ -535,7 +535,7 @@ def _breaks(ledger: list[dict[str, Any]]) -> int:
 
 
 def _ask_database(connection: Any) -> tuple[int, int, int]:
-    """References that stand twice, items that differ from their ledger, breaks of the chain or of the file."""
+    """References that stand twice, items and stocks that differ from their ledger, breaks of a chain or of the file."""
     doubled = connection.execute(
         text("SELECT COUNT(*) - COUNT(DISTINCT reference) FROM movements WHERE reference <> ''")
     ).scalar_one()
@@ -545,10 +545,24 @@ def _ask_database(connection: Any) -> tuple[int, int, int]:
             "(SELECT COALESCE(SUM(delta), 0) FROM movements WHERE movements.item_id = items.id)"
         )
     ).scalar_one()
-    ledgers = defaultdict(list)
-    for row in connection.execute(text("SELECT item_id, delta, quantity_after FROM movements ORDER BY item_id, id")):
+    unequal += connection.execute(
+        text(
+            "SELECT COUNT(*) FROM stocks WHERE quantity <> (SELECT COALESCE(SUM(delta), 0) FROM movements "
+            "WHERE movements.item_id = stocks.item_id AND movements.location_id = stocks.location_id)"
+        )
+    ).scalar_one()
+    unequal += connection.execute(
+        text(
+            "SELECT COUNT(*) FROM items WHERE elsewhere <> "
+            "(SELECT COALESCE(SUM(quantity), 0) FROM stocks WHERE stocks.item_id = items.id)"
+        )
+    ).scalar_one()
+    ledgers, stocks = defaultdict(list), defaultdict(list)
+    columns = "item_id, location_id, delta, quantity_after, location_quantity_after"
+    for row in connection.execute(text(f"SELECT {columns} FROM movements ORDER BY item_id, id")):
         ledgers[row.item_id].append(row._mapping)
-    broken = sum(map(_breaks, ledgers.values()))
+        stocks[row.item_id, row.location_id].append({"delta": row.delta, "quantity_after": row.location_quantity_after})
+    broken = sum(map(_breaks, ledgers.values())) + sum(map(_breaks, stocks.values()))
     if connection.dialect.name == "sqlite":
         broken += connection.execute(text("PRAGMA integrity_check")).scalar_one() != "ok"
     return doubled, unequal, broken

@@ -15,6 +15,10 @@ BUSY = "503 unavailable"
 RUNNING = "409 idempotency_in_progress"
 
 
+# The code of a second location, beside the main one.
+VAN = "VAN"
+
+
 def rounds(count: float) -> int:
     return max(1, round(count * SCALE))
 
@@ -26,7 +30,8 @@ def movement(kind: str, quantity: int, reference: str = "", **more: Any) -> dict
 def random_movement(reference: str) -> dict[str, Any]:
     """More is asked for than comes, so that the stock is near zero, where the rules are tried."""
     kind = random.choice(("receive", "issue"))
-    return movement(kind, random.randint(1, 10 if kind == "receive" else 30), reference)
+    place = random.choice(({}, {}, {"location": VAN}))
+    return movement(kind, random.randint(1, 10 if kind == "receive" else 30), reference, **place)
 
 
 @contextmanager
