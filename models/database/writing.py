@@ -35,6 +35,8 @@ from models.values import as_json
 
 CACHED_VALUES = 1024
 Statement = Insert | Update | Delete | Select[Any]
+Processor = Callable[[Any], Any] | None
+_processors: dict[tuple[str, str], Processor] = {}  # by the type and the name of the dialect
 
 
 def execute_many(connection: WriteConnection, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -173,19 +175,8 @@ def _converter(
         def pick(row: Mapping[str, Any]) -> Any:
             return [row[name] if name in row else known[name] for name in names]
 
-    processors = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
-    # Timestamps and prices come again and again, in one column and in others of its type; lists and objects can't be
-    # keys of a cache.
-    caches = {
-        repr(type_): lru_cache(CACHED_VALUES)(convert)
-        for type_, convert in zip(types, processors, strict=True)
-        if convert
-    }
-    converted = [
-        (index, convert if isinstance(type_, Json) else caches[repr(type_)])
-        for index, (type_, convert) in enumerate(zip(types, processors, strict=True))
-        if convert
-    ]
+    processors = [_processor(type_, dialect) for type_ in types]
+    converted = [(index, convert) for index, convert in enumerate(processors) if convert]
 
     def values_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         if len(rows) == 1:  # which needs no columns
@@ -199,3 +190,17 @@ def _converter(
         return list(zip(*columns, strict=True))
 
     return values_of
+
+
+def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor:
+    """Return what converts values of a type for the driver, None if nothing does; one for all columns of the type.
+
+    Timestamps and prices come again and again, so they are cached; lists and objects can't be keys of a cache.
+    """
+    key = (repr(type_), dialect.name)
+    if key not in _processors:
+        convert: Processor = type_.dialect_impl(dialect).bind_processor(dialect)
+        if convert is not None and not isinstance(type_, Json):
+            convert = lru_cache(CACHED_VALUES)(convert)
+        _processors[key] = convert
+    return _processors[key]
