@@ -1,6 +1,5 @@
 """The model `Location`: a place where stock lies. There is always the main one, and one of them is the default."""
 
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
@@ -91,9 +90,8 @@ class Location(Model):
             created_at=created_at,
             updated_at=created_at,
         )
-        with location._refusing_duplicates():
-            db.session.add(location)
-            db.session.flush()
+        db.session.add(location)
+        location._flush()
         if default:
             location._become_default(by)
         Event.record("location.created", location.to_dict(), by)
@@ -171,8 +169,7 @@ class Location(Model):
             setattr(self, key, value)
         self.code_key = normalized(self.code)
         self._touch()
-        with self._refusing_duplicates():
-            db.session.flush()
+        self._flush()
         if becomes_default:
             self._become_default(by)
         Event.record("location.updated", self.to_dict(), by)
@@ -219,10 +216,10 @@ class Location(Model):
         self.version += 1
         self.updated_at = now()
 
-    def _refusing_duplicates(self) -> AbstractContextManager[None]:
-        return refusing_duplicates(
-            uq_locations_code_key=Refusal("code_taken", f"There is a location with the code {self.code!r} already.")
-        )
+    def _flush(self) -> None:
+        taken = Refusal("code_taken", f"There is a location with the code {self.code!r} already.")
+        with refusing_duplicates(uq_locations_code_key=taken):
+            db.session.flush()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the location as clients see it."""
