@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
@@ -11,7 +12,6 @@ from api.auth.permissions import require_scope, scope
 from api.errors import InvalidInput, fault
 from api.media_types import JSON
 from api.operation import gives, gives_one, gives_page, idempotent, or_table, short, takes
-from api.paths import V1
 from api.requests.containers import Attributes
 from api.resource import ProtectedResource
 from api.responses.conditional import Body, answer, check_absent, check_unchanged
@@ -176,7 +176,7 @@ def _patched(item: Body, args: Namespace) -> Any:
 
 
 def _created(item: Body) -> Any:
-    return answer(item, 201, {"Location": f"{V1}/items/{item['id']}"})
+    return answer(item, 201, {"Location": url_for("item", item_id=item["id"])})
 
 
 def _new(fields: Body) -> Body:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
 from api.auth.permissions import scope
 from api.operation import gives, gives_one, gives_page, idempotent, or_table, short, takes
-from api.paths import V1
 from api.requests.fields import QueryField
 from api.resource import ProtectedResource
 from api.responses.conditional import answer
@@ -95,7 +95,7 @@ class MovementListResource(ProtectedResource):
     def post(self, args: Namespace) -> Any:
         """Record up to 1,000 movements of any items; all of them are recorded or none."""
         movements = Movement.record([Line(**line) for line in args["movements"]], current_principal())
-        return {"movements": movements}, 201, {"Location": f"{V1}/movements"}
+        return {"movements": movements}, 201, {"Location": url_for("movements")}
 
 
 class MovementResource(ProtectedResource):
@@ -131,7 +131,7 @@ class ReversalResource(ProtectedResource):
 
 
 def _created(movement: dict[str, Any]) -> Any:
-    return answer(movement, 201, {"Location": f"{V1}/movements/{movement['id']}"})
+    return answer(movement, 201, {"Location": url_for("movement", movement_id=movement["id"])})
 
 
 def _page(args: Namespace, conditions_of: Sequence[QueryField], **conditions: Any) -> Any:

@@ -13,7 +13,6 @@ from api.auth.permissions import session_required
 from api.auth.sign_ins import PAIR, begin_session, token_pair
 from api.middleware.hosts import base_url
 from api.operation import gives, gives_one, takes
-from api.paths import V1
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
 from api.requests.text import Text
@@ -159,7 +158,7 @@ class OidcCallbackResource(OpenResource):
 @transactional
 def _register(username: str, email: str, password_hash: str) -> Any:
     user = User.create(username=username, email=email, password_hash=password_hash, role="guest")
-    return answer(user.to_dict(), 201, {"Location": f"{V1}/users/{user.id}"})
+    return answer(user.to_dict(), 201, {"Location": url_for("user", user_id=user.id)})
 
 
 @transactional

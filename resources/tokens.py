@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth.authentication import current_principal
@@ -9,7 +10,6 @@ from api.auth.permissions import password_required, require_scope, token_require
 from api.errors import InvalidInput, fault
 from api.middleware.addresses import Network
 from api.operation import gives, gives_one, gives_page, takes
-from api.paths import V1
 from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
@@ -163,5 +163,5 @@ def _most_days(principal: Principal) -> int | None:
 
 def _issued(issued: IssuedToken, **more: Any) -> Any:
     """Return the one response that has the secret."""
-    location = {"Location": f"{V1}/tokens/{issued.row.id}"}
+    location = {"Location": url_for("token", token_id=issued.row.id)}
     return {**issued.row.to_dict(), "token": issued.secret, **more}, 201, location

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
@@ -10,7 +11,6 @@ from api.auth.authentication import current_principal
 from api.auth.permissions import any_user, password_required, person_required, scope
 from api.errors import InvalidInput, fault
 from api.operation import gives, gives_one, gives_page, takes
-from api.paths import V1
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import RequestParser
 from api.requests.text import Text
@@ -129,7 +129,7 @@ class CurrentPasswordResource(ProtectedResource):
 @transactional
 def _create(**fields: Any) -> Any:
     user = User.create(**fields, by=current_principal())
-    return answer(user.to_dict(), 201, {"Location": f"{V1}/users/{user.id}"})
+    return answer(user.to_dict(), 201, {"Location": url_for("user", user_id=user.id)})
 
 
 @transactional
