@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 TIMEOUTS = 20.0
@@ -78,6 +80,11 @@ class Service:
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             os.sched_setaffinity(int(task.name), cpus)
 
+    def processes(self) -> list[psutil.Process]:
+        """Its process, and those that it has started."""
+        process = psutil.Process(self.process.pid)
+        return [process, *process.children(recursive=True)]
+
 
 def port_of_first_cpu() -> int:
     """A free port at which Stockroom keeps to the first processor."""
@@ -89,9 +96,9 @@ def port_of_first_cpu() -> int:
 
 
 class Stockroom(Service):
-    """The service itself, by `python run.py`, on SQLite and without limits of requests."""
+    """The service itself, by `python run.py`, without limits of requests; on SQLite unless settings say otherwise."""
 
-    def __init__(self, folder: Path, name: str = "Stockroom", affinity: str = "auto") -> None:
+    def __init__(self, folder: Path, name: str = "Stockroom", **settings: str) -> None:
         super().__init__(name, folder, ROOT / "run.py", base="/api/v1")
         self.environment = {
             "INSTANCE_PATH": str(folder / name.replace(" ", "-").replace(",", "").replace("=", "-")),
@@ -100,7 +107,7 @@ class Stockroom(Service):
             "HOST": "",
             "RATE_LIMIT": "",
             "LOGIN_RATE_LIMIT": "",
-            "CPU_AFFINITY": affinity,
+            **settings,
         }
         self.basic = {"Authorization": "Basic " + b64encode(f"admin:{PASSWORD}".encode()).decode()}
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services import Headers, Service, Stockroom
 from stock import word
@@ -14,6 +15,8 @@ DEPTHS = 20
 CHECKED = 5
 FEED_STEPS = 100
 JSON = {"Content-Type": "application/json"}
+# In its place, wrk.lua writes another key in each request.
+KEY = "KEY-OF-THIS-REQUEST"
 
 
 class WrongAnswer(Exception):
@@ -22,14 +25,17 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What is asked of the `services`, by how many connections; pinned to one processor from outside or not."""
+    """What is asked of the `services`, by how many connections.
+
+    With `pinned`, those that do not keep to one processor by themselves are held to it from outside.
+    """
 
     name: str
     services: list[Service]
     requests: dict[str, list[tuple[str, str, Headers, str]]] = field(repr=False)
     status: int = 200
     connections: int = 16
-    pinned: bool = False
+    pinned: bool = True
 
     def check(self, service: Service) -> None:
         """Ask some of the requests; raises WrongAnswer if an answer is not what it must be."""
@@ -58,35 +64,56 @@ def gets(paths: Iterable[str], headers: Headers | None = None) -> list[tuple[str
     return [("GET", path, headers or {}, "") for path in paths]
 
 
-def works(
-    stockroom: Stockroom, loose: Stockroom, peers: list[Service], limits: list[Service], items: int
-) -> Iterator[Work]:
+class Cast(NamedTuple):
+    """Who is measured: Stockroom, which keeps to one processor; the others by what differs; the peers; the limits."""
+
+    stockroom: Stockroom
+    loose: Stockroom
+    processes: Stockroom
+    postgresql: Stockroom
+    peers: list[Service]
+    bare: Service
+    hello: Service
+
+    @property
+    def everyone(self) -> list[Service]:
+        """All of them."""
+        return [self.stockroom, self.loose, self.processes, self.postgresql, *self.peers, self.bare, self.hello]
+
+
+def works(cast: Cast, items: int) -> Iterator[Work]:
     """All works; the items read are of the lower half and those moved of the upper, so that ETags hold.
 
-    Stockroom keeps to one processor by itself, `loose` has CPU_AFFINITY=off.
+    Pinned is compared with pinned: each of them has one processor. What is free has all of them.
     """
-    bare, hello = limits
-    all_of_us: list[Service] = [stockroom, loose, *peers]
+    stockroom, loose, processes, postgresql, peers, bare, hello = cast
+    all_of_us: list[Service] = [stockroom, loose, processes, postgresql, *peers]
+    pinned: list[Service] = [stockroom, postgresql, *peers]
+    free: list[Service] = [loose, processes, *peers]
     dice = random.Random(1)
     paths = [f"/items/{dice.randint(1, items // 2)}" for _ in range(POOL)]
-    one = {each.name: gets(paths) for each in all_of_us} | {each.name: gets(["/"]) for each in limits}
+    one = {each.name: gets(paths) for each in all_of_us} | {each.name: gets(["/"]) for each in (bare, hello)}
     lists = {each.name: gets(f"/items?page={page}" for page in range(1, PAGES + 1)) for each in all_of_us}
     movement = json.dumps({"kind": "receive", "quantity": 1, "reason": "delivery"})
     moved = [f"/items/{dice.randint(items // 2 + 1, items)}/movements" for _ in range(POOL)]
     moves = {each.name: [("POST", path, JSON, movement) for path in moved] for each in all_of_us}
-    us = [stockroom]
+    keyed = {**JSON, "Idempotency-Key": KEY}
     tags = [{"If-None-Match": stockroom.ask("GET", path)[2]["etag"]} for path in paths[: POOL // 5]]
     known = [request for path, tag in zip(paths, tags, strict=False) for request in gets([path], tag)]
 
-    yield Work("GET one", [*all_of_us, hello, bare], one)
-    yield Work("GET one, HTTP Basic", us, {stockroom.name: gets(paths, stockroom.basic)})
-    yield Work("GET one, unchanged (304)", us, {stockroom.name: known}, status=304)
-    yield Work("list of 50", all_of_us, lists)
-    yield Work("POST one movement", all_of_us, moves, status=201, connections=8)
-    yield Work("GET one, 64 connections", [*all_of_us, hello], one, connections=64)
-    yield Work("GET one, 256 connections", [*all_of_us, hello], one, connections=256)
-    yield Work("GET one, others pinned too", [*peers, hello], one, pinned=True)
-    yield Work("list of 50, others pinned too", peers, lists, pinned=True)
+    yield Work("GET one", [*pinned, hello, bare], one)
+    yield Work("GET one, HTTP Basic", [stockroom], {stockroom.name: gets(paths, stockroom.basic)})
+    yield Work("GET one, unchanged (304)", [stockroom], {stockroom.name: known}, status=304)
+    yield Work("list of 50", pinned, lists)
+    yield Work("POST one movement", pinned, moves, status=201, connections=8)
+    with_key = {stockroom.name: [("POST", path, keyed, movement) for path in moved]}
+    yield Work("POST one movement, Idempotency-Key", [stockroom], with_key, status=201, connections=8)
+    yield Work("GET one, free", [*free, hello], one, pinned=False)
+    yield Work("list of 50, free", free, lists, pinned=False)
+    yield Work("POST one movement, free", free, moves, status=201, connections=8, pinned=False)
+    yield Work("GET one, 64 connections, free", [*free, hello], one, connections=64, pinned=False)
+    yield Work("GET one, 256 connections, free", [*free, hello], one, connections=256, pinned=False)
+    yield Work("GET one, 256 connections", [stockroom, hello], one, connections=256)
 
 
 def growing_works(sizes: dict[Stockroom, int]) -> Iterator[Work]:

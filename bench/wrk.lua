@@ -6,8 +6,11 @@ function init(args)
   math.randomseed(os.time())
 end
 
+local sent, run = 0, tostring(os.time()) .. tostring(math.random(1e9))
+
 function request()
-  return requests[math.random(#requests)]
+  sent = sent + 1
+  return (requests[math.random(#requests)]:gsub("KEY%-OF%-THIS%-REQUEST", run .. "-" .. sent))
 end
 
 function done(summary, latency)
