@@ -175,6 +175,11 @@ class Stocks:
         """The stocks of the items that have a barcode, by it."""
         return {stock.barcode: stock for stock in self.by_id.values() if stock.barcode is not None}
 
+    def rename_default(self, place: Place) -> None:
+        """Say what the default location is called now: its code may have changed since the items were read."""
+        for stock in self.by_id.values():
+            stock.default = place
+
     def of(self, line: Line) -> Stock:
         """Return the stock of the item of a line; raises NotFound."""
         if line.item_id is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Integer, String, and_, bindparam, insert, or_, select, true, update
 
 from models.database.base import table_of
 from models.database.column_types import UtcTime
@@ -90,16 +90,21 @@ def _places(locations: ColumnElement[bool], items: ColumnElement[bool], *, lock:
     there = _locations.outerjoin(_stocks, and_(_stocks.c.location_id == _locations.c.id, items))
     columns = [_locations.c[name] for name in ("id", "code", "code_key", "archived")]
     query = select(*columns, _stocks.c.item_id, _stocks.c.quantity).select_from(there).where(locations)
-    return query.with_for_update(read=True, of=_locations) if lock else query
+    # In the order in which a change of locations locks them, so that it and a batch can't deadlock.
+    return query.order_by(_locations.c.id).with_for_update(read=True, of=_locations) if lock else query
 
 
-_BY_KEY = _locations.c.code_key == bindparam("key"), _stocks.c.item_id == bindparam("item")
-_BY_KEYS = (
-    _locations.c.code_key.in_(bindparam("keys", expanding=True)),
-    _stocks.c.item_id.in_(bindparam("items", expanding=True)),
+# One location, by its code or by its id; the other parameter is None.
+_IS_NAMED = or_(
+    _locations.c.code_key == bindparam("key", type_=String()), _locations.c.id == bindparam("default", type_=Integer())
 )
-_READ_PLACE, _LOCK_PLACE = (_places(*_BY_KEY, lock=lock) for lock in (False, True))
-_READ_PLACES, _LOCK_PLACES = (_places(*_BY_KEYS, lock=lock) for lock in (False, True))
+_ARE_NAMED = or_(
+    _locations.c.code_key.in_(bindparam("keys", expanding=True)),
+    _locations.c.id == bindparam("default", type_=Integer()),
+)
+_IS_ITEM, _ARE_ITEMS = _stocks.c.item_id == bindparam("item"), _stocks.c.item_id.in_(bindparam("items", expanding=True))
+_READ_PLACE, _LOCK_PLACE = (_places(_IS_NAMED, _IS_ITEM, lock=lock) for lock in (False, True))
+_READ_PLACES, _LOCK_PLACES = (_places(_ARE_NAMED, _ARE_ITEMS, lock=lock) for lock in (False, True))
 _MOVE_AT = (
     update(_stocks)
     .where(_stocks.c.item_id == bindparam("item_id"), _stocks.c.location_id == bindparam("location_id"))
@@ -124,21 +129,28 @@ def lock_stocks(connection: WriteConnection, lines: Sequence[Line]) -> Stocks:
 
 
 def read_places(connection: WriteConnection, stocks: Stocks, lines: Sequence[Line], *, lock: bool) -> None:
-    """Read what the locations of these lines have of the items; with `lock`, no location is archived meanwhile."""
+    """Read what the locations of these lines have of the items; with `lock`, no location is archived meanwhile.
+
+    Raises RetryTransaction where the one that was the default a moment ago is archived by now.
+    """
     named = {normalized(line.location) for line in lines if line.location is not None}
-    default = next((stock.default for stock in stocks.by_id.values()), None)
-    if default is not None and default.location_id is not None:
-        named.add(normalized(default.code))
-    if not named or not stocks.by_id:
+    needs_default = any(line.location is None for line in lines)
+    default = next((stock.default.location_id for stock in stocks.by_id.values() if needs_default), None)
+    if not stocks.by_id or not (named or default):
         return
     ids = list(stocks.by_id)
-    if len(ids) == len(named) == 1:
-        found = execute_one(connection, (_LOCK_PLACE if lock else _READ_PLACE), {"item": ids[0], "key": min(named)})
+    if len(ids) == len(lines) == 1:
+        one = {"item": ids[0], "key": min(named, default=None), "default": default}
+        found = execute_one(connection, (_LOCK_PLACE if lock else _READ_PLACE), one)
     else:
-        query = _LOCK_PLACES if lock else _READ_PLACES
-        found = cast(Connection, connection).execute(query, {"items": ids, "keys": list(named)})
+        many = {"items": ids, "keys": list(named), "default": default}
+        found = cast(Connection, connection).execute((_LOCK_PLACES if lock else _READ_PLACES), many)
     for location_id, code, key, archived, item_id, quantity in found.fetchall():
         stocks.places[key] = place = Place.of(location_id, code, archived)
+        if location_id == default:
+            if lock and archived:
+                raise RetryTransaction
+            stocks.rename_default(place)
         if item_id is not None:
             stocks.by_id[item_id].put(place, quantity)
 

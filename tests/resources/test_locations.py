@@ -365,11 +365,12 @@ def test_a_location_that_becomes_the_default_takes_it_from_the_one_before(member
 def test_what_names_no_location_is_at_the_default_one(member, van, lamp):
     member.patch(van, json={"default": True})
     member.post(f"{lamp}/movements", json={"kind": "receive", "quantity": 2, "reason": "delivery"})
-    add(member, "DESK", quantity=7)
+    desk = add(member, "DESK", quantity=7)
 
     rows = member.get("/movements?sort=id").json["data"]
     at = [(row["sku"], row["location"], row["location_quantity_after"], row["quantity_after"]) for row in rows]
     assert at == [("LAMP-1", "MAIN", 5, 5), ("LAMP-1", "VAN", 2, 7), ("DESK", "VAN", 7, 7)]
+    assert refusal(put_there(member, f"/items/{desk['id']}", "MAIN", 1, "issue")) == (409, "insufficient_stock")
 
 
 # --- archive and restore --------------------------------------------------------------------------------------------
