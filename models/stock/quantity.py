@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, func, select
 
 from models.database.filters import Unindexed
 from models.database.reading import PreparedQuery
-from models.json_schema import ID, INTEGER, TEXT, TIME, closed, nullable
+from models.json_schema import ID, INTEGER, TEXT, TIME, closed
 from models.refusals import NotFound, Refusal
 from models.stock.item import Item
 from models.stock.location import MAIN_ID, Location
@@ -24,9 +24,9 @@ SCHEMA = closed(
             **TIME,
             "description": "The time asked for. Without one, now or, if a clock was ahead, the latest movement's.",
         },
-        "location": nullable(TEXT),
         "quantity": INTEGER,
     },
+    {"location": TEXT},
 )
 
 
@@ -71,10 +71,5 @@ def quantity_at(item_id: int, at: datetime | None, location: str | None = None) 
         quantity = stock.quantity
     else:
         [[quantity]] = _SUM.rows(item_id=item_id, at=at)
-    return {
-        "item_id": item_id,
-        "sku": stock.sku,
-        "at": rfc3339(at or latest),
-        "location": location,
-        "quantity": int(quantity),
-    }
+    where = {} if location is None else {"location": location}
+    return {"item_id": item_id, "sku": stock.sku, "at": rfc3339(at or latest), "quantity": int(quantity), **where}
