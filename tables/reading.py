@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tables.csv_reader import CsvTable
 from tables.encodings import CODECS, encoding_of
@@ -16,7 +16,9 @@ from tables.numbers import NumberFormat
 from tables.presets import PRESETS, Preset
 from tables.records import Columns, InvalidOption, JsonParser, RecordFault, Records, UnreadableFile
 from tables.rows import Rows
-from tables.xlsx_reader import XlsxTable
+
+if TYPE_CHECKING:
+    from tables.xlsx_reader import XlsxTable
 
 CSV, NDJSON, XLSX = "csv", "ndjson", "xlsx"
 ZIP = b"PK\x03\x04"
@@ -133,6 +135,8 @@ class Table:
     def records(self) -> Records:
         """Yield the records of the file and their errors; after an error of the header nothing more is read."""
         if self.format == XLSX:
+            from tables.xlsx_reader import XlsxTable  # noqa: PLC0415 - memory that most processes never need
+
             table = XlsxTable(self._file, self.options.sheet, self._max_unpacked, self.naming)
             self.sheet = table.sheet
             yield from self._below(table)
@@ -161,7 +165,7 @@ class Table:
         except csv.Error as error:
             yield table.fault(error, self._rows.row + 1 if self._rows else 0)
 
-    def _below(self, table: CsvTable | XlsxTable) -> Records:
+    def _below(self, table: "CsvTable | XlsxTable") -> Records:
         names, title = table.header()
         header = read_header(names, self.naming, table.line, title)
         yield from header.faults

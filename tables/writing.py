@@ -11,7 +11,6 @@ import orjson
 
 from tables.cells import CODES, escape_code, escape_formula, text_of
 from tables.reading import NDJSON, XLSX
-from tables.xlsx_writer import workbook
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # One row as clients see it, by the names of its columns.
@@ -35,6 +34,8 @@ def written(layout: Layout, batches: Iterable[Sequence[Row]]) -> Iterator[bytes]
     Raises InvalidOption before the first part for rows that a workbook can't hold.
     """
     if layout.format == XLSX:
+        from tables.xlsx_writer import workbook  # noqa: PLC0415 - memory that most processes never need
+
         return workbook(layout.title, layout.columns, batches)
     return _json_lines(layout.columns, batches) if layout.format == NDJSON else _csv(layout, batches)
 

@@ -18,7 +18,8 @@ from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
 
-from api.middleware.counters import REDIS_REST, REMEMBERED, Count, MemoryCounter, RedisCounter, redis_of
+from api.middleware.counters import REMEMBERED, Count, MemoryCounter
+from api.middleware.redis_counters import REDIS_REST, RedisCounter, redis_of
 from tests.support.clients import PASSWORD, Client, person, with_password
 from tests.support.databases import WORKER, on_one_database
 
