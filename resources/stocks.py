@@ -13,25 +13,23 @@ from api.requests.text import Text
 from api.requests.types import Boolean, Integer
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
-from api.responses.pagination import Paging
+from api.responses.pagination import CURSOR_FIELDS, Paging
 from api.responses.tables import TABLE_FIELDS
 from models.database.transactions import transactional
 from models.json_schema import closed, list_of
 from models.stock import item_write, stocks
-from models.stock.item import Item
 from models.stock.item_fields import MAX_QUANTITY, SKU_LENGTH
 from models.stock.location import Location
 from resources.location_parsers import code_type
 
 ITEM_STOCKS = closed("ItemStocks", {"data": list_of(stocks.SCHEMA)})
 COLUMNS = tuple(stocks.SCHEMA["properties"])
-# By item, and then by location.
-paging = Paging(Location.id, {"id": Item.id})
+pagings = {list_: Paging(location_id, {"id": item_id}) for list_, (item_id, location_id) in stocks.ORDERS.items()}
 list_parser = RequestParser(
     QueryField("location", code_type, help="The code of the location."),
     QueryField("sku", Text(SKU_LENGTH, 1), help="Ignoring case."),
     QueryField("low_stock", Boolean(), help="At or below a reorder level of its own."),
-    *paging.cursor_fields,
+    *CURSOR_FIELDS,
     *TABLE_FIELDS,
 )
 settings_parser = RequestParser(
@@ -54,7 +52,7 @@ class StockListResource(ProtectedResource):
     def get(self, args: Namespace) -> Any:
         """List what lies where, by item and location; without items that are archived."""
         query = stocks.matching(location=args["location"], sku=args["sku"], low_stock=args["low_stock"])
-        return paging.by_cursor(query, args, stocks.to_dict)
+        return pagings[query.filters].by_cursor(query, args, stocks.to_dict)
 
 
 class ItemStockListResource(ProtectedResource):

@@ -50,6 +50,9 @@ PAGE_FIELDS = (
     QueryField("cursor", _CursorText(), help="The cursor of the page, without totals; empty for the first page."),
 )
 
+# Those of a list that is read by cursor alone, and always sorted by the default.
+CURSOR_FIELDS = tuple(field for field in PAGE_FIELDS if field.name != "page")
+
 
 class Paging:
     """How one collection is sorted and paged; `fields` are for the parser of its list.
@@ -71,8 +74,6 @@ class Paging:
             ),
             *PAGE_FIELDS,
         )
-        # For the parser of a list that is always sorted by the default, and read by cursor alone.
-        self.cursor_fields = tuple(field for field in PAGE_FIELDS if field.name != "page")
         self._default = default
 
     def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:

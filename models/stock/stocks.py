@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, func, or_, select, true
 
 from models.database.base import db, table_of
-from models.database.filters import BoundQuery, FilterSet
+from models.database.filters import BoundQuery, FilterSet, Unindexed
 from models.database.reading import AnySelect, PreparedQuery
 from models.event import Event
 from models.json_schema import COUNT, ID, TEXT, nullable
@@ -86,7 +86,11 @@ _WITH_LEVEL = _select(
         _stocks,
     )
 )
-_LISTED = {"archived": _items.c.archived == bindparam("archived"), "sku": _items.c.sku_key == bindparam("sku")}
+# SQLite would begin at the items that are not archived.
+_LISTED = {
+    "archived": Unindexed(_items.c.archived == bindparam("archived")),
+    "sku": _items.c.sku_key == bindparam("sku"),
+}
 
 
 def _filters(query: AnySelect, location_id: ColumnElement[Any]) -> FilterSet:
@@ -98,6 +102,12 @@ def _filters(query: AnySelect, location_id: ColumnElement[Any]) -> FilterSet:
 _STOCKS = _filters(_EVERY, _locations.c.id)
 _STOCKS_AT_LOCATION = _filters(_AT_LOCATION, _stocks.c.location_id)
 _LOW_STOCKS = _filters(_WITH_LEVEL.where(_is_low), _settings.c.location_id)
+# The columns that each list is sorted by: of an item, and then of a location. They are those of the table it begins at.
+ORDERS = {
+    _STOCKS: (Item.id, Location.id),
+    _STOCKS_AT_LOCATION: (LocationStock.item_id, LocationStock.location_id),
+    _LOW_STOCKS: (StockSettings.item_id, StockSettings.location_id),
+}
 _OF_ITEM = PreparedQuery(_EVERY.where(_items.c.id == bindparam("item_id")).order_by(_locations.c.id))
 _ONE = PreparedQuery(_EVERY.where(_items.c.id == bindparam("item_id"), _locations.c.id == bindparam("location_id")))
 

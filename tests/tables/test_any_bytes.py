@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from api.requests.bodies import parse_json
 from models.files.row_faults import Faults
 from models.files.rules import EMPTY, MATCH, NEGATIVE, QUANTITY, Rules
-from resources.item_rows import TABLES, rows_of
+from resources import item_rows
+from resources.item_rows import rows_of
 from resources.movement_rows import columns_of, lines_of
 from tables.presets import PRESETS
 from tables.reading import CSV, NDJSON, XLSX, Options, Table
@@ -47,7 +48,7 @@ DEFAULT_RULES = Rules()
 def read(data: bytes, format_: str, options: Options, rules: Rules = DEFAULT_RULES) -> None:
     """Read all rows; whatever is wrong with them is a fault or one of the two exceptions, with words."""
     faults = Faults()
-    columns = TABLES[rules.match]
+    columns = item_rows.columns_of(rules.match, locations=False)
     try:
         table = Table(io.BytesIO(data), format_, columns, options, parse_json=parse_json, max_unpacked=10 * MIB)
         rows = list(rows_of(table, rules, faults))

@@ -13,7 +13,7 @@ from models.files.row_faults import Faults
 from models.files.rules import Rules
 from models.stock.item_fields import MAX_PRICE
 from models.values import money_of_scaled
-from resources.item_rows import COLUMNS, TABLES, rows_of
+from resources.item_rows import COLUMNS, columns_of, rows_of
 from tables.reading import CSV, NDJSON, XLSX, Options, Table
 from tables.writing import Layout, written
 from tests.support.cells import MARKS
@@ -61,7 +61,8 @@ PLAIN |= {"reorder_level": None, "barcode": None}
 def read(data: bytes, format_: str) -> list[dict[str, Any]]:
     """The rows of a table that has no fault."""
     faults, rules = Faults(), Rules()
-    table = Table(io.BytesIO(data), format_, TABLES[rules.match], Options(), parse_json=parse_json, max_unpacked=2**24)
+    columns = columns_of(rules.match, locations=False)
+    table = Table(io.BytesIO(data), format_, columns, Options(), parse_json=parse_json, max_unpacked=2**24)
     rows = [{"sku": row.sku, **row.fields, **row.stock} for row in rows_of(table, rules, faults)]
     assert list(faults.first()) == []
     return rows

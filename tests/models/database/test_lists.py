@@ -47,7 +47,19 @@ FILL = (
         1, i, '', iif(i % 2 = 0, 'O-' || i, ''), {DAY.format("i")}, {DAY.format("i")}
     FROM n
     """,
+    f"""
+    INSERT INTO locations (id, code, code_key, name, archived, version, created_at, updated_at)
+    VALUES (2, 'VAN', 'van', '', 0, 1, {DAY.format(0)}, {DAY.format(0)}),
+        (3, 'SHOP', 'shop', '', 0, 1, {DAY.format(0)}, {DAY.format(0)}),
+        (4, 'NEW', 'new', '', 0, 1, {DAY.format(0)}, {DAY.format(0)})
+    """,
+    "INSERT INTO stocks SELECT id, 3, 1 FROM items WHERE quantity > 1 AND id % 2",
+    "INSERT INTO stocks SELECT id, 2, 1 FROM items WHERE quantity > 1 AND id % 100 = 7",
+    "UPDATE items SET elsewhere = (SELECT coalesce(sum(quantity), 0) FROM stocks WHERE item_id = items.id)",
+    "UPDATE movements SET location_id = iif(id % 100 = 7, 2, 3) WHERE id % 2",
+    "INSERT INTO stock_settings SELECT id, 1 + id % 2 * 2, 100, '' FROM items WHERE id % 500 = 9",
 )
+LOCATIONS = ("MAIN", "SHOP", "VAN", "NEW", "none")
 ITEM_FILTERS = (
     "",
     "&archived=true",
@@ -56,6 +68,7 @@ ITEM_FILTERS = (
     *(f"&q={word}" for word in ("thing", "th", "1234", "SKU-1234", "4001234", "40012345", "zz", "zzz")),
     *(f"&tag={tag}" for tag in ("all", "t7", "none")),
     *(f"&bin={place}" for place in ("L7", "none")),
+    *(f"&location={location}" for location in LOCATIONS),
     *(f"&low_stock={low}" for low in ("true", "false")),
     *(f"&min_price={price}" for price in (0, 45, 89, 90)),
     *(f"&max_price={price}" for price in (90, 45, 0)),
@@ -68,6 +81,8 @@ ITEM_FILTERS = (
 ITEM_SORTS = ("-id", "name", "-quantity", "updated_at")
 LEDGER_FILTERS = (
     "",
+    *(f"&location={location}" for location in LOCATIONS),
+    "&location=VAN&kind=issue",
     "&item_id=7",
     "&item_id=8",
     "&sku=none",
@@ -153,3 +168,24 @@ def test_every_page_of_the_ledger_takes_a_bounded_number_of_steps(steps):
     found = [page for list_ in lists for page in too_long(steps, "/movements", *list_, MOVEMENTS * PER_MOVEMENT)]
 
     assert sorted(found, reverse=True) == []
+
+
+def test_every_page_of_stocks_takes_a_bounded_number_of_steps(steps):
+    filters_ = (
+        "",
+        *(f"&location={location}" for location in LOCATIONS),
+        "&sku=sku-7",
+        "&low_stock=true",
+        "&low_stock=false",
+    )
+    found = []
+    for filter_ in filters_:
+        cursor, read = "", 0
+        while cursor is not None and read < ITEMS:
+            taken, page = steps(f"/stocks?limit=50{filter_}&cursor={cursor}")
+            read, cursor = read + len(page["data"]), page["next_cursor"]
+            if taken > BY_CURSOR:
+                found.append((taken, filter_, read))
+        assert read > 0 or filter_ in ("&location=NEW", "&location=none"), filter_
+
+    assert found == []
