@@ -165,6 +165,7 @@ def plot(measured: Measured, path: Path) -> None:
         ]
         bars = axis.bar(services, values, color=[COLOURS[name] for name in services], yerr=spread, ecolor="#555555")
         axis.bar_label(bars, fmt="{:,.0f}", padding=2)
+        axis.set_xticks(axis.get_xticks(), services, rotation=20, ha="right", rotation_mode="anchor")
         axis.set_title(work)
     axes[0].set_ylabel("answers a second")
     works = ["GET one, free", "GET one, 64 connections, free", "GET one, 256 connections, free"]
