@@ -1,8 +1,8 @@
 """A program that commits one group of two movements on SQLite, and ends before one statement of it as if killed.
 
-`python -m tests.faults.group URL FOLDER STEP`: the exit status is ENDED if there is a statement of this number, from 0, or
-if it is the number of statements, which is after the commit and before anybody hears of it; else 0. What is acknowledged
-goes to the file `acknowledged` in the folder. The movement with a key of the step before is sent once more, first.
+`python -m tests.faults.group URL FOLDER STEP`: the exit status is ENDED if there is a statement of this number, from 0,
+or if it is the number of statements, which is after the commit and before anybody hears of it; else 0. What is
+acknowledged goes to the file `acknowledged` in the folder. The keyed movement of the step before is sent again, first.
 """
 
 import os
@@ -30,10 +30,11 @@ def main(database_url: str, folder: Path, step: int) -> None:
     app = create_app(settings_for(database_url, folder))
     with app.app_context():
         migrate()
-    member = person(app, f"mel-{step}", "member")
-    if step == 0:
-        member.post("/items", json={"sku": "LAMP-1", "name": "Desk lamp"})
-    else:
+    member = person(app, "mel", "member")
+    # The first key of a process takes statements more than others: old keys are deleted then.
+    item = {"sku": f"LAMP-{step}", "name": "Desk lamp"}
+    assert member.post("/items", json=item, headers={"Idempotency-Key": item["sku"]}).status_code == 201
+    if step:
         move(member, folder, step - 1, keyed=True)
     with app.app_context(), ThreadPoolExecutor() as pool:
         begin_write()

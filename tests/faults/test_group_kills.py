@@ -1,4 +1,4 @@
-"""A process that dies at any step of a group of movements: all of them are there or none, and none that was promised lacks."""
+"""A process that dies at any step of a group of movements: all of them are there or none, and none promised lacks."""
 
 import sqlite3
 import subprocess
