@@ -233,7 +233,8 @@ def test_no_process_outlives_its_parent(service: Service) -> None:
     service.running.process.kill()
 
     until(service.refuses_connections)
-    until(lambda: list(service.temporary.glob("stockroom-*")) == [])
+    if sys.platform != "win32":  # which deletes no file that is mapped into memory
+        until(lambda: list(service.temporary.glob("stockroom-*")) == [])
 
 
 def ends_at_once(_: Share) -> None:
