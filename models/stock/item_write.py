@@ -57,15 +57,15 @@ def create(*, by: Principal, quantity: int = 0, **fields: Any) -> Values:
     """
     at = now()
     row = {**DEFAULTS, **fields, "archived": False, "version": 1, "created_at": at, "updated_at": at}
-    place = Location.default_place()
-    elsewhere = quantity if place.location_id else 0
+    place = Location.default_place() if quantity else None
+    elsewhere = quantity if place and place.location_id else 0
     stock = {"quantity": quantity, "elsewhere": elsewhere, "moved_at": at if quantity else None}
     with _refusing_duplicates(row):
         [item_id] = insert_many(Item, [{**row, **_derived(row), **stock}])
     item = Item.REPRESENTATION.of_values({**row, "id": item_id, "quantity": 0})
     ItemTag.insert(item_id, item["tags"])
     Event.record("item.created", item, by, item_id=item_id)
-    if quantity:
+    if place:
         move_stocks_at(write_connection(), [MovedAt(item_id, place.location_id, quantity, is_new=True)])
         Movement.open(item_id, item["sku"], quantity, at=at, place=place, by=by)
     return {**item, "quantity": quantity}
