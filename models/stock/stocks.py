@@ -65,27 +65,19 @@ def _outer(tables: FromClause, *others: Any) -> FromClause:
     return tables
 
 
+def _beginning_at(first: Any, other: Any) -> FromClause:
+    """Return the stocks about which one table has a row, with what the other one has."""
+    of_item = first.join(_items, _items.c.id == first.c.item_id)
+    return _outer(of_item.join(_locations, _locations.c.id == first.c.location_id), other)
+
+
 # All stocks; those at a location that is not the main one; and those with a level of their own. Each begins at the
 # table that has the fewest rows, in the order of the list.
 _EVERY = _select(_outer(_items.join(_locations, true()), _stocks, _settings)).where(
     or_(_locations.c.id == MAIN_ID, _stocks.c.item_id.is_not(None))
 )
-_AT_LOCATION = _select(
-    _outer(
-        _stocks.join(_items, _items.c.id == _stocks.c.item_id).join(
-            _locations, _locations.c.id == _stocks.c.location_id
-        ),
-        _settings,
-    )
-)
-_WITH_LEVEL = _select(
-    _outer(
-        _settings.join(_items, _items.c.id == _settings.c.item_id).join(
-            _locations, _locations.c.id == _settings.c.location_id
-        ),
-        _stocks,
-    )
-)
+_AT_LOCATION = _select(_beginning_at(_stocks, _settings))
+_WITH_LEVEL = _select(_beginning_at(_settings, _stocks))
 # SQLite would begin at the items that are not archived.
 _LISTED = {
     "archived": Unindexed(_items.c.archived == bindparam("archived")),
