@@ -17,8 +17,7 @@ from api.resource import ProtectedResource
 from api.responses.conditional import Body, answer, check_absent, check_unchanged
 from api.responses.negotiation import representation
 from api.responses.outputs import partial_of
-from models.database.transactions import RetryTransaction
-from models.refusals import NotFound, Refusal
+from models.refusals import NotFound
 from models.stock import item_query, item_write
 from models.stock.item import Item
 from resources.item_parsers import (
@@ -133,7 +132,8 @@ class ItemBySkuResource(ProtectedResource):
             item = item_write.lock_sku(sku)
         except NotFound:
             check_absent()
-            return _created(_new({"sku": sku, **args}))
+            with by_sku.creating():
+                return _created(item_write.create(**{"sku": sku, **args}, by=current_principal()))
         check_unchanged(item)
         return answer(item_write.replace(item, **{**args, "sku": item["sku"]}, by=current_principal()))
 
@@ -177,16 +177,6 @@ def _patched(item: Body, args: Namespace) -> Any:
 
 def _created(item: Body) -> Any:
     return answer(item, 201, {"Location": url_for("item", item_id=item["id"])})
-
-
-def _new(fields: Body) -> Body:
-    """Create an item that was not found."""
-    try:
-        return item_write.create(**fields, by=current_principal())
-    except Refusal as refusal:
-        if refusal.code == "sku_taken":  # another request has just created it: run again, and replace that
-            raise RetryTransaction from refusal
-        raise
 
 
 def _check_room(attributes: Body) -> None:

@@ -10,8 +10,8 @@ from api.auth.permissions import scope
 from api.operation import gives, gives_one, gives_page, idempotent, takes
 from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_absent, check_unchanged
-from models.database.transactions import RetryTransaction, transactional
-from models.refusals import NotFound, Refusal
+from models.database.transactions import transactional
+from models.refusals import NotFound
 from models.stock.location import Location
 from resources.location_parsers import (
     by_code_parser,
@@ -100,7 +100,8 @@ class LocationByCodeResource(ProtectedResource):
             location = Location.by_code(code, lock=True)
         except NotFound:
             check_absent()
-            return _created(_create(**{"code": code, **args}))
+            with by_code.creating():
+                return _created(Location.create(**{"code": code, **args}, by=current_principal()))
         check_unchanged(location.to_dict())
         location.change(**{"name": "", **args, "code": location.code}, by=current_principal())
         return answer(location.to_dict())
@@ -116,15 +117,6 @@ def _locked(location_id: int) -> Location:
 def _fields(args: Namespace) -> dict[str, Any]:
     """Return what a patch changes beside `archived`; null is an empty text."""
     return {name: "" if value is None else value for name, value in args.items() if name != "archived"}
-
-
-def _create(**fields: Any) -> Location:
-    try:
-        return Location.create(**fields, by=current_principal())
-    except Refusal as refusal:
-        if refusal.code == "code_taken":  # another request has just created it: run again, and replace that
-            raise RetryTransaction from refusal
-        raise
 
 
 def _created(location: Location) -> Any:

@@ -1,9 +1,13 @@
 """Names in paths: a resource is found, and created by PUT, at its SKU or its code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from api.errors import InvalidInput, fault
 from api.requests.text import Sku
 from api.requests.types import InvalidValue
-from models.refusals import NotFound
+from models.database.transactions import RetryTransaction
+from models.refusals import NotFound, Refusal
 from models.values import normalized
 
 
@@ -29,6 +33,16 @@ class PathName:
             raise InvalidInput([fault(self._field, error.code, str(error))])
         if in_body is not None and normalized(in_body) != normalized(name):
             raise InvalidInput([fault(self._field, "mismatch", f"must be left out or match the path, {name!r}")])
+
+    @contextmanager
+    def creating(self) -> Iterator[None]:
+        """Run the transaction again where another request has just created what has this name."""
+        try:
+            yield
+        except Refusal as refusal:
+            if refusal.code == f"{self._field}_taken":
+                raise RetryTransaction from refusal
+            raise
 
     def _fault_of(self, name: str) -> InvalidValue | None:
         try:
