@@ -104,6 +104,9 @@ PROBLEMS = {
         "The item was counted at `at`, by the movement `movement_id` or an earlier line of the same batch, and what "
         "happened before is in that count already. What it lacks can be recorded without `occurred_at`.",
     ),
+    "part_of_transfer": Problem(
+        409, "Part of a transfer", "A transfer is reversed as a whole: `POST /transfers/{transfer_id}/reversal`."
+    ),
     "stock_limit": Problem(409, "Stock limit", "The stock of one item can't exceed 1,000,000,000 units."),
     "quantity_changed": Problem(
         409, "Quantity changed", "The stock is not `expect_quantity`; `quantity` is the current stock."

@@ -19,6 +19,7 @@ from models.stock.lines import Line
 from models.stock.movement import Movement
 from models.stock.quantity import SCHEMA as QUANTITY
 from models.stock.quantity import quantity_at
+from models.stock.reversal import reverse
 from resources.movement_parsers import (
     COLUMNS,
     batch_parser,
@@ -116,12 +117,12 @@ class ReversalResource(ProtectedResource):
     permissions = {"POST": scope("stock:write")}
 
     @takes(reversal_parser)
-    @gives_one(Movement.SCHEMA, 201, refuses=("already_reversed", "not_reversible", *REVERSED))
+    @gives_one(Movement.SCHEMA, 201, refuses=("already_reversed", "not_reversible", "part_of_transfer", *REVERSED))
     @idempotent
     @short
     def post(self, args: Namespace, movement_id: int) -> Any:
         """Reverse a movement; this can be done once, and a reversal can't be reversed."""
-        reversal = Movement.reverse(
+        reversal = reverse(
             movement_id,
             reason=args.get("reason"),
             reference=args.get("reference", ""),

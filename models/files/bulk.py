@@ -22,7 +22,7 @@ from models.stock.item import Item
 from models.stock.item_fields import DEFAULTS, derived
 from models.stock.item_tag import ItemTag
 from models.stock.lines import Line, Quantities
-from models.stock.location import Place
+from models.stock.place import Place
 from models.stock.stock_rows import MovedAt, move_stocks_at
 from models.stock.timeline import next_time
 from models.values import money, now, rfc3339
@@ -144,7 +144,9 @@ def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principa
     ]
     for _, row, opening in openings:
         row |= {"quantity": opening.delta, "elsewhere": opening.elsewhere, "moved_at": at}
-    stocked = [{"elsewhere": 0, "moved_at": None, **_to_row(row, at), "created_at": at} for row in rows]
+    stocked = [
+        {"elsewhere": 0, "reserving": False, "moved_at": None, **_to_row(row, at), "created_at": at} for row in rows
+    ]
     planned.new = prepare_inserts(Item, stocked, ("id",))
     moves = [opening.planned(place, row) for place, row, opening in openings]
     planned.openings = plan_moves(moves, at, by) if moves else None

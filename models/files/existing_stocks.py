@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, select
 
 from models.database.base import db, table_of
-from models.stock.location import Location, Place
+from models.stock.location import Location
 from models.stock.location_stock import LocationStock
+from models.stock.place import IN_TRANSIT_ID, Place
 from models.values import normalized
 
 _locations = table_of(Location)
 _stocks = table_of(LocationStock)
 _FIND_PLACES = select(*(_locations.c[name] for name in ("id", "code", "archived", "code_key"))).where(
-    _locations.c.code_key.in_(bindparam("keys", expanding=True))
+    _locations.c.code_key.in_(bindparam("keys", expanding=True)), _locations.c.id != IN_TRANSIT_ID
 )
 _FIND_STOCKS = select(_stocks).where(
     _stocks.c.item_id.in_(bindparam("items", expanding=True)),

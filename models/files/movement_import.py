@@ -23,7 +23,8 @@ from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.lines import Quantities
-from models.stock.location import Location, Place
+from models.stock.location import Location
+from models.stock.place import Place
 from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import (
     MovedAt,

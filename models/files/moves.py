@@ -10,8 +10,8 @@ from models.database.writing import insert_prepared, prepare_inserts
 from models.event import Event
 from models.principal import Principal
 from models.stock.lines import Line, Quantities
-from models.stock.location import Place
 from models.stock.movement import Movement
+from models.stock.place import Place
 from models.values import rfc3339
 
 

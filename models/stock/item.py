@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Index, text
+from sqlalchemy import Boolean, CheckConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model
@@ -56,6 +56,8 @@ class Item(Model):
     price: Mapped[Decimal] = mapped_column(Money())
     quantity: Mapped[int]
     elsewhere: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Whether it may have open reservations: then they are summed up, under the lock of this row.
+    reserving: Mapped[bool] = mapped_column(Boolean(), default=False, server_default=false())
     moved_at: Mapped[datetime | None] = mapped_column(UtcTime())
     reorder_level: Mapped[int | None]
     bin: Mapped[str] = mapped_column(exact_text(100))

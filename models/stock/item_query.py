@@ -16,8 +16,9 @@ from models.stock import item_search
 from models.stock.item import Item
 from models.stock.item_fields import SORTS
 from models.stock.item_tag import ItemTag
-from models.stock.location import MAIN_ID, Location
+from models.stock.location import Location
 from models.stock.location_stock import LocationStock
+from models.stock.place import MAIN_ID
 from models.values import normalized
 
 COLUMNS = Item.REPRESENTATION.columns(table_of(Item))

@@ -59,7 +59,7 @@ def create(*, by: Principal, quantity: int = 0, **fields: Any) -> Values:
     row = {**DEFAULTS, **fields, "archived": False, "version": 1, "created_at": at, "updated_at": at}
     place = Location.default_place() if quantity else None
     elsewhere = quantity if place and place.location_id else 0
-    stock = {"quantity": quantity, "elsewhere": elsewhere, "moved_at": at if quantity else None}
+    stock = {"quantity": quantity, "elsewhere": elsewhere, "moved_at": at if quantity else None, "reserving": False}
     with _refusing_duplicates(row):
         [item_id] = insert_many(Item, [{**row, **_derived(row), **stock}])
     item = Item.REPRESENTATION.of_values({**row, "id": item_id, "quantity": 0})

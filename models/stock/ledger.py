@@ -11,8 +11,9 @@ from models.database.reading import PreparedQuery
 from models.event import UNCHANGED
 from models.people.user import User
 from models.stock.item import Item
-from models.stock.location import MAIN_ID, Location
+from models.stock.location import Location
 from models.stock.movement import LEDGER, Movement
+from models.stock.place import MAIN_ID
 from models.values import normalized
 
 # The indexes of the movements of one item, one user and one kind, by the column in whose order they have them.

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
-from models.stock.location import Place
+from models.stock.place import Place
+
+# The kinds whose quantity is taken away.
+TAKING = frozenset({"issue", "transfer_out"})
 
 
 class Quantities(NamedTuple):
@@ -36,12 +40,15 @@ class Line:
     expect_quantity: int | None = None
     occurred_at: datetime | None = None
     reverses_id: int | None = None
+    transfer_id: int | None = None
+    reservation_id: int | None = None
+    unit_cost: Decimal | None = None
 
     def delta(self, stock: int) -> int:
         """Return what this line adds to a stock, in units; a negative number if it takes something away."""
         if self.kind == "count":
             return self.quantity - stock
-        return -self.quantity if self.kind == "issue" else self.quantity
+        return -self.quantity if self.kind in TAKING else self.quantity
 
     def row(
         self, item_id: int, at: Place, quantities: Quantities, *, time: datetime, recorded_at: datetime, by: Principal
@@ -57,6 +64,9 @@ class Line:
             "reason": self.reason,
             "reference": self.reference,
             "reverses_id": self.reverses_id,
+            "transfer_id": self.transfer_id,
+            "reservation_id": self.reservation_id,
+            "unit_cost": self.unit_cost,
             "location_id": at.location_id,
             "location_quantity_after": quantities.after_there,
             "occurred_at": time,

@@ -1,7 +1,7 @@
 """The model `Location`: a place where stock lies. There is always the main one, and one of them is the default."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from sqlalchemy import Boolean, bindparam, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
@@ -18,25 +18,11 @@ from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item_fields import NORMALIZED_GROWTH
 from models.stock.location_stock import LocationStock
+from models.stock.place import IN_TRANSIT_ID, MAIN_ID, Place
 from models.values import normalized, now
 
 CODE_LENGTH = 64
 NAME_LENGTH = 200
-# The id of the location that the first migration of locations made, `MAIN`; what lies nowhere else lies there.
-MAIN_ID = 1
-
-
-class Place(NamedTuple):
-    """A location as the ledger knows it: `location_id` is None for the main one."""
-
-    location_id: int | None
-    code: str
-    archived: bool = False
-
-    @classmethod
-    def of(cls, location_id: int, code: str, archived: object = False) -> Self:
-        """Return the place of a row of locations, as a driver returns it."""
-        return cls(None if location_id == MAIN_ID else location_id, code, bool(archived))
 
 
 class Location(Model):
@@ -115,7 +101,7 @@ class Location(Model):
             query = select(cls).where(or_(column == value, cls.is_default.is_(True))).order_by(cls.id)
             query = query.with_for_update().execution_options(populate_existing=True)
         found = [each for each in db.session.scalars(query) if getattr(each, column.key) == value]
-        if not found:
+        if not found or found[0].id == IN_TRANSIT_ID:
             raise NotFound(f"There is no location with the {name}.")
         return found[0]
 
@@ -236,12 +222,14 @@ def _wait_for_changes() -> None:
 
 _table = table_of(Location)
 _LOCATIONS = FilterSet(
-    select(*Location.REPRESENTATION.columns(_table, default=_table.c.is_default.is_not(None))),
+    select(*Location.REPRESENTATION.columns(_table, default=_table.c.is_default.is_not(None))).where(
+        _table.c.id != IN_TRANSIT_ID
+    ),
     {"archived": Location.archived == bindparam("archived")},
 )
 _DEFAULT = PreparedQuery(select(_table.c.id, _table.c.code).where(_table.c.is_default == true()))
 _ID_OF = PreparedQuery(select(_table.c.id).where(_table.c.code_key == bindparam("key")))
-_SOME = PreparedQuery(select(_table.c.id).where(_table.c.archived == false()).limit(2))
+_SOME = PreparedQuery(select(_table.c.id).where(_table.c.archived == false(), _table.c.id != IN_TRANSIT_ID).limit(2))
 _LOCK_DEFAULT = PreparedQuery(
     select(_table.c.id).where(_table.c.id == bindparam("id"), _table.c.is_default == true()).with_for_update(read=True)
 )

@@ -2,33 +2,39 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, bindparam, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, table_of
-from models.database.column_types import LongId, UtcTime, exact_text
+from models.database.column_types import LongId, Money, UtcTime, exact_text
 from models.database.current_write import write_connection
 from models.database.reading import PreparedQuery
 from models.database.writing import insert_many
 from models.event import Event
-from models.json_schema import COUNT, ID, INTEGER, TEXT, TIME, nullable, one_of
+from models.json_schema import COUNT, ID, INTEGER, MONEY, TEXT, TIME, nullable, one_of
 from models.people.user import User
 from models.principal import Principal
-from models.refusals import NotFound, Refusal
+from models.refusals import NotFound
 from models.representation import Representation
 from models.stock.item import Item
 from models.stock.lines import Line, Quantities, RefusedLines
-from models.stock.location import MAIN_ID, Location, Place
+from models.stock.location import Location
+from models.stock.place import MAIN_ID, Place
+from models.stock.reservation import Reservation
 from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import lock_stocks, move_stocks, move_stocks_at, moved_at
+from models.stock.transfer import Transfer
 from models.values import now
 
-# The kinds that a client may record; `opening` and `reversal` come from other operations.
+# The kinds that a client may record; the others come from other operations.
 KINDS = ("receive", "issue", "adjust", "count")
-ALL_KINDS = (*KINDS, "opening", "reversal")
-AT_ANOTHER = text("location_id IS NOT NULL")
+ALL_KINDS = (*KINDS, "opening", "reversal", "transfer_out", "transfer_in")
+AT_ANOTHER, IN_TRANSFER, RESERVED = (
+    text(f"{name} IS NOT NULL") for name in ("location_id", "transfer_id", "reservation_id")
+)
 
 
 class Moved(NamedTuple):
@@ -56,8 +62,12 @@ class Movement(Model):
         Index("ix_movements_occurred_at_id", "occurred_at", "id"),
         # A partial index of what is not at the main location; MariaDB has no partial indexes.
         Index("ix_movements_location_id", "location_id", "id", sqlite_where=AT_ANOTHER, postgresql_where=AT_ANOTHER),
+        # Also of few rows: what transfers moved, and what was reserved.
+        Index("ix_movements_transfer_id", "transfer_id", sqlite_where=IN_TRANSFER, postgresql_where=IN_TRANSFER),
+        Index("ix_movements_reservation_id", "reservation_id", sqlite_where=RESERVED, postgresql_where=RESERVED),
         CheckConstraint(f"kind IN {ALL_KINDS}", name="kind"),
         CheckConstraint("quantity_after >= 0", name="quantity_after"),
+        CheckConstraint("unit_cost >= 0", name="unit_cost"),
     )
 
     REPRESENTATION = Representation(
@@ -71,10 +81,13 @@ class Movement(Model):
             "quantity_after": COUNT,
             "location": TEXT,
             "location_quantity_after": COUNT,
+            "unit_cost": nullable(MONEY),
             "reason": TEXT,
             "reference": TEXT,
             "reverses": nullable(ID),
             "reversed_by": nullable(ID),
+            "transfer_id": nullable(ID),
+            "reservation_id": nullable(ID),
             "user": TEXT,
             "occurred_at": TIME,
             "created_at": TIME,
@@ -97,6 +110,10 @@ class Movement(Model):
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     # None in rows that are older than locations: there, `quantity_after`.
     location_quantity_after: Mapped[int | None]
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey(Transfer.id))
+    reservation_id: Mapped[int | None] = mapped_column(ForeignKey(Reservation.id))
+    # What one unit cost, if it was received and that is known.
+    unit_cost: Mapped[Decimal | None] = mapped_column(Money())
     occurred_at: Mapped[datetime] = mapped_column(UtcTime())
     created_at: Mapped[datetime] = mapped_column(UtcTime())
 
@@ -160,35 +177,6 @@ class Movement(Model):
             return cls.record([line], by)[0]
         except RefusedLines as refused:
             raise refused.refusals[0] from None
-
-    @classmethod
-    def reverse(cls, movement_id: int, *, reason: str | None, reference: str, by: Principal) -> dict[str, Any]:
-        """Record the reversal of a movement, linked to it, and return it; the original does not change.
-
-        Raises Refusal `not_reversible` for a reversal, `already_reversed`, `insufficient_stock`, `stock_limit` or
-        `item_archived`, or NotFound.
-        """
-        original = cls.get(movement_id)
-        lock_stocks(write_connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
-        original = cls.get(movement_id)  # again: another transaction may have reversed it before this one got the lock
-        if original["reverses"] is not None:
-            raise Refusal("not_reversible", f"Movement {movement_id} is itself a reversal; record a new one instead.")
-        if original["reversed_by"] is not None:
-            raise Refusal(
-                "already_reversed",
-                f"Movement {movement_id} was reversed by movement {original['reversed_by']}.",
-                reversed_by=original["reversed_by"],
-            )
-        line = Line(
-            "reversal",
-            -original["delta"],
-            reason or f"reversal of movement {movement_id}",
-            reference or original["reference"],
-            item_id=original["item_id"],
-            location=original["location"],
-            reverses_id=movement_id,
-        )
-        return cls.record_one(line, by)
 
     @classmethod
     def get(cls, movement_id: int) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from models.database.reading import PreparedQuery
 from models.json_schema import ID, INTEGER, TEXT, TIME, closed
 from models.refusals import NotFound, Refusal
 from models.stock.item import Item
-from models.stock.location import MAIN_ID, Location
+from models.stock.location import Location
 from models.stock.movement import Movement
+from models.stock.place import MAIN_ID
 from models.values import now, rfc3339
 
 # An integer rather than a count: in the past of a ledger that is older than the rule it may be negative.

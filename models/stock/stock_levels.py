@@ -10,7 +10,7 @@ from models.database.writing import as_utc
 from models.refusals import NotFound, Refusal
 from models.stock.item_fields import MAX_QUANTITY
 from models.stock.lines import Line, Quantities
-from models.stock.location import Place
+from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID, Place
 from models.stock.timeline import Timeline, next_time
 from models.values import normalized
 
@@ -77,6 +77,8 @@ class StockAt:
         return {"location": self.place.code, "total": self._item.quantity}
 
     def _check(self, line: Line) -> None:
+        if self.place.location_id == IN_TRANSIT_ID and line.transfer_id is None:
+            raise Refusal("unknown_location", f"{IN_TRANSIT} has what is on its way; only transfers move it.")
         if self.place.archived:
             raise Refusal("location_archived", f"Location {self.place.code!r} is archived; restore it first.")
         if line.kind == "count" and line.location is None and self._item.quantity != self.quantity:

@@ -14,8 +14,9 @@ from models.database.transactions import RetryTransaction
 from models.database.writing import execute_many, execute_one, execute_prepared, prepare
 from models.stock.item import Item
 from models.stock.lines import Line
-from models.stock.location import Location, Place
+from models.stock.location import Location
 from models.stock.location_stock import LocationStock
+from models.stock.place import Place
 from models.stock.stock_levels import Stock, Stocks
 from models.values import normalized
 

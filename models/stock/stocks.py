@@ -17,8 +17,9 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
 from models.stock.item import Item
-from models.stock.location import MAIN_ID, Location
+from models.stock.location import Location
 from models.stock.location_stock import LocationStock, StockSettings
+from models.stock.place import MAIN_ID
 from models.values import normalized
 
 REPRESENTATION = Representation(

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, MetaData, create_engine, insert, text
 from sqlalchemy.pool import NullPool
 
 from models.database.base import db, table_of
-from models.stock.location import MAIN_ID, Location
-from models.values import now
+from models.stock.location import Location
+from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID, MAIN_ID
+from models.values import normalized, now
 from settings import ROOT, Settings
 
 # The databases of this run, by URL; "postgresql" alone is the one that comes as a pip package.
@@ -91,14 +92,14 @@ def drop_everything() -> None:
 
 
 def delete_rows() -> None:
-    """Delete the rows of every table but the main location, and on PostgreSQL restart every sequence."""
+    """Delete the rows of every table but the locations of migrations, and on PostgreSQL restart every sequence."""
     tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "locks"]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(";".join(_emptying_postgresql(connection, tables)))
         else:
             _empty(connection, tables)
-        _add_main_location(connection)
+        _add_locations(connection)
 
 
 def _empty(connection: Connection, tables: list[str]) -> None:
@@ -110,12 +111,14 @@ def _empty(connection: Connection, tables: list[str]) -> None:
         connection.exec_driver_sql("SET foreign_key_checks=1")
 
 
-def _add_main_location(connection: Connection) -> None:
-    """Add the location that a migration makes; PostgreSQL takes the id from the sequence, which has restarted."""
+def _add_locations(connection: Connection) -> None:
+    """Add the locations that migrations make; PostgreSQL takes the id from the sequence, which has restarted."""
     main = {"code": "MAIN", "code_key": "main", "name": "", "is_default": True, "archived": False, "version": 1}
     at = dict.fromkeys(("created_at", "updated_at"), now())
     with_id = {} if connection.dialect.name == "postgresql" else {"id": MAIN_ID}
     connection.execute(insert(table_of(Location)).values({**main, **at, **with_id}))
+    transit = {"id": IN_TRANSIT_ID, "code": IN_TRANSIT, "code_key": normalized(IN_TRANSIT), "is_default": None}
+    connection.execute(insert(table_of(Location)).values({**main, **at, **transit}))
 
 
 def _with_rows(connection: Connection, tables: list[str]) -> list[str]:

@@ -1,0 +1,42 @@
+"""The model `Reservation`: units of an item at a location that are promised, and still there."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.database.base import Model
+from models.database.column_types import UtcTime, exact_text
+
+STATES = ("open", "fulfilled", "released", "expired")
+IS_OPEN = text("state = 'open'")
+
+
+class Reservation(Model):
+    """A promise of some units of an item at a location; `open` of them are not yet issued.
+
+    One that is past `expires_at` promises nothing, whatever its `state` still says.
+    """
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        # Of the open ones: what sums them up reads no other. MariaDB, which has no partial indexes, has all of them.
+        Index("ix_reservations_open", "item_id", "location_id", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+        Index("ix_reservations_expires_at", "state", "expires_at"),
+        Index("ix_reservations_item_id_id", "item_id", "id"),
+        CheckConstraint(f"state IN {STATES}", name="state"),
+        CheckConstraint("open >= 0 AND open <= quantity", name="open"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    quantity: Mapped[int]
+    open: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime())
+    reason: Mapped[str] = mapped_column(exact_text(500))
+    reference: Mapped[str] = mapped_column(exact_text(100), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime())
+    updated_at: Mapped[datetime] = mapped_column(UtcTime())
