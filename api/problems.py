@@ -104,6 +104,11 @@ PROBLEMS = {
         "The item was counted at `at`, by the movement `movement_id` or an earlier line of the same batch, and what "
         "happened before is in that count already. What it lacks can be recorded without `occurred_at`.",
     ),
+    "in_transit": Problem(409, "In transit", "Receive what is on its way before you archive the item."),
+    "transfer_state": Problem(
+        409, "Transfer state", "`state` is what the transfer has come to; nothing of it is left for this operation."
+    ),
+    "over_receipt": Problem(409, "Over-receipt", "More can't arrive than is on its way, which is `outstanding`."),
     "part_of_transfer": Problem(
         409, "Part of a transfer", "A transfer is reversed as a whole: `POST /transfers/{transfer_id}/reversal`."
     ),
@@ -144,6 +149,8 @@ PROBLEMS = {
     "location_required": Problem(
         422, "Location required", "The item has stock at several locations: name the one that was counted."
     ),
+    "same_location": Problem(422, "Same location", "A transfer goes from one location to another."),
+    "unknown_line": Problem(422, "Unknown line", "`GET /transfers/{id}` has the lines of the transfer."),
     "unknown_location": Problem(422, "Unknown location", "No location has this code; `GET /locations` lists them."),
     "idempotency_key_reused": Problem(
         422,

@@ -40,13 +40,23 @@ def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
         yield InvalidValue("in_future", "must not lie in the future", "occurred_at")
 
 
-def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """Yield the error of a line that does not name its item in exactly one way, and those of `faults_of_line`."""
+def faults_of_names(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
+    """Yield the error of a line that does not name its item in exactly one way."""
     if sum(name in line for name in NAMES_OF_ITEM) != 1:
         yield InvalidValue("required", "or sku or barcode must be given, and only one of them", "item_id")
+
+
+def faults_of_batch_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
+    """Yield the errors of `faults_of_names` and of `faults_of_line`."""
+    yield from faults_of_names(line)
     yield from faults_of_line(line)
 
 
+item_names = (
+    Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
+    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
+    Field("barcode", Barcode(BARCODE_LENGTH), help="The item by its barcode."),
+)
 line_fields = (
     Field(
         "kind",
@@ -88,9 +98,7 @@ movement_parser = RequestParser(
     *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
 )
 batch_line_parser = RequestParser(
-    Field("item_id", item_id_type, help="The item by its id; give one of `item_id`, `sku` and `barcode`."),
-    Field("sku", Text(SKU_LENGTH, 1), help="The item by its SKU."),
-    Field("barcode", Barcode(BARCODE_LENGTH), help="The item by its barcode."),
+    *item_names,
     *line_fields,
     check=faults_of_batch_line,
     rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},

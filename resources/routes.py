@@ -34,9 +34,16 @@ from resources.sign_ins import (
 from resources.stats import StatsResource
 from resources.stocks import ItemStockListResource, ItemStockResource, StockListResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
+from resources.transfers import (
+    TransferListResource,
+    TransferReceiptListResource,
+    TransferResource,
+    TransferReversalResource,
+)
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource
 
 ITEM = f"{V1}/items/<id:item_id>"
+TRANSFER = f"{V1}/transfers/<id:transfer_id>"
 
 
 def add_routes(api: Api) -> None:
@@ -57,6 +64,10 @@ def add_routes(api: Api) -> None:
     api.add_resource(LocationListResource, f"{V1}/locations", endpoint="locations")
     api.add_resource(LocationByCodeResource, f"{V1}/locations/by-code/<code:code>", endpoint="location_by_code")
     api.add_resource(LocationResource, f"{V1}/locations/<id:location_id>", endpoint="location")
+    api.add_resource(TransferListResource, f"{V1}/transfers", endpoint="transfers")
+    api.add_resource(TransferResource, TRANSFER, endpoint="transfer")
+    api.add_resource(TransferReceiptListResource, f"{TRANSFER}/receipts", endpoint="transfer_receipts")
+    api.add_resource(TransferReversalResource, f"{TRANSFER}/reversal", endpoint="transfer_reversal")
     api.add_resource(ItemImportResource, ITEM_IMPORT, endpoint="item_import")
     api.add_resource(MovementImportResource, MOVEMENT_IMPORT, endpoint="movement_import")
     api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")

@@ -46,8 +46,14 @@ OF_FILE = {
 # Those of a refused movement. In the past of an old ledger `quantity` may be negative; `movement_id` is null for a
 # count of the same batch.
 OF_MOVEMENT = {"quantity": INTEGER, "location": TEXT, "total": COUNT, "at": TIME, "movement_id": nullable(ID)}
+# Those of a refused act on a transfer.
+OF_TRANSFER = {"outstanding": COUNT, "state": TEXT, "transfer_id": ID}
 
-FAULT = closed("Fault", {"field": TEXT, "code": TEXT, "message": TEXT}, {"index": COUNT, **OF_MOVEMENT, **OF_ROW})
+FAULT = closed(
+    "Fault",
+    {"field": TEXT, "code": TEXT, "message": TEXT},
+    {"index": COUNT, **OF_MOVEMENT, **OF_TRANSFER, **OF_ROW},
+)
 PROBLEM = closed(
     "Problem",
     {
@@ -58,7 +64,7 @@ PROBLEM = closed(
         "code": {"type": "string", "enum": sorted(PROBLEMS)},
         "request_id": TEXT,
     },
-    {"errors": list_of(FAULT), **OF_MOVEMENT, "reversed_by": ID, **OF_IMPORT, **OF_FILE},
+    {"errors": list_of(FAULT), **OF_MOVEMENT, "reversed_by": ID, **OF_TRANSFER, **OF_IMPORT, **OF_FILE},
 )
 
 

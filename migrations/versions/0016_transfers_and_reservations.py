@@ -64,8 +64,8 @@ def _create_transfers() -> None:
         _reference("transfers", "user_id", "users"),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("updated_at", UtcTime(), nullable=False),
-        sa.CheckConstraint("state IN ('in_transit', 'partly_received', 'received')", name="ck_transfers_state"),
-        sa.CheckConstraint("from_id <> to_id", name="ck_transfers_to_id"),
+        sa.CheckConstraint("state IN ('in_transit', 'partly_received', 'received')", name="state"),
+        sa.CheckConstraint("from_id <> to_id", name="to_id"),
     )
     for columns in (["state", "id"], ["from_id", "id"], ["to_id", "id"], ["reference"]):
         op.create_index(f"ix_transfers_{'_'.join(columns)}", "transfers", columns)
@@ -80,8 +80,8 @@ def _create_transfers() -> None:
         sa.Column("line", sa.Integer(), primary_key=True, autoincrement=False),
         _reference("transfer_lines", "item_id", "items"),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in ("quantity", "received", "returned", "damaged")),
-        sa.CheckConstraint("received >= 0 AND returned >= 0 AND damaged >= 0", name="ck_transfer_lines_arrived"),
-        sa.CheckConstraint("received + returned + damaged <= quantity", name="ck_transfer_lines_quantity"),
+        sa.CheckConstraint("received >= 0 AND returned >= 0 AND damaged >= 0", name="arrived"),
+        sa.CheckConstraint("received + returned + damaged <= quantity", name="quantity"),
     )
     op.create_index("ix_transfer_lines_item_id", "transfer_lines", ["item_id"])
 
@@ -101,8 +101,8 @@ def _create_reservations() -> None:
         _reference("reservations", "user_id", "users"),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("updated_at", UtcTime(), nullable=False),
-        sa.CheckConstraint("state IN ('open', 'fulfilled', 'released', 'expired')", name="ck_reservations_state"),
-        sa.CheckConstraint("open >= 0 AND open <= quantity", name="ck_reservations_open"),
+        sa.CheckConstraint("state IN ('open', 'fulfilled', 'released', 'expired')", name="state"),
+        sa.CheckConstraint("open >= 0 AND open <= quantity", name="open"),
     )
     is_open = sa.text("state = 'open'")
     op.create_index(
@@ -158,8 +158,8 @@ def _replace_check(column: str, type_: str, condition: str) -> None:
 
     https://mariadb.com/kb/en/innodb-online-ddl-operations-with-the-instant-alter-algorithm/
     """
-    drop = f"ALTER TABLE movements DROP CONSTRAINT IF EXISTS ck_movements_{column}"
-    op.execute(drop)
+    for name in (f"ck_movements_{column}", f"ck_movements_ck_movements_{column}"):  # as the first migration named it
+        op.execute(f"ALTER TABLE movements DROP CONSTRAINT IF EXISTS {name}")
     if op.get_bind().dialect.name == "mysql":
         op.execute("SET check_constraint_checks = 0")
         op.execute(f"ALTER TABLE movements MODIFY {column} {type_} CHECK ({condition}), ALGORITHM = INSTANT")

@@ -22,6 +22,7 @@ from models.stock.item import Item
 from models.stock.item_fields import DEFAULTS, derived, same
 from models.stock.item_tag import ItemTag
 from models.stock.location import Location
+from models.stock.location_stock import LocationStock
 from models.stock.movement import Movement
 from models.stock.stock_rows import MovedAt, move_stocks_at
 from models.values import normalized, now
@@ -104,9 +105,11 @@ def change(item: Values, *, by: Principal, **fields: Any) -> Values:
 
 
 def set_archived(item: Values, archived: bool, *, by: Principal) -> Values:
-    """Archive or restore an item and return it as it is then."""
+    """Archive or restore an item and return it as it is then; raises Refusal `in_transit` for one on its way."""
     if item["archived"] == archived:
         return item
+    if archived and LocationStock.is_in_transit(item["id"]):
+        raise Refusal("in_transit", f"Some of item {item['sku']!r} is on its way; receive it first.")
     return _write(item, {"archived": archived}, "item.archived" if archived else "item.restored", by)
 
 

@@ -75,9 +75,10 @@ class Line:
 
 
 class RefusedLines(Refusal):
-    """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index."""
+    """Some lines can't be recorded, so none was; `refusals` has the reason for each, by index, the first of which leads."""
 
-    def __init__(self, refusals: Mapping[int, Refusal]) -> None:
+    def __init__(self, refusals: Mapping[int, Refusal], of: str = "movements") -> None:
+        """Take the refusals by the index of their line; `of` is the name of the list of lines."""
         first = next(iter(refusals))
         unknown = any(isinstance(refusal, NotFound) for refusal in refusals.values())
         super().__init__(
@@ -85,7 +86,7 @@ class RefusedLines(Refusal):
             f"Nothing was recorded. Line {first}: {refusals[first].detail}",
             errors=[
                 {
-                    "field": f"movements[{index}]",
+                    "field": f"{of}[{index}]",
                     "index": index,
                     "code": refusal.code,
                     "message": refusal.detail,
@@ -93,5 +94,6 @@ class RefusedLines(Refusal):
                 }
                 for index, refusal in refusals.items()
             ],
+            **refusals[first].extra,
         )
         self.refusals = refusals

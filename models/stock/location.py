@@ -19,6 +19,7 @@ from models.representation import Representation
 from models.stock.item_fields import NORMALIZED_GROWTH
 from models.stock.location_stock import LocationStock
 from models.stock.place import IN_TRANSIT_ID, MAIN_ID, Place
+from models.stock.transfer import Transfer
 from models.values import normalized, now
 
 CODE_LENGTH = 64
@@ -164,7 +165,8 @@ class Location(Model):
     def set_archived(self, archived: bool, *, by: Principal) -> bool:
         """Archive or restore a locked location; return whether anything changed.
 
-        Raises Refusal `location_in_use` for one to be archived that has stock, or is the main or the default one.
+        Raises Refusal `location_in_use` for one to be archived that is the main or the default one, has stock, or has
+        goods on their way.
         """
         if self.archived == archived:
             return False
@@ -194,6 +196,8 @@ class Location(Model):
             reason = "is the default location; make another one the default first"
         elif LocationStock.is_at(self.id):
             reason = "has stock; move it first"
+        elif Transfer.is_on_its_way(self.id):
+            reason = "has goods on their way from or to it; receive them first"
         else:
             return
         raise Refusal("location_in_use", f"Location {self.code!r} {reason}.")

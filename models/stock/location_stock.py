@@ -4,11 +4,13 @@ What the main location has of an item is `Item.quantity` less `Item.elsewhere`, 
 lies in one place has no row here, and no sum of rows can differ from its quantity.
 """
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db
 from models.database.column_types import exact_text
+from models.database.reading import PreparedQuery
+from models.stock.place import IN_TRANSIT_ID
 
 
 class LocationStock(Model):
@@ -26,10 +28,24 @@ class LocationStock(Model):
     quantity: Mapped[int]
 
     @classmethod
+    def is_in_transit(cls, item_id: int) -> bool:
+        """Return whether any of an item is on its way between two locations."""
+        return bool(_IN_TRANSIT.rows(item_id=item_id))
+
+    @classmethod
     def is_at(cls, location_id: int) -> bool:
         """Return whether a location has any stock."""
         query = select(cls.item_id).where(cls.location_id == location_id, cls.quantity > 0).limit(1)
         return db.session.scalar(query) is not None
+
+
+_IN_TRANSIT = PreparedQuery(
+    select(LocationStock.item_id).where(
+        LocationStock.item_id == bindparam("item_id"),
+        LocationStock.location_id == IN_TRANSIT_ID,
+        LocationStock.quantity > 0,
+    )
+)
 
 
 class StockSettings(Model):

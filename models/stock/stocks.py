@@ -19,7 +19,7 @@ from models.representation import Representation
 from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock, StockSettings
-from models.stock.place import MAIN_ID
+from models.stock.place import IN_TRANSIT_ID, MAIN_ID
 from models.values import normalized
 
 REPRESENTATION = Representation(
@@ -40,6 +40,8 @@ to_dict = REPRESENTATION.of_row
 _items, _locations = table_of(Item), table_of(Location)
 _stocks, _settings = table_of(LocationStock), table_of(StockSettings)
 _quantity = case((_locations.c.id == MAIN_ID, _items.c.quantity - _items.c.elsewhere), else_=_stocks.c.quantity)
+# What was on its way and has arrived is nothing to be shown.
+_is_there = and_(_stocks.c.item_id.is_not(None), or_(_stocks.c.location_id != IN_TRANSIT_ID, _stocks.c.quantity > 0))
 _is_low = _quantity <= _settings.c.reorder_level
 
 
@@ -75,9 +77,9 @@ def _beginning_at(first: Any, other: Any) -> FromClause:
 # All stocks; those at a location that is not the main one; and those with a level of their own. Each begins at the
 # table that has the fewest rows, in the order of the list.
 _EVERY = _select(_outer(_items.join(_locations, true()), _stocks, _settings)).where(
-    or_(_locations.c.id == MAIN_ID, _stocks.c.item_id.is_not(None))
+    or_(_locations.c.id == MAIN_ID, _is_there)
 )
-_AT_LOCATION = _select(_beginning_at(_stocks, _settings))
+_AT_LOCATION = _select(_beginning_at(_stocks, _settings)).where(_is_there)
 _WITH_LEVEL = _select(_beginning_at(_settings, _stocks))
 # SQLite would begin at the items that are not archived.
 _LISTED = {

@@ -18,6 +18,7 @@ from models.event import Event
 from models.stock.item import Item
 from models.stock.location_stock import LocationStock
 from models.stock.movement import Movement
+from models.stock.transfer_check import transfer_faults
 from models.values import rfc3339
 
 ROWS_AT_A_TIME = 1000
@@ -29,8 +30,9 @@ def movements_to_verify() -> int:
 
 
 def verify(advance: Callable[[int], object] = lambda _: None) -> Iterator[str]:
-    """Yield one sentence for every fault of the ledger, and of its history; none means that it is consistent."""
+    """Yield one sentence for every fault of the ledger, its transfers and its history; none means it is consistent."""
     yield from ledger_faults(advance)
+    yield from transfer_faults()
     yield from history_faults()
 
 
