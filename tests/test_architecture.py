@@ -75,6 +75,7 @@ INPUTS = {
     "resources.item_rows",
     "resources.location_parsers",
     "resources.movement_parsers",
+    "resources.transfer_parsers",
     "resources.movement_rows",
     "resources.path_names",
 }

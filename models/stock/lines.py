@@ -75,7 +75,7 @@ class Line:
 
 
 class RefusedLines(Refusal):
-    """Some lines can't be recorded, so none was; `refusals` has the reason for each, by index, the first of which leads."""
+    """Some lines can't be recorded, so none was; `refusals` has the reason for each by index, and the first leads."""
 
     def __init__(self, refusals: Mapping[int, Refusal], of: str = "movements") -> None:
         """Take the refusals by the index of their line; `of` is the name of the list of lines."""
