@@ -16,6 +16,7 @@ from cli.locations import location_group
 from cli.migrations import migrations_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
+from cli.transfers import transfer_group
 from cli.users import user_group
 from environment import read_settings
 from models.database.base import db
@@ -25,11 +26,21 @@ from models.people.user import User
 from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.movement import Movement
+from models.stock.transfer import Transfer
 from settings import SettingsError
 
 # What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
 COMMANDS: tuple[click.Command, ...] = (
-    *(user_group, token_group, location_group, import_command, export_command, stats_command, verify_command),
+    *(
+        user_group,
+        token_group,
+        location_group,
+        transfer_group,
+        import_command,
+        export_command,
+        stats_command,
+        verify_command,
+    ),
     *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
 )
 
@@ -59,4 +70,5 @@ def init_cli(app: Flask) -> None:
 
 def _shell_names() -> dict[str, Any]:
     """Return the names that `flask shell` knows from the start."""
-    return {"db": db} | {model.__name__: model for model in (ApiToken, Event, Item, Location, Movement, User)}
+    models = (ApiToken, Event, Item, Location, Movement, Transfer, User)
+    return {"db": db} | {model.__name__: model for model in models}

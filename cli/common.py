@@ -23,12 +23,16 @@ from cli.application import require_database, require_instance_folder
 from cli.errors import CommandError, ConfigurationError
 from cli.tables import print_table
 from models.database.errors import is_unavailable
+from models.database.pages import rows_of
 from models.database.schema import is_current
 from models.people.user import User
-from models.principal import SYSTEM, Principal
+from models.principal import SCOPES_OF_ROLE, SYSTEM, Principal
 from models.refusals import NotFound, Refusal
 from settings import SettingsError
 from startup import database_name, unusable_database
+
+# What a user needs for whom the ledger is written.
+STOCK_SCOPES = {"items:write", "stock:write"}
 
 
 class Command(click.Command):
@@ -122,6 +126,9 @@ def refuse_options(context: click.Context, names: Iterable[str], reason: str) ->
             raise click.UsageError(f"{parameter.opts[0]} {reason}")
 
 
+user_option = click.option(
+    "--user", "username", help="The user whom the ledger names; by default the first active admin."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON, in ASCII.")
 
 
@@ -136,6 +143,22 @@ def user_named(username: str) -> User:
     if user is None:
         raise NotFound(f"There is no user {username!r}.")
     return user
+
+
+def stock_user(username: str | None, act: str) -> Principal:
+    """Return the principal that the ledger will name; raises CommandError for a user who may not change the stock."""
+    if username:
+        user: Any = user_named(username)
+    else:
+        user = next(iter(rows_of(User.matching(role="admin", active=True), User.id)), None)
+        if user is None:
+            raise CommandError("There is no active admin; name a user with --user.")
+    scopes = SCOPES_OF_ROLE[user.role]
+    if not user.active or not scopes >= STOCK_SCOPES:
+        raise CommandError(
+            f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not {act}."
+        )
+    return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
 
 
 def print_json(value: Any) -> None:

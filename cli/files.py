@@ -17,23 +17,20 @@ from api.requests.uploads import format_of
 from cli.common import (
     StockCommand,
     Typed,
-    command_line,
     json_option,
     print_json,
     progress,
     refuse_options,
-    user_named,
+    stock_user,
+    user_option,
 )
-from cli.errors import CommandError, ConfigurationError
+from cli.errors import ConfigurationError
 from cli.tables import print_table
-from models.database.pages import rows_of
 from models.files.changes import MAX_CHANGES
 from models.files.importing import COUNTS, Import
 from models.files.movement_import import MovementImport
 from models.files.row_faults import RefusedRows
 from models.files.staging import Row
-from models.people.user import User
-from models.principal import SCOPES_OF_ROLE, Principal
 from models.stock.movement import KINDS
 from resources.file_parser import Stage
 from resources.import_options import MOVEMENT_OPTIONS, OPTIONS, conflicts, mapping_of, options_of, rules_of
@@ -43,7 +40,6 @@ from resources.movement_imports import stage as stage_movements
 from resources.movement_rows import COLUMNS as MOVEMENT_COLUMNS
 from tables.reading import CSV, NDJSON, XLSX
 
-REQUIRED_SCOPES = {"items:write", "stock:write"}
 # Names of formats that are not read: a CSV with such a name would be opened as what it is not.
 NOT_READ = (".xls", ".ods", ".json", ".xml", ".html", ".parquet", ".zip", ".gz")
 # The counts that are reported also if they are 0.
@@ -89,7 +85,7 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--movements", is_flag=True, is_eager=True, help="FILE has movements, not items.")
 @click.option("--kind", type=click.Choice(KINDS), help="The kind of all movements of a FILE without such a column.")
-@click.option("--user", "username", help="The user whom the ledger names; by default the first active admin.")
+@user_option
 @click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
 @format_option(CSV, NDJSON, XLSX)
 @file_options
@@ -119,7 +115,7 @@ def import_command(
         refuse_options(context, ("kind",), "says something about movements only.")
     for error in conflicts(options):
         raise click.UsageError(f"--{error.part} {error}.")
-    by = _importer(username)
+    by = stock_user(username, "import")
     format_ = format_ or format_by_name(file, NOT_READ)
     read: Stage = stage_movements if movements else stage
     rows: Import | MovementImport = (
@@ -175,22 +171,6 @@ def format_by_name(file: Path, not_here: Sequence[str]) -> str | None:
             ".ndjson for JSON lines, or say --format."
         )
     return format_of(file.name)
-
-
-def _importer(username: str | None) -> Principal:
-    """Return the principal that the ledger will name; raises CommandError for a user who may not import."""
-    if username:
-        user: Any = user_named(username)
-    else:
-        user = next(iter(rows_of(User.matching(role="admin", active=True), User.id)), None)
-        if user is None:
-            raise CommandError("There is no active admin; name a user with --user.")
-    scopes = SCOPES_OF_ROLE[user.role]
-    if not user.active or not scopes >= REQUIRED_SCOPES:
-        raise CommandError(
-            f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not import."
-        )
-    return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
 
 
 def _report_outcome(outcome: Mapping[str, Any]) -> None:

@@ -159,6 +159,11 @@ def _moves_of(transfer: dict[str, Any], reference: str, reason: str) -> Transfer
     return TransferMoves(transfer["id"], transfer["from"], transfer["to"], reason, reference)
 
 
+def on_their_way(transfer: dict[str, Any]) -> list[Arrival]:
+    """Return the arrival of all that is on its way."""
+    return [Arrival(line["line"], _outstanding(line)) for line in transfer["lines"] if _outstanding(line)]
+
+
 def _outstanding(line: dict[str, Any]) -> int:
     """Return how many units of a line are on their way."""
     outstanding: int = line["quantity"] - sum(line[name] for name in _ARRIVED)

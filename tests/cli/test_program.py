@@ -21,6 +21,7 @@ NAMES = (
     "user",
     "token",
     "location",
+    "transfer",
     "import",
     "export",
     "backup",

@@ -23,6 +23,7 @@ from tests.support.program import PASSWORD, ROOT, environment, program
 SCRIPTS = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
 ADMINISTRATORS = (ROOT / "docs" / "administrators.md").read_text(encoding="utf-8")
 LOCATIONS = (ROOT / "docs" / "locations.md").read_text(encoding="utf-8")
+TRANSFERS = (ROOT / "docs" / "transfers.md").read_text(encoding="utf-8")
 GUIDES = {"scripts": SCRIPTS, "administrators": ADMINISTRATORS}
 END_OF_BLOCK = "\x1e"
 # PowerShell's own words that the guides use; a misspelt one is none of them.
@@ -154,6 +155,17 @@ def test_the_commands_of_locations_run(place):
 
     assert "TRUCK (default)" not in (printed := place.bash(commands))
     assert printed.count("TRUCK") == 1
+
+
+@posix
+def test_the_commands_of_transfers_run(place):
+    ((commands, _),) = blocks(TRANSFERS, "sh")
+    place.bash("python run.py location create VAN && printf 'sku,name,quantity\\nLAMP-1,Lamp,20\\n' > items.csv")
+    place.bash("python run.py import items.csv")
+
+    lines = place.bash(commands).splitlines()
+    assert lines[1].split()[:4] == ["1", "in_transit", "MAIN", "VAN"]
+    assert lines[-1].split() == ["1", "LAMP-1", "6", "5", "0", "1"]
 
 
 @pytest.mark.parametrize("guide", GUIDES)
