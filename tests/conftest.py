@@ -32,8 +32,21 @@ from tests.support.databases import (
     postgresql_from_pip,
     settings_for,
 )
+from tests.support.program import SOON
 
 MOST_WORKERS = 4
+# How long the service waits for a lock, a turn, a connection or an answer before it gives up.
+TIMEOUTS = (
+    "models.database.writer_queue.WRITE_WAIT",
+    "models.database.writer_queue.STALLED_BEGIN",
+    "models.database.writer_queue.STALLED_WRITE",
+    "models.database.writer_queue.STALLED_SERVER",
+    "models.database.lock_waits.LOCK_SECONDS",
+    "models.database.engine.CONNECT_SECONDS",
+    "api.monitoring.health.TIMEOUT",
+    "api.auth.issuer.TIMEOUT",
+    "api.auth.code_flow.TIMEOUT",
+)
 # A machine that does other things too is no fault of an example.
 hypothesis.settings.register_profile("without deadline", deadline=None)
 hypothesis.settings.load_profile("without deadline")
@@ -115,6 +128,15 @@ def cheap_hashes() -> Iterator[None]:
     """Hash passwords in no time: what is tested here is the service, not the patience of scrypt."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("api.auth.passwords.METHOD", "scrypt:128:1:1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_timeouts() -> Iterator[None]:
+    """Wait for long: a machine that stalls for some seconds is no fault of the service."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in TIMEOUTS:
+            patch.setattr(name, int(SOON))  # as a database takes it
         yield
 
 

@@ -22,7 +22,7 @@ def init_health(app: Flask) -> None:
     """Add the two routes."""
     running: DatabaseCheck = SingleFlight("readyz")
     app.add_url_rule("/livez", "livez", lambda: jsonify(status=OK))
-    app.add_url_rule("/readyz", "readyz", lambda: _ready(*check_database(running, partial(_check, app))))
+    app.add_url_rule("/readyz", "readyz", lambda: _ready(*check_database(running, partial(_check, app), TIMEOUT)))
 
 
 def _ready(database: str, migrations: str) -> Response:
@@ -35,9 +35,7 @@ def _ready(database: str, migrations: str) -> Response:
     return problem("unavailable", "Not ready. " + "; ".join(failed) + ".", checks=checks)
 
 
-def check_database(
-    running: DatabaseCheck, check: Callable[[], tuple[str, str]], timeout: float = TIMEOUT
-) -> tuple[str, str]:
+def check_database(running: DatabaseCheck, check: Callable[[], tuple[str, str]], timeout: float) -> tuple[str, str]:
     """Return the states of database and schema, from a check that all who ask at the same time share.
 
     So a database that does not answer occupies one thread, however many requests ask; each waits `timeout` seconds.

@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import Dialect, Engine, ExceptionContext, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from models.database import lock_waits, writer_queue
 from models.database.errors import is_read_only
 from models.database.file_lock import FairFileLock, FileLock, lock_of, writer_lock_of
 from models.database.group_commit import group_short_writes
-from models.database.lock_waits import LOCK_SECONDS, bound_lock_waits
+from models.database.lock_waits import bound_lock_waits
 from models.database.reader_pool import give_reader_pool, reader_pool_of
-from models.database.writer_queue import WRITE_WAIT, ServerWriterQueue, SqliteWriterQueue
+from models.database.writer_queue import ServerWriterQueue, SqliteWriterQueue
 
 SPARE_CONNECTIONS = 2
 CONNECT_SECONDS = 3
@@ -42,20 +43,20 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         options["connect_args"] = {"check_same_thread": False}
         return options
     options |= {"pool_pre_ping": True, "pool_recycle": 1800}
-    parts = make_url(url)
+    parts, limit = make_url(url), lock_waits.LOCK_SECONDS
     defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if url.startswith("postgresql"):
         defaults |= KEEPALIVE
         # Else the driver speaks as the database does, and reads bytes where that has no encoding (SQL_ASCII).
         defaults["client_encoding"] = "utf8"
-        required = {"options": f"-c lock_timeout={LOCK_SECONDS}s -c timezone=UTC {parts.query.get('options', '')}"}
+        required = {"options": f"-c lock_timeout={limit}s -c timezone=UTC {parts.query.get('options', '')}"}
     else:
         options["isolation_level"] = "READ COMMITTED"
         if parts.password:
             defaults["password"] = parts.password.encode()  # a text would be Latin-1 to PyMySQL
         required = {
             "charset": "utf8mb4",
-            "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_SECONDS}, time_zone='+00:00', "
+            "init_command": f"SET SESSION innodb_lock_wait_timeout={limit}, time_zone='+00:00', "
             "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
         }
     options["connect_args"] = {name: defaults[name] for name in defaults.keys() - parts.query.keys()} | required
@@ -127,7 +128,7 @@ class _InUse:
             return
         with self._mutex:
             try:
-                acquired = self._lock.is_held or self._lock.acquire(exclusive=False, wait=WRITE_WAIT)
+                acquired = self._lock.is_held or self._lock.acquire(exclusive=False, wait=writer_queue.WRITE_WAIT)
             except OSError as error:
                 raise sqlite3.OperationalError(f"unable to open {error.filename}: {error.strerror}") from error
         if not acquired:
@@ -147,7 +148,7 @@ def _open_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None
         f"trusted_schema={TRUSTED_SCHEMA}",
         # The statement journal of a statement that fires triggers; in a file, it slows the statement by a fourth.
         "temp_store=MEMORY",
-        f"busy_timeout={int(WRITE_WAIT * 1000)}",
+        f"busy_timeout={int(writer_queue.WRITE_WAIT * 1000)}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -158,7 +159,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
     When several connections do so with a new file at the same time, SQLite refuses all but one at once (SQLITE_BUSY),
     whatever their busy_timeout; so this retries for `WRITE_WAIT` seconds.
     """
-    deadline = time.monotonic() + WRITE_WAIT
+    deadline = time.monotonic() + writer_queue.WRITE_WAIT
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary, ref
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
+from models.database import writer_queue
 from models.database.base import db
 from models.database.current_write import (
     AFTER_COMMIT,
@@ -31,7 +32,7 @@ from models.database.current_write import (
 )
 from models.database.errors import is_read_only
 from models.database.transactions import is_writing, transactional
-from models.database.writer_queue import STALLED_BEGIN, STALLED_WRITE, WRITE_WAIT, SqliteWriterQueue
+from models.database.writer_queue import SqliteWriterQueue
 from models.refusals import LockTimeout
 
 P = ParamSpec("P")
@@ -129,7 +130,9 @@ class GroupCommit:
         with self._mutex:
             self._waiting.append(write)
         try:
-            since = self._queue.take_turn(WRITE_WAIT, STALLED_BEGIN, lambda: not write.is_done)
+            since = self._queue.take_turn(
+                writer_queue.WRITE_WAIT, writer_queue.STALLED_BEGIN, lambda: not write.is_done
+            )
         except LockTimeout:
             if self._withdraw(write):
                 raise
@@ -214,7 +217,7 @@ class GroupCommit:
             if is_read_only(error.orig):
                 raise _TransactionLost from error
             raise
-        self._queue.progress(STALLED_WRITE)
+        self._queue.progress(writer_queue.STALLED_WRITE)
 
     def _connect(self) -> DriverConnection:
         engine = cast(Engine, self._engine())

@@ -9,10 +9,11 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from models.database import writer_queue
 from models.database.base import db
 from models.database.errors import broken_constraint, error_codes
 from models.database.lock_waits import LOCK_WAITS, LockWaits
-from models.database.writer_queue import WRITE, WRITE_WAIT
+from models.database.writer_queue import WRITE
 from models.refusals import LockTimeout, Refusal
 
 P = ParamSpec("P")
@@ -40,15 +41,17 @@ class RetryTransaction(Exception):
     """A concurrent transaction made a conflicting change; the operation must run again on the result."""
 
 
-def begin_write(wait: float = WRITE_WAIT, lock_waits: LockWaits | None = None) -> None:
+def begin_write(wait: float | None = None, lock_waits: LockWaits | None = None) -> None:
     """Begin the write transaction of the session, after rolling back what was only read before, as in authentication.
 
-    Raises LockTimeout when it is not its turn within `wait` seconds; on SQLite that includes the write lock.
+    Raises LockTimeout when it is not its turn within `wait` seconds, by default `WRITE_WAIT`; on SQLite that includes
+    the write lock.
     """
     session = db.session()
     session.rollback()
     lock_waits = lock_waits or LockWaits()
     lock_waits.begin_attempt()
+    wait = writer_queue.WRITE_WAIT if wait is None else wait
     session.connection(execution_options={WRITE: wait, LOCK_WAITS: lock_waits})
 
 

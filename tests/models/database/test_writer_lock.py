@@ -164,7 +164,7 @@ def test_a_short_write_whose_process_has_no_turn_is_refused(engine: Engine, path
     other = FairFileLock(path)
     assert other.acquire(0)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(LockTimeout):
-        patch.setattr("models.database.group_commit.WRITE_WAIT", 0.01)
+        patch.setattr("models.database.writer_queue.WRITE_WAIT", 0.01)
         group.run(lambda: None)
     other.release()
 
