@@ -89,7 +89,8 @@ PROBLEMS = {
     "insufficient_stock": Problem(
         409,
         "Insufficient stock",
-        "Stock can't go below zero; `quantity` is the current stock at the `location`, `total` that of all locations. "
+        "Stock can't go below zero, nor below what is reserved; `quantity` is the current stock at the `location`, "
+        "`reserved` what is promised of it, `available` the rest, and `total` the stock of all locations. "
         "For a movement in the past, `at` is the first time at which too little is left, and `quantity` the stock "
         "there.",
     ),
@@ -111,6 +112,15 @@ PROBLEMS = {
     "over_receipt": Problem(409, "Over-receipt", "More can't arrive than is on its way, which is `outstanding`."),
     "part_of_transfer": Problem(
         409, "Part of a transfer", "A transfer is reversed as a whole: `POST /transfers/{transfer_id}/reversal`."
+    ),
+    "reserved": Problem(
+        409, "Reserved", "The item has open reservations, `reserved` units in all; fulfil or release them first."
+    ),
+    "over_fulfilment": Problem(
+        409, "Over-fulfilment", "No more than what is `open` of the reservation can be fulfilled."
+    ),
+    "reservation_closed": Problem(
+        409, "Reservation closed", "Only an open reservation can be changed; `state` says what has become of it."
     ),
     "stock_limit": Problem(409, "Stock limit", "The stock of one item can't exceed 1,000,000,000 units."),
     "quantity_changed": Problem(

@@ -19,7 +19,7 @@ from models.stock.item_fields import (
 )
 from resources.location_parsers import code_type
 
-SET_BY_SERVICE = ("id", "archived", "version", "created_at", "updated_at")
+SET_BY_SERVICE = ("id", "reserved", "available", "archived", "version", "created_at", "updated_at")
 READ_ONLY = dict.fromkeys(SET_BY_SERVICE, ("read_only", "is set by the service; leave it out"))
 USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST /items/{id}/movements")}
 

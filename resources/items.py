@@ -89,7 +89,7 @@ class ItemResource(ProtectedResource):
         """Change some fields of an item (JSON merge patch, RFC 7396)."""
         return _patched(_locked(item_id), args)
 
-    @gives(None, 204, refuses=("in_transit",))
+    @gives(None, 204, refuses=("in_transit", "reserved"))
     @short
     def delete(self, item_id: int) -> Any:
         """Archive an item; lists leave it out, its history stays and its SKU remains taken."""

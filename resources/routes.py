@@ -23,6 +23,12 @@ from resources.movements import (
     MovementResource,
     ReversalResource,
 )
+from resources.reservations import (
+    ReservationFulfilmentResource,
+    ReservationListResource,
+    ReservationReleaseResource,
+    ReservationResource,
+)
 from resources.sign_ins import (
     LoginResource,
     LogoutResource,
@@ -44,6 +50,7 @@ from resources.users import CurrentPasswordResource, CurrentUserResource, UserLi
 
 ITEM = f"{V1}/items/<id:item_id>"
 TRANSFER = f"{V1}/transfers/<id:transfer_id>"
+RESERVATION = f"{V1}/reservations/<id:reservation_id>"
 
 
 def add_routes(api: Api) -> None:
@@ -73,6 +80,10 @@ def add_routes(api: Api) -> None:
     api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")
     api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
     api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")
+    api.add_resource(ReservationListResource, f"{V1}/reservations", endpoint="reservations")
+    api.add_resource(ReservationResource, RESERVATION, endpoint="reservation")
+    api.add_resource(ReservationFulfilmentResource, f"{RESERVATION}/fulfilment", endpoint="reservation_fulfilment")
+    api.add_resource(ReservationReleaseResource, f"{RESERVATION}/release", endpoint="reservation_release")
     api.add_resource(EventListResource, f"{V1}/events", endpoint="events")
     api.add_resource(AuditResource, f"{V1}/audit", endpoint="audit")
     api.add_resource(StatsResource, f"{V1}/stats", endpoint="stats")

@@ -76,6 +76,7 @@ INPUTS = {
     "resources.location_parsers",
     "resources.movement_parsers",
     "resources.transfer_parsers",
+    "resources.reservation_parsers",
     "resources.movement_rows",
     "resources.path_names",
 }

@@ -45,9 +45,17 @@ OF_FILE = {
 
 # Those of a refused movement. In the past of an old ledger `quantity` may be negative; `movement_id` is null for a
 # count of the same batch.
-OF_MOVEMENT = {"quantity": INTEGER, "location": TEXT, "total": COUNT, "at": TIME, "movement_id": nullable(ID)}
-# Those of a refused act on a transfer.
+OF_MOVEMENT = {
+    "quantity": INTEGER,
+    **dict.fromkeys(("reserved", "available"), COUNT),
+    "location": TEXT,
+    "total": COUNT,
+    "at": TIME,
+    "movement_id": nullable(ID),
+}
+# Those of a refused change of a transfer or a reservation.
 OF_TRANSFER = {"outstanding": COUNT, "state": TEXT, "transfer_id": ID}
+OF_RESERVATION = {"open": COUNT, "state": TEXT}
 
 FAULT = closed(
     "Fault",
@@ -64,7 +72,15 @@ PROBLEM = closed(
         "code": {"type": "string", "enum": sorted(PROBLEMS)},
         "request_id": TEXT,
     },
-    {"errors": list_of(FAULT), **OF_MOVEMENT, "reversed_by": ID, **OF_TRANSFER, **OF_IMPORT, **OF_FILE},
+    {
+        "errors": list_of(FAULT),
+        **OF_MOVEMENT,
+        "reversed_by": ID,
+        **OF_TRANSFER,
+        **OF_RESERVATION,
+        **OF_IMPORT,
+        **OF_FILE,
+    },
 )
 
 

@@ -18,6 +18,12 @@ class DatabaseNow(FunctionElement[datetime]):
     inherit_cache = True
 
 
+class StatementNow(DatabaseNow):
+    """The time at which a statement began: the same wherever it stands in one, so that indexes are searched by it."""
+
+    inherit_cache = True
+
+
 @compiles(DatabaseNow)
 def _default(*_: Any, **__: Any) -> str:
     return "UTC_TIMESTAMP(6)"
@@ -26,6 +32,11 @@ def _default(*_: Any, **__: Any) -> str:
 @compiles(DatabaseNow, "postgresql")
 def _postgresql(*_: Any, **__: Any) -> str:
     return "clock_timestamp()"
+
+
+@compiles(StatementNow, "postgresql")
+def _of_statement(*_: Any, **__: Any) -> str:
+    return "statement_timestamp()"
 
 
 @compiles(DatabaseNow, "sqlite")

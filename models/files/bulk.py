@@ -23,22 +23,32 @@ from models.stock.item_fields import DEFAULTS, derived
 from models.stock.item_tag import ItemTag
 from models.stock.lines import Line, Quantities
 from models.stock.place import Place
+from models.stock.reserved import record_oversubscribed, shortage
 from models.stock.stock_rows import MovedAt, move_stocks_at
 from models.stock.timeline import next_time
 from models.values import money, now, rfc3339
 
 
 class StockMove(NamedTuple):
-    """A movement to be recorded at a place that has `there`, in units; None if no row of the table is about it."""
+    """A movement to be recorded at a place that has `there`, in units; None if no row of the table is about it.
+
+    `reserved` is what is promised there.
+    """
 
     line: Line
     place: Place
     there: int | None = None
+    reserved: int = 0
 
     @property
     def delta(self) -> int:
         """By how much it changes the stock."""
         return self.line.delta(self.there or 0)
+
+    @property
+    def least(self) -> int:
+        """What it must leave there, in units: nothing if it records what is there."""
+        return self.reserved if self.line.respects_reservations else 0
 
     @property
     def elsewhere(self) -> int:
@@ -53,6 +63,13 @@ class StockMove(NamedTuple):
     def of_item(self, item_id: int) -> MovedAt:
         """Return by how much it changes the stock of an item at the place."""
         return MovedAt(item_id, self.place.location_id, self.delta, self.there is None)
+
+    def shortages(self, item: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the data of an event if it leaves less than is reserved of an item."""
+        left = (self.there or 0) + self.delta
+        if self.delta >= 0 or left >= self.reserved:
+            return []
+        return [shortage(item["id"], item["sku"], self.place.code, left, self.reserved)]
 
 
 class NewItem(NamedTuple):
@@ -85,6 +102,7 @@ class Plan:
     retagged: list[tuple[int, Sequence[str]]] = field(default_factory=list)  # each with the id of its item
     moves: Moves | None = None
     moved_stocks: list[MovedAt] = field(default_factory=list)
+    oversubscribed: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, by: Principal) -> None:
         """Write all of it; the items to be changed are locked, and as they were when this was planned.
@@ -112,6 +130,7 @@ class Plan:
         move_stocks_at(db.session.connection(), self.moved_stocks)
         if self.moves:
             self.moves.write(self.changed_ids, by)
+        record_oversubscribed(self.oversubscribed, by)
 
 
 # A new item without the fields that its creator gives, as clients see it.
@@ -136,7 +155,8 @@ def plan(new: Sequence[NewItem], changes: Sequence[Change], by: Principal) -> Pl
 
 def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principal) -> None:
     generated = {"archived": False, "version": 1, "created_at": rfc3339(at), "updated_at": rfc3339(at)}
-    rows = [{**BLANK, **new.fields, **generated, "quantity": 0} for new in many]
+    empty = dict.fromkeys(("quantity", "reserved", "available"), 0)
+    rows = [{**BLANK, **new.fields, **generated, **empty} for new in many]
     planned.new_texts = [Item.REPRESENTATION.text_of(row, 1) for row in rows]
     planned.new_tags = [(place, tag) for place, row in enumerate(rows) for tag in row["tags"]]
     openings = [
@@ -173,6 +193,7 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
             row["moved_at"] = next_time(row["moved_at"], at)
             moved.append(move.planned(place, row))
             planned.moved_stocks.append(move.of_item(row["id"]))
+            planned.oversubscribed += move.shortages(row)
         rows.append(_to_row(row, at))
     planned.changed = prepare(_update, rows)
     planned.moves = plan_moves(moved, at, by) if moved else None

@@ -103,6 +103,7 @@ class Comparison:
             ),
             place,
             there,
+            0 if item is None else stocks.reserved_there(item, place),
         )
         if place.archived:
             return move, [("location", code, "location_archived", f"location {place.code!r} is archived")]
@@ -159,8 +160,10 @@ class Comparison:
         if move is None:
             return
         there, quantity = move.there or 0, move.line.quantity
-        if there + move.delta < 0:
-            yield "quantity", quantity, "insufficient_stock", f"item {item['sku']!r} has {there}; {quantity} can't go"
+        if move.delta < 0 and there + move.delta < move.least:
+            promised = f", of which {move.least} are reserved" if move.least else ""
+            message = f"item {item['sku']!r} has {there}{promised}; {quantity} can't go"
+            yield "quantity", quantity, "insufficient_stock", message
         elif item["quantity"] + move.delta > MAX_QUANTITY:
             message = f"item {item['sku']!r} has {item['quantity']}; {quantity} more exceed {MAX_QUANTITY}"
             yield "quantity", quantity, "stock_limit", message

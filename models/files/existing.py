@@ -21,11 +21,15 @@ _FIND = {match: _ITEM.where(column.in_(bindparam("keys", expanding=True))) for m
 # With a plan by another index MariaDB would wait for, and then keep locked, every row that it goes through: of a small
 # table it prefers to read all by the primary key.
 _LOCK = {
-    match: query.with_hint(_items, f"FORCE INDEX (uq_items_{_KEYS[match].name})", "mysql")
+    match: select(_items.c.id)
+    .where(column.in_(bindparam("keys", expanding=True)))
+    .with_hint(_items, f"FORCE INDEX (uq_items_{column.name})", "mysql")
     .order_by(_items.c.id)
     .with_for_update()
-    for match, query in _FIND.items()
+    for match, column in _KEYS.items()
 }
+# What is reserved is read once the items are locked, and not while they are waited for.
+_FIND_LOCKED = _ITEM.where(_items.c.id.in_(bindparam("ids", expanding=True)))
 _HOLDER = select(_items.c.barcode, _items.c.sku, _items.c.sku_key)
 _FIND_HOLDERS = {match: _HOLDER.where(column.in_(bindparam("keys", expanding=True))) for match, column in _KEYS.items()}
 
@@ -86,7 +90,11 @@ def existing_items(
     `freed` has the barcodes that this transaction has set to NULL already: rows are compared with what was before.
     """
     keys = [_key_of(row, match) for row in rows]
-    found = db.session.execute((_LOCK if lock else _FIND)[match], {"keys": keys}).all()
+    if lock:
+        ids = db.session.scalars(_LOCK[match], {"keys": keys}).all()
+        found = db.session.execute(_FIND_LOCKED, {"ids": ids}).all() if ids else []
+    else:
+        found = list(db.session.execute(_FIND[match], {"keys": keys}))
     items = {
         (each.sku_key if match == "sku" else each.barcode): {**item_query.to_dict(each), "elsewhere": each.elsewhere}
         for each in found
@@ -99,7 +107,7 @@ def existing_items(
         match,
         items,
         {str(getattr(each, "barcode" if match == "sku" else "sku_key")): each for each in holders},
-        existing_stocks(codes, [each.id for each in found]),
+        existing_stocks(codes, list(items.values())),
     )
 
 

@@ -9,6 +9,7 @@ from models.database.base import db, table_of
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock
 from models.stock.place import IN_TRANSIT_ID, Place
+from models.stock.reserved import OneStock, reserved_of
 from models.values import normalized
 
 _locations = table_of(Location)
@@ -23,11 +24,12 @@ _FIND_STOCKS = select(_stocks).where(
 
 
 class ExistingStocks(NamedTuple):
-    """The default location, those that rows name by normalized code, and what they have of the items."""
+    """The default location, those that rows name by normalized code, and what they have and have reserved of items."""
 
     default: Place
     named: Mapping[str, Place]
     quantities: Mapping[tuple[int, int], int]
+    reserved: Mapping[OneStock, int]
 
     def place(self, code: str | None) -> Place | None:
         """Return the location with a code, or the default one without; None if there is none."""
@@ -39,12 +41,21 @@ class ExistingStocks(NamedTuple):
             return int(item["quantity"] - item["elsewhere"])
         return self.quantities.get((item["id"], place.location_id))
 
+    def reserved_there(self, item: Mapping[str, Any], place: Place) -> int:
+        """Return what is reserved of an item at a location, in units."""
+        return self.reserved.get(OneStock(item["id"], place.location_id), 0)
 
-def existing_stocks(codes: Iterable[str], item_ids: Sequence[int]) -> ExistingStocks:
-    """Return the stocks of some items at the default location and at those with these codes."""
+
+def existing_stocks(codes: Iterable[str], items: Sequence[Mapping[str, Any]]) -> ExistingStocks:
+    """Return the stocks of some items, as clients see them, at the default location and at those with these codes."""
+    item_ids = [item["id"] for item in items]
+    reserving = [item["id"] for item in items if item["reserved"]]
     keys = list({normalized(code) for code in codes})
     found = db.session.execute(_FIND_PLACES, {"keys": keys}).all() if keys else []
     default, named = Location.default_place(), {row.code_key: Place.of(*row[:3]) for row in found}
     locations = [place.location_id for place in (default, *named.values()) if place.location_id is not None]
     rows = db.session.execute(_FIND_STOCKS, {"items": item_ids, "locations": locations}) if locations else ()
-    return ExistingStocks(default, named, {(row.item_id, row.location_id): row.quantity for row in rows})
+    quantities = {(row.item_id, row.location_id): row.quantity for row in rows}
+    return ExistingStocks(
+        default, named, quantities, reserved_of(db.session.connection(), reserving) if reserving else {}
+    )

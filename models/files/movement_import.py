@@ -25,6 +25,7 @@ from models.refusals import NotFound, Refusal
 from models.stock.lines import Quantities
 from models.stock.location import Location
 from models.stock.place import Place
+from models.stock.reserved import oversubscribed, record_oversubscribed
 from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import (
     MovedAt,
@@ -54,10 +55,14 @@ IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
 
 
 class _StockMoves(NamedTuple):
-    """What is to be written of the stocks of some items: the parameters of the items, and the stocks at locations."""
+    """What is to be written of the stocks of some items: the parameters of the items, and the stocks at locations.
+
+    And the events of those that have less than is reserved.
+    """
 
     of_items: Any
     at_locations: list[MovedAt]
+    oversubscribed: list[dict[str, Any]]
 
 
 class _Planned(NamedTuple):
@@ -139,7 +144,7 @@ class MovementImport:
             versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
             moved = {each.stock.item_id: each.stock for each in taken}.values()
             applied = [_applied(lines[each.number], each) for each in taken]
-            moves = _StockMoves(prepare_moves(moved, now()), moved_at(stocks))
+            moves = _StockMoves(prepare_moves(moved, now()), moved_at(stocks), oversubscribed(taken))
             self._staging.put_applied(items, applied, versions, moves)
         return [(lines[number], refusal) for number, refusal in refusals.items()]
 
@@ -214,9 +219,10 @@ class MovementImport:
             if refused:
                 yield from starmap(_fault, refused)
                 return
-        of_items, at_locations = self._staging.moves(items)
+        of_items, at_locations, short = self._staging.moves(items)
         move_prepared(connection, of_items)
         move_stocks_at(connection, at_locations)
+        record_oversubscribed(short, self.by)
 
 
 def _applied(line: StagedLine, taken: Taken) -> AppliedLine:

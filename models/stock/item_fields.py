@@ -40,6 +40,10 @@ FIELDS: dict[str, ItemField] = {
     "unit": ItemField(TEXT, ""),
     "price": ItemField(MONEY, Decimal(0)),
     "quantity": ItemField(COUNT),
+    "reserved": ItemField({**COUNT, "description": "What is promised by open reservations."}, in_files=False),
+    "available": ItemField(
+        {**COUNT, "description": "The quantity less what is reserved and what is on its way."}, in_files=False
+    ),
     "reorder_level": ItemField(nullable(COUNT), None),
     "bin": ItemField(TEXT, ""),
     "barcode": ItemField(nullable(TEXT), None),

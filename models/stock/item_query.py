@@ -13,6 +13,7 @@ from models.database.reading import PreparedQuery
 from models.event import UNCHANGED
 from models.refusals import NotFound
 from models.stock import item_search
+from models.stock.available import OF_ITEM
 from models.stock.item import Item
 from models.stock.item_fields import SORTS
 from models.stock.item_tag import ItemTag
@@ -21,7 +22,7 @@ from models.stock.location_stock import LocationStock
 from models.stock.place import MAIN_ID
 from models.values import normalized
 
-COLUMNS = Item.REPRESENTATION.columns(table_of(Item))
+COLUMNS = Item.REPRESENTATION.columns(table_of(Item), **OF_ITEM)
 _ALL = select(*COLUMNS)
 _BY_ID = PreparedQuery(_ALL.where(Item.id == bindparam("item_id")))
 _BY_BARCODE = PreparedQuery(_ALL.where(Item.barcode == bindparam("barcode")))

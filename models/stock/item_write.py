@@ -18,6 +18,8 @@ from models.event import Event
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import serialize
+from models.stock import item_query
+from models.stock.available import NOTHING
 from models.stock.item import Item
 from models.stock.item_fields import DEFAULTS, derived, same
 from models.stock.item_tag import ItemTag
@@ -30,7 +32,11 @@ from models.values import normalized, now
 Values = dict[str, Any]
 
 _items = table_of(Item)
-_LOCK = select(*Item.REPRESENTATION.columns(_items)).with_for_update()
+# Without what is reserved and on its way: that is read once the item is locked, and only if it may have either.
+_no_sums = {"reserved": NOTHING, "available": _items.c.quantity}
+_LOCK = select(
+    *Item.REPRESENTATION.columns(_items, **_no_sums), _items.c.reserving, _items.c.elsewhere
+).with_for_update()
 _LOCK_ID = PreparedQuery(_LOCK.where(_items.c.id == bindparam("item_id")))
 _LOCK_SKU = PreparedQuery(_LOCK.where(_items.c.sku_key == bindparam("key")))
 
@@ -48,7 +54,8 @@ def lock_sku(sku: str) -> Values:
 def _found(row: Any, name: str) -> Values:
     if row is None:
         raise NotFound(f"There is no item with the {name}.")
-    return Item.REPRESENTATION.of_row(row)
+    item = Item.REPRESENTATION.of_row(row)
+    return item_query.read(item["id"]) if row.reserving or row.elsewhere else item
 
 
 def create(*, by: Principal, quantity: int = 0, **fields: Any) -> Values:
@@ -63,13 +70,13 @@ def create(*, by: Principal, quantity: int = 0, **fields: Any) -> Values:
     stock = {"quantity": quantity, "elsewhere": elsewhere, "moved_at": at if quantity else None, "reserving": False}
     with _refusing_duplicates(row):
         [item_id] = insert_many(Item, [{**row, **_derived(row), **stock}])
-    item = Item.REPRESENTATION.of_values({**row, "id": item_id, "quantity": 0})
+    item = Item.REPRESENTATION.of_values({**row, "id": item_id, "quantity": 0, "reserved": 0, "available": 0})
     ItemTag.insert(item_id, item["tags"])
     Event.record("item.created", item, by, item_id=item_id)
     if place:
         move_stocks_at(write_connection(), [MovedAt(item_id, place.location_id, quantity, is_new=True)])
         Movement.open(item_id, item["sku"], quantity, at=at, place=place, by=by)
-    return {**item, "quantity": quantity}
+    return {**item, "quantity": quantity, "available": quantity}
 
 
 def replace(item: Values, *, by: Principal, **fields: Any) -> Values:
@@ -105,11 +112,17 @@ def change(item: Values, *, by: Principal, **fields: Any) -> Values:
 
 
 def set_archived(item: Values, archived: bool, *, by: Principal) -> Values:
-    """Archive or restore an item and return it as it is then; raises Refusal `in_transit` for one on its way."""
+    """Archive or restore an item and return it as it is then.
+
+    Raises Refusal `in_transit` or `reserved` for one to be archived that is on its way or reserved.
+    """
     if item["archived"] == archived:
         return item
     if archived and LocationStock.is_in_transit(item["id"]):
         raise Refusal("in_transit", f"Some of item {item['sku']!r} is on its way; receive it first.")
+    if archived and item["reserved"]:
+        reserved = item["reserved"]
+        raise Refusal("reserved", f"{reserved} of item {item['sku']!r} are reserved; release that.", reserved=reserved)
     return _write(item, {"archived": archived}, "item.archived" if archived else "item.restored", by)
 
 

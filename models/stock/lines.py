@@ -44,6 +44,13 @@ class Line:
     reservation_id: int | None = None
     unit_cost: Decimal | None = None
 
+    @property
+    def respects_reservations(self) -> bool:
+        """Whether it takes only what nobody has reserved: it is no record of what is there, and no fulfilment."""
+        return self.kind == "transfer_out" or (
+            self.kind == "issue" and self.transfer_id is None and self.reservation_id is None
+        )
+
     def delta(self, stock: int) -> int:
         """Return what this line adds to a stock, in units; a negative number if it takes something away."""
         if self.kind == "count":
@@ -75,7 +82,10 @@ class Line:
 
 
 class RefusedLines(Refusal):
-    """Some lines can't be recorded, so none was; `refusals` has the reason for each by index, and the first leads."""
+    """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index.
+
+    Its code and its members are those of the first one.
+    """
 
     def __init__(self, refusals: Mapping[int, Refusal], of: str = "movements") -> None:
         """Take the refusals by the index of their line; `of` is the name of the list of lines."""
@@ -84,6 +94,7 @@ class RefusedLines(Refusal):
         super().__init__(
             "invalid_input" if unknown else refusals[first].code,
             f"Nothing was recorded. Line {first}: {refusals[first].detail}",
+            **({} if unknown else refusals[first].extra),
             errors=[
                 {
                     "field": f"{of}[{index}]",
@@ -94,6 +105,5 @@ class RefusedLines(Refusal):
                 }
                 for index, refusal in refusals.items()
             ],
-            **refusals[first].extra,
         )
         self.refusals = refusals

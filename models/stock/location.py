@@ -19,6 +19,7 @@ from models.representation import Representation
 from models.stock.item_fields import NORMALIZED_GROWTH
 from models.stock.location_stock import LocationStock
 from models.stock.place import IN_TRANSIT_ID, MAIN_ID, Place
+from models.stock.reservation import Reservation
 from models.stock.transfer import Transfer
 from models.values import normalized, now
 
@@ -198,6 +199,8 @@ class Location(Model):
             reason = "has stock; move it first"
         elif Transfer.is_on_its_way(self.id):
             reason = "has goods on their way from or to it; receive them first"
+        elif Reservation.is_open_at(self.id):
+            reason = "has reservations; release them first"
         else:
             return
         raise Refusal("location_in_use", f"Location {self.code!r} {reason}.")

@@ -24,6 +24,7 @@ from models.stock.lines import Line, Quantities, RefusedLines
 from models.stock.location import Location
 from models.stock.place import MAIN_ID, Place
 from models.stock.reservation import Reservation
+from models.stock.reserved import oversubscribed, record_oversubscribed
 from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import lock_stocks, move_stocks, move_stocks_at, moved_at
 from models.stock.transfer import Transfer
@@ -132,7 +133,9 @@ class Movement(Model):
             raise RefusedLines(refusals)
         move_stocks(connection, stocks.by_id.values(), recorded_at)
         move_stocks_at(connection, moved_at(stocks))
-        return cls.insert([_moved(each, recorded_at, by) for each in taken], by)
+        movements = cls.insert([_moved(each, recorded_at, by) for each in taken], by)
+        record_oversubscribed(oversubscribed(taken), by)
+        return movements
 
     @classmethod
     def insert(cls, moved: Sequence[Moved], by: Principal) -> list[dict[str, Any]]:

@@ -2,10 +2,25 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    and_,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database.base import Model
+from models.database.base import Model, db
+from models.database.clock import StatementNow
 from models.database.column_types import UtcTime, exact_text
 
 STATES = ("open", "fulfilled", "released", "expired")
@@ -40,3 +55,19 @@ class Reservation(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime())
     updated_at: Mapped[datetime] = mapped_column(UtcTime())
+
+    @classmethod
+    def is_open_at(cls, location_id: int) -> bool:
+        """Return whether anything is reserved at a location."""
+        return db.session.scalar(select(cls.id).where(cls.location_id == location_id, IS_VALID).limit(1)) is not None
+
+
+# What its state says, without a parameter: so it matches the partial index, and costs nobody who reserves nothing.
+STATE_IS_OPEN: ColumnElement[bool] = Reservation.state == literal_column("'open'")
+# Whether it is past its time, whatever its state says, and whether it promises anything now.
+IS_DUE: ColumnElement[bool] = and_(STATE_IS_OPEN, Reservation.expires_at <= StatementNow())
+IS_VALID: ColumnElement[bool] = and_(
+    STATE_IS_OPEN, or_(Reservation.expires_at.is_(None), Reservation.expires_at > StatementNow())
+)
+# How many units of some valid ones are promised.
+RESERVED: ColumnElement[int] = cast(func.sum(Reservation.open), Integer)

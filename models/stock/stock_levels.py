@@ -11,6 +11,7 @@ from models.refusals import NotFound, Refusal
 from models.stock.item_fields import MAX_QUANTITY
 from models.stock.lines import Line, Quantities
 from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID, Place
+from models.stock.reserved import check_available, insufficient, read_reserved
 from models.stock.timeline import Timeline, next_time
 from models.values import normalized
 
@@ -37,20 +38,17 @@ class StockAt:
         The codes are `location_archived`, `location_required`, `quantity_changed`, `counted_since` and
         `insufficient_stock`.
         """
-        self._check(line)
+        self.check(line)
         if backdated and self._timeline is None:
             self._timeline = Timeline(connection, self, moved_at=self._item.recorded_until, times=self._times)
         delta = line.delta(self._timeline.quantity_at(time) if self._timeline else self.quantity)
         self._item.check_limit(delta)
+        if self.reserved and line.respects_reservations:
+            check_available(self, -delta)
         if self._timeline:
             self._timeline.add(time, delta, counts=line.kind == "count")
         elif self.quantity + delta < 0:
-            raise Refusal(
-                "insufficient_stock",
-                f"{self.name} has {self.quantity}; {-delta} can't go.",
-                quantity=self.quantity,
-                **self.whereabouts,
-            )
+            raise insufficient(self, -delta)
         self.quantity += delta
         self.delta += delta
         return delta
@@ -66,6 +64,11 @@ class StockAt:
         return self.place.location_id
 
     @property
+    def reserved(self) -> int:
+        """What is reserved there, in units."""
+        return self._item.reserved.get(self.location_id, 0)
+
+    @property
     def name(self) -> str:
         """The item in a sentence, with the location if the item has stock at another one too."""
         at = "" if self._item.quantity == self.quantity else f" at {self.place.code}"
@@ -76,7 +79,8 @@ class StockAt:
         """What a refusal says beside the quantity: the location, and what the item has in all."""
         return {"location": self.place.code, "total": self._item.quantity}
 
-    def _check(self, line: Line) -> None:
+    def check(self, line: Line) -> None:
+        """Raise Refusal if the location is none for this line, or does not have what it expects."""
         if self.place.location_id == IN_TRANSIT_ID and line.transfer_id is None:
             raise Refusal("unknown_location", f"{IN_TRANSIT} has what is on its way; only transfers move it.")
         if self.place.archived:
@@ -106,13 +110,15 @@ class Stock:
             self.version,
             self.quantity,
             self.elsewhere,
+            reserving,
             moved_at,
             archived,
             default_id,
             default_code,
         ) = row
         self.moved_at = self.recorded_until = as_utc(moved_at)
-        self.archived = bool(archived)
+        self.archived, self.reserving = bool(archived), bool(reserving)
+        self.reserved: dict[int | None, int] = {}  # by location
         self.default = Place.of(default_id, default_code)
         self.delta = self.delta_elsewhere = 0
         self.at: dict[int | None, StockAt] = {}
@@ -140,8 +146,7 @@ class Stock:
 
         The codes are `item_archived`, `stock_limit`, and those of `StockAt.take`.
         """
-        if self.archived:
-            raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
+        self.check_changeable()
         delta = at.take(line, time, connection, backdated=self._backdated)
         self.quantity += delta
         self.delta += delta
@@ -149,6 +154,11 @@ class Stock:
             self.elsewhere += delta
             self.delta_elsewhere += delta
         return Quantities(delta, self.quantity, at.quantity)
+
+    def check_changeable(self) -> None:
+        """Raise Refusal `item_archived` if the item is archived."""
+        if self.archived:
+            raise Refusal("item_archived", f"Item {self.sku!r} is archived; restore it first.")
 
     def check_limit(self, delta: int) -> None:
         """Raise Refusal `stock_limit` if the item would have too much with so many more."""
@@ -220,6 +230,7 @@ def take_lines(
     dated: list[tuple[int, Line, Stock, StockAt, datetime]] = []
     taken: list[Taken] = []
     refusals: dict[int, Refusal] = {}
+    read_reserved(connection, stocks.by_id.values())
     for number, line in enumerate(lines):
         try:
             stock = stocks.of(line)

@@ -16,6 +16,7 @@ from models.json_schema import COUNT, ID, TEXT, nullable
 from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.representation import Representation
+from models.stock.available import of_stock
 from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock, StockSettings
@@ -29,6 +30,8 @@ REPRESENTATION = Representation(
         "sku": TEXT,
         "location": TEXT,
         "quantity": COUNT,
+        "reserved": COUNT,
+        "available": COUNT,
         "reorder_level": nullable(COUNT),
         "bin": TEXT,
     },
@@ -56,6 +59,7 @@ def _select(tables: FromClause) -> AnySelect:
         item_id=_items.c.id,
         location=_locations.c.code,
         quantity=_quantity,
+        **of_stock(_quantity),
         reorder_level=_settings.c.reorder_level,
         bin=func.coalesce(_settings.c.bin, ""),
     )

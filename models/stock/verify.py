@@ -18,6 +18,7 @@ from models.event import Event
 from models.stock.item import Item
 from models.stock.location_stock import LocationStock
 from models.stock.movement import Movement
+from models.stock.reservation_faults import reservation_faults
 from models.stock.transfer_check import transfer_faults
 from models.values import rfc3339
 
@@ -34,6 +35,7 @@ def verify(advance: Callable[[int], object] = lambda _: None) -> Iterator[str]:
     yield from ledger_faults(advance)
     yield from transfer_faults()
     yield from history_faults()
+    yield from reservation_faults()
 
 
 def ledger_faults(advance: Callable[[int], object] = lambda _: None, session: Session | None = None) -> Iterator[str]:

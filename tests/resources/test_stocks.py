@@ -172,8 +172,8 @@ def test_lists_by_location(app, member, lamp, van):
     assert skus("/stocks?location=none") == []
     item_id = member.get(lamp).json["id"]
     assert member.get("/stocks?location=van&format=csv").text.splitlines() == [
-        "item_id,sku,location,quantity,reorder_level,bin",
-        f"{item_id},LAMP-1,VAN,3,,",
+        "item_id,sku,location,quantity,reserved,available,reorder_level,bin",
+        f"{item_id},LAMP-1,VAN,3,0,3,,",
     ]
 
 
@@ -204,6 +204,8 @@ def test_a_stock_has_a_level_and_a_bin_of_its_own(app, member, lamp, van):
         "sku": "LAMP-1",
         "location": "VAN",
         "quantity": 0,
+        "reserved": 0,
+        "available": 0,
         **settings,
     }
     assert (main.json["bin"], main.json["reorder_level"], main.json["quantity"]) == ("A-1", None, 5)

@@ -49,6 +49,10 @@ NEEDS: dict[str, dict[str, str]] = {
     "/movements": {"GET": READ, "POST": STOCK},
     "/movements/{}": {"GET": READ},
     "/movements/{}/reversal": {"POST": STOCK},
+    "/reservations": {"GET": READ, "POST": STOCK},
+    "/reservations/{}": {"GET": READ, "PATCH": STOCK},
+    "/reservations/{}/fulfilment": {"POST": STOCK},
+    "/reservations/{}/release": {"POST": STOCK},
     "/locations": {"GET": READ, "POST": WRITE},
     "/locations/{}": {"GET": READ, "PATCH": WRITE, "DELETE": WRITE},
     "/locations/by-code/{}": {"GET": READ, "PUT": WRITE},
@@ -73,7 +77,7 @@ NEEDS: dict[str, dict[str, str]] = {
     "//docs/{}": {"GET": OPEN},
 }
 # The routes that do without input, and what else is no plain answer, behind the door.
-WITHOUT_INPUT = ("/restore", "/rotate", "/reversal")
+WITHOUT_INPUT = ("/restore", "/rotate", "/reversal", "/fulfilment", "/release")
 OTHER_ANSWERS = {
     "POST /auth/logout": "204",
     "POST /items/import": "415 unsupported_media_type",
