@@ -6,7 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ try:
     from api.monitoring.logs import init_logs
     from api.monitoring.shared_metrics import SharedMetrics, make_files
     from api.paths import IMPORTS
+    from api.sweeper import sweeping
     from app import create_app
     from cli.application import application_for_commands
     from cli.commands import COMMANDS
@@ -83,7 +84,8 @@ def main() -> int:
             return Processes(partial(serve_as_one, settings, metrics), sockets, processes).run(say)
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
         say()
-        serve(server_of(app, settings, sockets, cpu))
+        with sweeping(app):
+            serve(server_of(app, settings, sockets, cpu))
     return 0
 
 
@@ -94,7 +96,8 @@ def serve_as_one(settings: Settings, metrics: Path, share: Share) -> None:
     gc.freeze()
     cpu = cpu_for(settings, share.sockets[0].getsockname()[1] + share.number)
     balance = Balance(share.connections, share.number)
-    serve_share(server_of(app, settings, share.sockets, cpu, balance), share)
+    with sweeping(app) if share.number == 0 else nullcontext():
+        serve_share(server_of(app, settings, share.sockets, cpu, balance), share)
     disconnect(app)
     if share.is_orphan():
         shutil.rmtree(metrics, ignore_errors=True)  # which the parent would have done

@@ -5,6 +5,7 @@ docs/linux.md says what differs.
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gunicorn import glogging
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # not yet there when gunicorn reads this file
 
 from api.monitoring.logs import init_logs
+from api.sweeper import sweeping
 from environment import read_settings
 from settings import SettingsError
 from startup import log_cautions
@@ -31,6 +33,19 @@ class _Log(glogging.Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         self.error_log.propagate = True
+
+
+_sweeper = ExitStack()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin to write which reservations have expired, in each worker: each of them is written once."""
+    _sweeper.enter_context(sweeping(worker.wsgi))
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """End that."""
+    _sweeper.close()
 
 
 logger_class = _Log

@@ -1,0 +1,56 @@
+"""The sweeper: a thread of a serving process that writes, every few seconds, which reservations have expired."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.services import services_of
+from models.refusals import Refusal
+from models.stock.reservation_expiry import expire_due
+
+log = logging.getLogger("stockroom")
+
+# In seconds: how often it looks, and how long the end of the service waits for it.
+EVERY = 3.0
+STOP_SECONDS = 10.0
+
+
+@contextmanager
+def sweeping(app: Flask) -> Iterator[None]:
+    """Run the sweeper within the `with` block; what it has begun is ended before the block is left."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_sweep_until, args=(stop, app), daemon=True, name="sweeper")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(STOP_SECONDS)
+
+
+def _sweep_until(stop: threading.Event, app: Flask) -> None:
+    while not stop.wait(EVERY):
+        try:
+            sweep(app)
+        except (SQLAlchemyError, Refusal, OSError, AssertionError) as error:  # it may be possible later
+            is_defect = isinstance(error, AssertionError)
+            log.warning("the end of reservations was not recorded: %s", type(error).__name__, exc_info=is_defect)
+
+
+def sweep(app: Flask) -> int:
+    """Write which reservations have expired, unless maintenance is on; return how many these were."""
+    flag = services_of(app).maintenance
+    if flag.message() is not None:
+        return 0
+    flag.requests.begin()  # whoever enables maintenance waits for it as for a request
+    try:
+        if flag.message() is not None:
+            return 0
+        with app.app_context():
+            return expire_due()
+    finally:
+        flag.requests.end()
