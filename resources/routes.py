@@ -55,6 +55,13 @@ RESERVATION = f"{V1}/reservations/<id:reservation_id>"
 
 def add_routes(api: Api) -> None:
     """Map every resource; the OpenAPI document has paths and tags in this order."""
+    _add_stock(api)
+    _add_files_and_events(api)
+    _add_people(api)
+    _add_docs(api)
+
+
+def _add_stock(api: Api) -> None:
     api.add_resource(ItemListResource, f"{V1}/items", endpoint="items")
     api.add_resource(ItemBySkuResource, f"{V1}/items/by-sku/<sku:sku>", endpoint="item_by_sku")
     api.add_resource(ItemByBarcodeResource, f"{V1}/items/by-barcode/<barcode:barcode>", endpoint="item_by_barcode")
@@ -75,6 +82,9 @@ def add_routes(api: Api) -> None:
     api.add_resource(TransferResource, TRANSFER, endpoint="transfer")
     api.add_resource(TransferReceiptListResource, f"{TRANSFER}/receipts", endpoint="transfer_receipts")
     api.add_resource(TransferReversalResource, f"{TRANSFER}/reversal", endpoint="transfer_reversal")
+
+
+def _add_files_and_events(api: Api) -> None:
     api.add_resource(ItemImportResource, ITEM_IMPORT, endpoint="item_import")
     api.add_resource(MovementImportResource, MOVEMENT_IMPORT, endpoint="movement_import")
     api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")
@@ -87,6 +97,9 @@ def add_routes(api: Api) -> None:
     api.add_resource(EventListResource, f"{V1}/events", endpoint="events")
     api.add_resource(AuditResource, f"{V1}/audit", endpoint="audit")
     api.add_resource(StatsResource, f"{V1}/stats", endpoint="stats")
+
+
+def _add_people(api: Api) -> None:
     api.add_resource(CurrentUserResource, f"{V1}/users/me", endpoint="current_user")
     api.add_resource(CurrentPasswordResource, f"{V1}/users/me/password", endpoint="current_password")
     api.add_resource(UserListResource, f"{V1}/users", endpoint="users")
@@ -101,6 +114,9 @@ def add_routes(api: Api) -> None:
     api.add_resource(RegistrationResource, f"{V1}/auth/register", endpoint="registration")
     api.add_resource(OidcLoginResource, f"{V1}/auth/oidc/login", endpoint="oidc_login")
     api.add_resource(OidcCallbackResource, f"{V1}/auth/oidc/callback", endpoint="oidc_callback")
+
+
+def _add_docs(api: Api) -> None:
     api.add_resource(OpenApiResource, f"{V1}/openapi.json", endpoint="openapi")
     api.add_resource(ProblemResource, "/problems/<code>", endpoint="problem")
     api.add_resource(DocsResource, "/docs", endpoint="docs")
