@@ -53,6 +53,12 @@ PROBLEMS = {
         403, "Cross-site request", "A page of another site may change nothing; `CORS_ORIGINS` names the sites that may."
     ),
     "forbidden": Problem(403, "Forbidden", "Your role does not allow this; `detail` names the roles that do."),
+    "location_forbidden": Problem(
+        403,
+        "Location forbidden",
+        "The user or the token is bound to other locations than `location`: name one of those in `locations` of "
+        "`GET /users/me` and `GET /tokens/current`, or ask an administrator.",
+    ),
     "insufficient_scope": Problem(
         403, "Insufficient scope", "The token lacks the scope that `detail` names; create one that has it."
     ),

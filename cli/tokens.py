@@ -10,6 +10,7 @@ from cli.errors import CommandError
 from models.database.column_types import MAX_ID
 from models.database.pages import rows_of
 from models.database.transactions import transactional
+from models.location_codes import LocationCodes
 from models.people.token import ApiToken
 from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
@@ -51,8 +52,9 @@ def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: i
 def list_(username: str | None, as_json: bool) -> None:
     """List the tokens of a user, or of all, that have not been revoked."""
     users = [user_named(username)] if username else rows_of(User.matching(), User.id)
+    codes = LocationCodes()
     rows = [
-        {**ApiToken.REPRESENTATION.of_row(token), "username": user.username}
+        {**codes.represent(ApiToken.REPRESENTATION, token), "username": user.username}
         for user in users
         for token in rows_of(ApiToken.owned(user.id), ApiToken.id)
     ]

@@ -12,6 +12,7 @@ from cli.common import StockCommand, Typed, command_line, json_option, print_jso
 from cli.errors import CommandError
 from models.database.pages import rows_of
 from models.database.transactions import transactional
+from models.location_codes import LocationCodes
 from models.people.secrets import random_letters
 from models.people.user import User
 from models.principal import ROLES
@@ -54,8 +55,8 @@ def create(*, username: str, role: str, email: str | None, prompt: bool, passwor
 @json_option
 def list_(role: str | None, as_json: bool) -> None:
     """List the users, the inactive included."""
-    rows = rows_of(User.matching(role=role), User.id)
-    print_rows([User.REPRESENTATION.of_row(row) for row in rows], COLUMNS, as_json)
+    rows, codes = rows_of(User.matching(role=role), User.id), LocationCodes()
+    print_rows([codes.represent(User.REPRESENTATION, row) for row in rows], COLUMNS, as_json)
 
 
 @user_group.command("set-role", cls=StockCommand)

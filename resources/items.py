@@ -53,7 +53,7 @@ class ItemListResource(ProtectedResource):
         return paging.page_of(query, args, partial(_only, fields) if fields else item_query.to_dict)
 
     @takes(create_parser)
-    @gives_one(Item.SCHEMA, 201, refuses=TAKEN)
+    @gives_one(Item.SCHEMA, 201, refuses=("location_forbidden", *TAKEN))
     @idempotent
     @short
     def post(self, args: Namespace) -> Any:

@@ -33,7 +33,7 @@ from resources.movement_parsers import (
     reversal_parser,
 )
 
-REVERSED = ("insufficient_stock", "stock_limit", "item_archived", "location_archived")
+REVERSED = ("insufficient_stock", "stock_limit", "item_archived", "location_archived", "location_forbidden")
 MOVED = ("quantity_changed", "counted_since", "location_required", "unknown_location", *REVERSED)
 
 BATCH_SCHEMA = closed("RecordedBatch", {"movements": list_of(Movement.SCHEMA)})

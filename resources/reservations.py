@@ -71,7 +71,7 @@ class ReservationResource(ProtectedResource):
     @short
     def patch(self, args: Namespace, reservation_id: int) -> Any:
         """Change when an open reservation expires (JSON merge patch, RFC 7396)."""
-        reservation = reservations.lock(reservation_id)
+        reservation = _locked(reservation_id)
         check_unchanged(reservation)
         return answer(reservations.change_expiry(reservation, args["expires_at"], by=current_principal()))
 
@@ -87,7 +87,7 @@ class ReservationFulfilmentResource(ProtectedResource):
     @short
     def post(self, args: Namespace, reservation_id: int) -> Any:
         """Issue what was reserved, or a part of it; the rest stays open."""
-        locked = reservations.lock(reservation_id)
+        locked = _locked(reservation_id)
         movement, reservation = reservations.fulfil(locked, args.get("quantity"), by=current_principal())
         where = url_for("movement", movement_id=movement["id"])
         return {"movement": movement, "reservation": reservation}, 201, {"Location": where}
@@ -103,4 +103,8 @@ class ReservationReleaseResource(ProtectedResource):
     @short
     def post(self, reservation_id: int) -> Any:
         """Release what is open of a reservation; it is available again."""
-        return answer(reservations.release(reservations.lock(reservation_id), by=current_principal()))
+        return answer(reservations.release(_locked(reservation_id), by=current_principal()))
+
+
+def _locked(reservation_id: int) -> dict[str, Any]:
+    return reservations.lock(reservation_id, current_principal())

@@ -1,5 +1,6 @@
 """API tokens of the caller: create, list, read, revoke, rotate."""
 
+from functools import partial
 from typing import Any
 
 from flask import url_for
@@ -21,11 +22,13 @@ from api.responses.pagination import Paging
 from api.services import current_settings
 from models.database.transactions import transactional
 from models.json_schema import ID, TEXT, TIME, Schema, closed
+from models.location_codes import LocationCodes
 from models.people.credentials import find_by_name
 from models.people.token import ApiToken, IssuedToken
 from models.people.user import User
 from models.principal import SCOPES, Principal
 from models.values import normalized, rfc3339
+from resources.location_parsers import bound_field, bound_ids
 from settings import USERNAME_LENGTH
 
 token_parser = RequestParser(
@@ -44,6 +47,7 @@ token_parser = RequestParser(
         nullable=True,
         help="The addresses and networks from which it may be used; all if left out.",
     ),
+    bound_field,
     example={"name": "till 3", "scopes": ["items:read", "stock:write"], "expires_in_days": 365},
     name="NewToken",
 )
@@ -68,7 +72,8 @@ class TokenListResource(ProtectedResource):
     @gives_page(ApiToken.SCHEMA, refuses=("forbidden",))
     def get(self, args: Namespace) -> Any:
         """List the API tokens of the caller or, as an admin, of another user; revoked ones are left out."""
-        return paging.page_of(ApiToken.owned(_owner(args["user"])), args, ApiToken.REPRESENTATION.of_row)
+        represent = partial(LocationCodes().represent, ApiToken.REPRESENTATION)
+        return paging.page_of(ApiToken.owned(_owner(args["user"])), args, represent)
 
     @takes(token_parser)
     @gives(with_secret("IssuedToken"), 201)
@@ -83,6 +88,8 @@ class TokenListResource(ProtectedResource):
         beyond = [name for name in args["scopes"] if name not in principal.scopes]
         if beyond:
             raise InvalidInput([fault("scopes", "beyond_role", f"exceed your role: {', '.join(beyond)}")])
+        location_ids = bound_ids(args.get("locations"))
+        _check_reach(principal, location_ids)
         return _issued(
             ApiToken.issue(
                 user_id=principal.user_id,
@@ -90,6 +97,7 @@ class TokenListResource(ProtectedResource):
                 scopes=args["scopes"],
                 expires_in_days=days or most_days,
                 allowed_ips=args.get("allowed_ips"),
+                location_ids=location_ids,
                 by=principal,
             )
         )
@@ -123,7 +131,7 @@ class TokenRotateResource(ProtectedResource):
     @gives(with_secret("RotatedToken", replaces=ID, replaced_expires_at=TIME), 201, name="rotate_token")
     @transactional
     def post(self, token_id: int) -> Any:
-        """Rotate an API token: its one successor has its scopes, lifetime and networks; it works 24 hours more."""
+        """Rotate a token: its successor has its scopes, lifetime, networks and locations; it works 24 hours more."""
         old = ApiToken.get(token_id, current_principal().user_id, lock=True)
         successor = old.rotate(current_principal(), _most_days(current_principal()))
         return _issued(successor, replaces=old.id, replaced_expires_at=rfc3339(old.expires_at))
@@ -139,6 +147,14 @@ class CurrentTokenResource(ProtectedResource):
         """Read the API token of this request."""
         principal = current_principal()
         return answer(ApiToken.get(principal.token_id or 0, principal.user_id).to_dict())
+
+
+def _check_reach(principal: Principal, location_ids: list[int] | None) -> None:
+    """Raise InvalidInput for locations that the user of the token may not touch; without any, it follows the user's."""
+    beyond = set(location_ids or ()) - principal.location_ids if principal.location_ids else ()
+    if beyond:
+        codes = ", ".join(LocationCodes().of(beyond))
+        raise InvalidInput([fault("locations", "beyond_user", f"exceed your own: {codes}")])
 
 
 def _only_of(principal: Principal) -> int | None:

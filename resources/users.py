@@ -1,5 +1,7 @@
 """Users: list, create, read, change, deactivate; and the current user."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import url_for
@@ -19,8 +21,10 @@ from api.resource import ProtectedResource
 from api.responses.conditional import answer, check_unchanged
 from api.responses.pagination import Paging
 from models.database.transactions import transactional
+from models.location_codes import LocationCodes
 from models.people.user import User
 from models.principal import ROLES
+from resources.location_parsers import bound_field, bound_ids
 from settings import MAX_PASSWORD_LENGTH
 
 role_type = Choice(*ROLES)
@@ -31,6 +35,7 @@ user_parser = RequestParser(
     Field("password", password_type, required=True),
     Field("role", role_type, help="`guest` if left out."),
     email_field,
+    bound_field,
     example={"username": "mia", "password": "a long sentence is best", "role": "member", "email": "mia@example.com"},
     name="NewUser",
 )
@@ -39,6 +44,7 @@ user_patch_parser = RequestParser(
     Field("active", Boolean()),
     Field("password", password_type),
     email_field,
+    bound_field,
     refused={"username": ("read_only", "stays what it is: the ledger names it")},
     example={"role": "guest"},
     name="UserPatch",
@@ -62,14 +68,17 @@ class UserListResource(ProtectedResource):
     @gives_page(User.SCHEMA)
     def get(self, args: Namespace) -> Any:
         """List users, inactive ones included."""
-        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, User.REPRESENTATION.of_row)
+        represent = partial(LocationCodes().represent, User.REPRESENTATION)
+        return paging.page_of(User.matching(role=args["role"], active=args["active"]), args, represent)
 
     @takes(user_parser)
     @gives_one(User.SCHEMA, 201, refuses=("username_taken", "email_taken", "password_required"))
     def post(self, args: Namespace) -> Any:
-        """Create a user; an API token makes no admin."""
+        """Create a user; an API token makes no admin, and nobody who may change stock where it may not."""
         _check_power(args.get("role"), ROLES[0])
-        return _create(**{"role": "guest", **_hashed(args, args["username"])})
+        fields = _bound(args)
+        _check_reach(fields.get("location_ids"))
+        return _create(**{"role": "guest", **_hashed(fields, args["username"])})
 
 
 class UserResource(ProtectedResource):
@@ -85,11 +94,11 @@ class UserResource(ProtectedResource):
     @takes(user_patch_parser)
     @gives_one(User.SCHEMA, refuses=("last_admin", "email_taken", "no_password", "password_required"))
     def patch(self, args: Namespace, user_id: int) -> Any:
-        """Change role, activity, password or address of a user; a token changes no password and makes no admin."""
+        """Change role, activity, password, address or locations of a user; an API token changes no password."""
         user = User.get(user_id)
         if "password" in args:
             person_required(current_principal())
-        return answer(_change(user_id, **_hashed(args, user.username)))
+        return answer(_change(user_id, **_hashed(_bound(args), user.username)))
 
     @gives(None, 204, refuses=("last_admin",))
     def delete(self, user_id: int) -> Any:
@@ -136,6 +145,8 @@ def _create(**fields: Any) -> Any:
 def _change(user_id: int, **changes: Any) -> dict[str, Any]:
     user = _locked(user_id)
     _check_power(changes.get("role"), user.role)
+    if changes != {"active": False}:
+        _check_reach(changes.get("location_ids", user.location_ids))
     user.change(**changes, by=current_principal())
     return user.to_dict()
 
@@ -164,7 +175,22 @@ def _check_power(role: str | None, before: str) -> None:
         person_required(current_principal())
 
 
-def _hashed(args: Namespace, username: str) -> dict[str, Any]:
+def _check_reach(location_ids: list[int] | None) -> None:
+    """Raise Refusal `password_required` if an API token would leave a user with locations that it does not have."""
+    principal = current_principal()
+    if principal.location_ids and not (location_ids and principal.location_ids.issuperset(location_ids)):
+        person_required(principal)
+
+
+def _bound(args: Namespace) -> dict[str, Any]:
+    """Return the arguments, with the ids of locations instead of their codes; raises InvalidInput."""
+    fields = dict(args)
+    if "locations" in fields:
+        fields["location_ids"] = bound_ids(fields.pop("locations"))
+    return fields
+
+
+def _hashed(args: Mapping[str, Any], username: str) -> dict[str, Any]:
     """Return the arguments, with the hash of the password instead of the password."""
     fields = dict(args)
     if "password" in fields:

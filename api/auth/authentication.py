@@ -21,7 +21,7 @@ from api.services import services
 from models.database.best_effort import write_best_effort
 from models.people import credentials
 from models.people.token import LAST_USE_EVERY, PREFIX, ApiToken, is_well_formed
-from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal
+from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal, bound_to
 from models.refusals import Refusal
 from models.values import normalized, now
 
@@ -189,7 +189,10 @@ def verify_access_token(token: str) -> Principal | None:
 
 @api_keys.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
 def verify_api_token(secret: str) -> Principal | None:
-    """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too."""
+    """Return the principal of an API token: its owner, with those of its scopes that the owner's role has too.
+
+    So it is with locations: those that the token is bound to and its owner too.
+    """
     return _principal_of_token(secret, ANY_OWNER)
 
 
@@ -197,9 +200,8 @@ def _principal_of_token(secret: str, username: str) -> Principal | None:
     token = credentials.find_by_secret(secret)
     if token is None or normalized(username) not in (ANY_OWNER, normalized(token.username)):
         return None
-    principal = _principal(
-        token.user_id, token, SCOPES_OF_ROLE[token.role].intersection(token.scopes), "token", token_id=token.id
-    )
+    scopes = SCOPES_OF_ROLE[token.role].intersection(token.scopes)
+    principal = _principal(token.user_id, token, scopes, "token", token.owner_location_ids, token_id=token.id)
     if token.allowed_ips and not comes_from(token.allowed_ips):
         record_refusal(principal, "address_not_allowed")
         raise unauthorized("address_not_allowed", f"This token may not be used from {request.remote_addr}.")
@@ -209,8 +211,18 @@ def _principal_of_token(secret: str, username: str) -> Principal | None:
     return principal
 
 
-def _principal(user_id: int, user: Any, scopes: frozenset[str], method: Method, **ids: Any) -> Principal:
-    return Principal(user_id, user.username, user.role, scopes, method, **ids, **request_origin())
+def _principal(
+    user_id: int,
+    user: Any,
+    scopes: frozenset[str],
+    method: Method,
+    owner_location_ids: list[int] | None = None,
+    **ids: Any,
+) -> Principal:
+    location_ids = bound_to(user.location_ids, owner_location_ids)
+    return Principal(
+        user_id, user.username, user.role, scopes, method, location_ids=location_ids, **ids, **request_origin()
+    )
 
 
 def _record_use(token_id: int, last_used_at: datetime | None) -> None:

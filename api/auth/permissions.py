@@ -75,7 +75,8 @@ person_required = CredentialRequired(
     (BASIC, BEARER),
     ("password", "session", "oidc"),
     "password_required",
-    "An API token may not change a password, make an admin or lower a role; use the password or a sign-in of an admin.",
+    "An API token may not change a password, make an admin, lower a role or open locations that it is not bound to; "
+    "use the password or a sign-in of an admin.",
 )
 session_required = CredentialRequired(
     (BEARER,), ("session",), "sign_in_required", "Only the access token of a sign-in can ask this."

@@ -12,6 +12,7 @@ from models.files.rules import Rules
 from models.files.staging import Row
 from models.stock.item_fields import MAX_QUANTITY, same
 from models.stock.lines import Line
+from models.stock.location_rights import LocationRights
 from models.values import normalized
 
 # The reason of a movement, unless its row gives one.
@@ -57,8 +58,9 @@ class Compared(NamedTuple):
 class Comparison:
     """The rows of one file beside the existing items; `sets_barcode` returns whether a row sets that of an item."""
 
-    def __init__(self, rules: Rules, sets_barcode: Callable[[str], bool]) -> None:
+    def __init__(self, rules: Rules, rights: LocationRights, sets_barcode: Callable[[str], bool]) -> None:
         self._rules = rules
+        self._rights = rights
         self._sets_barcode = sets_barcode
 
     def compare(self, row: Row, existing: Existing) -> tuple[Compared, list[RowFault]]:
@@ -133,7 +135,10 @@ class Comparison:
         expected = row.stock.get("expect_quantity")
         if expected:
             yield "expect_quantity", expected, "quantity_changed", f"expect_quantity is {expected}; {there_is_none}"
-        if move is not None and self._rules.quantity == "issue":
+        if move is None:
+            return
+        yield from self._faults_of_rights(move)
+        if self._rules.quantity == "issue":
             yield "quantity", move.line.quantity, "insufficient_stock", f"quantity can't be issued; {there_is_none}"
 
     def _faults_of(self, row: Row, item: Item, move: StockMove | None) -> Iterator[Found]:
@@ -159,6 +164,7 @@ class Comparison:
             yield "expect_quantity", expected, "quantity_changed", f"item {item['sku']!r} has {found}, not {expected}"
         if move is None:
             return
+        yield from self._faults_of_rights(move)
         there, quantity = move.there or 0, move.line.quantity
         if move.delta < 0 and there + move.delta < move.least:
             promised = f", of which {move.least} are reserved" if move.least else ""
@@ -167,6 +173,13 @@ class Comparison:
         elif item["quantity"] + move.delta > MAX_QUANTITY:
             message = f"item {item['sku']!r} has {item['quantity']}; {quantity} more exceed {MAX_QUANTITY}"
             yield "quantity", quantity, "stock_limit", message
+
+    def _faults_of_rights(self, move: StockMove) -> Iterator[Found]:
+        """Yield the fault of a movement at a location whose stock others change; one that changes none is not made."""
+        if move.delta and not self._rights.allow(move.place):
+            code = move.line.location
+            refusal = self._rights.refusal(move.place, named=code is not None)
+            yield "location", code or "", refusal.code, refusal.detail.removesuffix(".")
 
     def _faults_of_holder(self, row: Row, item: Item | None, holder: Holder | None) -> Iterator[Found]:
         """Yield the fault of a row whose barcode another item has, or whose SKU where rows are found by barcode."""

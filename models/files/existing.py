@@ -32,6 +32,12 @@ _LOCK = {
 _FIND_LOCKED = _ITEM.where(_items.c.id.in_(bindparam("ids", expanding=True)))
 _HOLDER = select(_items.c.barcode, _items.c.sku, _items.c.sku_key)
 _FIND_HOLDERS = {match: _HOLDER.where(column.in_(bindparam("keys", expanding=True))) for match, column in _KEYS.items()}
+_LOCK_VERSIONS = (
+    select(_items.c.id, _items.c.version)
+    .where(_items.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_items.c.id)
+    .with_for_update()
+)
 
 
 class Holder(NamedTuple):
@@ -109,6 +115,11 @@ def existing_items(
         {str(getattr(each, "barcode" if match == "sku" else "sku_key")): each for each in holders},
         existing_stocks(codes, list(items.values())),
     )
+
+
+def lock_versions(ids: Sequence[int]) -> dict[int, int]:
+    """Lock the items with these ids in the order of their ids; return their versions by id."""
+    return {row.id: row.version for row in db.session.execute(_LOCK_VERSIONS, {"ids": ids})}
 
 
 def _claimed(rows: Sequence[Row], match: str, items: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -19,7 +19,7 @@ from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import Change, NewItem, Plan, discard_plans, plan
 from models.files.changes import Changes
 from models.files.comparison import Compared, Comparison
-from models.files.existing import Unclaimed, existing_items
+from models.files.existing import Unclaimed, existing_items, lock_versions
 from models.files.progress import Watch, unwatched
 from models.files.row_faults import VALUE_LENGTH, Faults, RefusedRows, RowFault
 from models.files.rules import Rules
@@ -27,7 +27,7 @@ from models.files.staging import CHUNK, Pending, Row, Staging
 from models.principal import Principal
 from models.stock.item import Item
 from models.stock.location import Location
-from models.stock.stock_rows import lock_versions
+from models.stock.location_rights import LocationRights
 
 OUTCOMES = ("created", "updated", "unchanged", "skipped")
 COUNTS = (*OUTCOMES, "counted", "emptied")
@@ -63,7 +63,7 @@ class Import:
         self.read_as: dict[str, Any] = {}  # format, encoding and columns, as the reader of the file found them
         self._watch = watch
         self._staging = Staging()
-        self._comparison = Comparison(self.rules, self._staging.sets_barcode)
+        self._comparison = Comparison(self.rules, LocationRights(by), self._staging.sets_barcode)
         self._changes = Changes()
         self._locations: dict[int, int] = {}  # the version of each when the rows were compared
 
@@ -173,7 +173,7 @@ class Import:
         """Lock the items of the pending rows, in the order of their ids; return the chunks of changed ones."""
         changed: set[int] = set()
         for versions in self._staging.versions():
-            locked = lock_versions(db.session.connection(), [item_id for item_id, _, _ in versions])
+            locked = lock_versions([item_id for item_id, _, _ in versions])
             changed |= {chunk for item_id, version, chunk in versions if locked.get(item_id) != version}
         return changed
 

@@ -16,6 +16,7 @@ from models.database.base import db
 from models.database.page_cache import large_page_cache
 from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import discard_plans
+from models.files.existing import lock_versions
 from models.files.movement_staging import AppliedLine, Items, MovementStaging, StagedLine
 from models.files.moves import Move, Moves, plan_moves
 from models.files.progress import Watch, unwatched
@@ -26,12 +27,10 @@ from models.stock.lines import Quantities
 from models.stock.location import Location
 from models.stock.place import Place
 from models.stock.reserved import oversubscribed, record_oversubscribed
-from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import (
     MovedAt,
     ids_by_barcode,
     ids_by_sku_key,
-    lock_versions,
     move_prepared,
     move_stocks_at,
     moved_at,
@@ -39,6 +38,7 @@ from models.stock.stock_rows import (
     read_places,
     read_stocks,
 )
+from models.stock.taking import Taken, take_lines
 from models.values import now, rfc3339
 
 # The column that a refusal is about; the others are about the item.
@@ -49,6 +49,7 @@ COLUMN_OF = {
     "stock_limit": "quantity",
     "location_required": "quantity",
     "location_archived": "location",
+    "location_forbidden": "location",
     "unknown_location": "location",
 }
 IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
@@ -136,7 +137,7 @@ class MovementImport:
         self, connection: Connection, items: Items, lines: list[StagedLine], *, lock: bool
     ) -> list[tuple[StagedLine, Refusal]]:
         """Apply all lines of some items to their stocks, and store what they do; return those that are refused."""
-        stocks = read_stocks(connection, self._staging.item_ids(items), lock=lock)
+        stocks = read_stocks(connection, self._staging.item_ids(items), self.by, lock=lock)
         to_take = [line.to_line() for line in lines]
         read_places(connection, stocks, to_take, lock=lock)
         taken, refusals = take_lines(connection, stocks, to_take, now())
@@ -210,7 +211,7 @@ class MovementImport:
         """Lock some items and move their stocks, or yield faults; lines are applied again if others changed an item."""
         discard_plans()
         versions = self._staging.versions(items)
-        is_current = bool(versions) and lock_versions(connection, list(versions)) == versions
+        is_current = bool(versions) and lock_versions(list(versions)) == versions
         if not is_current or Location.versions(lock=True) != self._locations:
             refused = self._apply_lines(connection, items, self._staging.lines_of(items), lock=True)
             if any(isinstance(refusal, NotFound) for _, refusal in refused):
@@ -240,6 +241,6 @@ def _fault(line: StagedLine, refusal: Refusal) -> RowFault:
     if refusal.code in COLUMN_OF:
         column = COLUMN_OF[refusal.code]
         cell = getattr(line, column)
-        value = rfc3339(cell) or "" if isinstance(cell, datetime) else str(cell)
+        value = rfc3339(cell) or "" if isinstance(cell, datetime) else "" if cell is None else str(cell)
     message = refusal.detail.removesuffix(".")
     return RowFault(line.line, column, value[:VALUE_LENGTH], refusal.code, message, line.row, refusal.extra)

@@ -22,6 +22,7 @@ class Credentials(NamedTuple):
     role: str
     active: bool
     password_hash: str
+    location_ids: list[int] | None
 
 
 class SessionUser(NamedTuple):
@@ -30,6 +31,7 @@ class SessionUser(NamedTuple):
     id: int
     username: str
     role: str
+    location_ids: list[int] | None
 
 
 class TokenOwner(NamedTuple):
@@ -40,9 +42,11 @@ class TokenOwner(NamedTuple):
     last_used_at: datetime | None
     expires_at: datetime | None
     allowed_ips: list[str] | None
+    location_ids: list[int] | None
     user_id: int
     username: str
     role: str
+    owner_location_ids: list[int] | None
 
 
 def find_by_name(username: str) -> Credentials | None:
@@ -69,13 +73,13 @@ def find_by_secret(secret: str) -> TokenOwner | None:
 
 
 _BY_NAME = PreparedQuery(
-    select(User.id, User.username, User.role, User.active, User.password_hash).where(
+    select(User.id, User.username, User.role, User.active, User.password_hash, User.location_ids).where(
         User.username_key == bindparam("key")
     ),
     Credentials,
 )
 _BY_SESSION = PreparedQuery(
-    select(User.id, User.username, User.role)
+    select(User.id, User.username, User.role, User.location_ids)
     .join(Session, Session.user_id == User.id)
     .where(
         Session.id == bindparam("session_id"),
@@ -92,9 +96,11 @@ _BY_SECRET = PreparedQuery(
         ApiToken.last_used_at,
         ApiToken.expires_at,
         ApiToken.allowed_ips,
+        ApiToken.location_ids,
         User.id.label("user_id"),
         User.username,
         User.role,
+        User.location_ids.label("owner_location_ids"),
     )
     .join(User, User.id == ApiToken.user_id)
     .where(

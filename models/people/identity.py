@@ -59,6 +59,7 @@ class IdentityUser(NamedTuple):
     username: str
     role: str
     active: bool
+    location_ids: list[int] | None
     claimed_role: str | None
     claimed_at: datetime
 
@@ -122,6 +123,7 @@ _USER_OF = PreparedQuery(
         User.username,
         User.role,
         User.active,
+        User.location_ids,
         Identity.role.label("claimed_role"),
         Identity.claimed_at,
     )

@@ -13,6 +13,7 @@ from models.database.column_types import Json, UtcTime, exact_text
 from models.database.filters import BoundQuery, FilterSet
 from models.event import ACCESS, Event
 from models.json_schema import ID, TEXT, TIME, list_of, nullable, one_of
+from models.location_codes import LOCATIONS, LocationCodes
 from models.people.secrets import ALPHABET, SECRET_LENGTH, hashed, random_letters
 from models.principal import SCOPES, SYSTEM, Principal
 from models.refusals import NotFound
@@ -50,6 +51,7 @@ class ApiToken(Model):
             "scopes": list_of(one_of(*SCOPES)),
             "expires_at": nullable(TIME),
             "allowed_ips": nullable(list_of(TEXT)),
+            "locations": LOCATIONS,
             "last_used_at": nullable(TIME),
             "last_used_ip": nullable(TEXT),
             "created_at": TIME,
@@ -66,6 +68,8 @@ class ApiToken(Model):
     expires_in_days: Mapped[int | None] = mapped_column()
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime())
     allowed_ips: Mapped[list[str] | None] = mapped_column(Json())
+    # Sorted. None: all locations of the owner.
+    location_ids: Mapped[list[int] | None] = mapped_column(Json())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime())
     # No foreign key: SQLite adds none to a table that is there.
     successor_id: Mapped[int | None] = mapped_column()
@@ -82,9 +86,13 @@ class ApiToken(Model):
         scopes: Sequence[str],
         expires_in_days: int | None,
         allowed_ips: Sequence[str] | None = None,
+        location_ids: list[int] | None = None,
         by: Principal = SYSTEM,
     ) -> IssuedToken:
-        """Issue a token; without `expires_in_days` it never expires, without `allowed_ips` any address may use it."""
+        """Issue a token; without `expires_in_days` it never expires, without `allowed_ips` any address may use it.
+
+        With `location_ids`, which are sorted, it may change stock at no other locations than these.
+        """
         secret = new_secret()
         created_at = now()
         token = cls(
@@ -96,12 +104,18 @@ class ApiToken(Model):
             expires_in_days=expires_in_days,
             expires_at=created_at + timedelta(days=expires_in_days) if expires_in_days else None,
             allowed_ips=list(allowed_ips) if allowed_ips else None,
+            location_ids=location_ids,
             created_at=created_at,
         )
         db.session.add(token)
         db.session.flush()
         Event.record("token.created", token.to_dict(), by, stream=ACCESS)
         return IssuedToken(token, secret)
+
+    @property
+    def locations(self) -> list[str]:
+        """The codes of the locations that the token is bound to."""
+        return LocationCodes().of(self.location_ids)
 
     @classmethod
     def owned(cls, user_id: int) -> BoundQuery:
@@ -144,7 +158,7 @@ class ApiToken(Model):
             db.session.execute(use.execution_options(synchronize_session=False))
 
     def rotate(self, by: Principal, most_days: int | None = None) -> IssuedToken:
-        """Issue a successor with the same name, scopes, lifetime and networks; the caller has locked this token.
+        """Issue a successor with the same name, scopes, lifetime, networks and locations; this token is locked.
 
         With `most_days`, the successor lives no longer than these.
         This one remains valid for another `OVERLAP`, unless it expires sooner. A successor that it has already is
@@ -161,6 +175,7 @@ class ApiToken(Model):
             scopes=self.scopes,
             expires_in_days=min(filter(None, (self.expires_in_days, most_days)), default=None),
             allowed_ips=self.allowed_ips,
+            location_ids=self.location_ids,
             by=by,
         )
         self.successor_id = issued.row.id
@@ -196,6 +211,8 @@ def checksum(body: str) -> str:
 
 
 _TOKENS = FilterSet(
-    select(*ApiToken.REPRESENTATION.columns(table_of(ApiToken))).where(ApiToken.revoked_at.is_(None)),
+    select(*ApiToken.REPRESENTATION.columns(table_of(ApiToken), locations=ApiToken.location_ids)).where(
+        ApiToken.revoked_at.is_(None)
+    ),
     {"user_id": ApiToken.user_id == bindparam("user_id")},
 )

@@ -8,11 +8,12 @@ from sqlalchemy import Boolean, CheckConstraint, ColumnElement, String, and_, bi
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
-from models.database.column_types import UtcTime, exact_text
+from models.database.column_types import Json, UtcTime, exact_text
 from models.database.filters import BoundQuery, FilterSet
 from models.database.transactions import refusing_duplicates, transactional
 from models.event import ACCESS, Event
 from models.json_schema import BOOLEAN, ID, TEXT, TIME, nullable, one_of
+from models.location_codes import LOCATIONS, LocationCodes
 from models.people.session import Session
 from models.people.token import ApiToken
 from models.principal import ROLES, SYSTEM, Principal
@@ -21,6 +22,8 @@ from models.representation import Representation
 from models.values import normalized, now
 
 EMAIL_LENGTH = 254
+# The columns whose names clients do not see, with what they change.
+CHANGED = {"password_hash": "password", "location_ids": "locations"}
 
 
 class User(Model):
@@ -40,6 +43,7 @@ class User(Model):
             "email": nullable(TEXT),
             "role": one_of(*ROLES),
             "active": BOOLEAN,
+            "locations": LOCATIONS,
             "created_at": TIME,
             "updated_at": TIME,
         },
@@ -54,14 +58,26 @@ class User(Model):
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16))
     active: Mapped[bool] = mapped_column(Boolean())
+    # Sorted. None: all locations.
+    location_ids: Mapped[list[int] | None] = mapped_column(Json())
     created_at: Mapped[datetime] = mapped_column(UtcTime())
     updated_at: Mapped[datetime] = mapped_column(UtcTime())
 
     @classmethod
     def create(
-        cls, *, username: str, password_hash: str, role: str, email: str | None = None, by: Principal = SYSTEM
+        cls,
+        *,
+        username: str,
+        password_hash: str,
+        role: str,
+        email: str | None = None,
+        location_ids: list[int] | None = None,
+        by: Principal = SYSTEM,
     ) -> Self:
-        """Add a user and return it; raises Refusal `username_taken` or `email_taken`, both compared without case."""
+        """Add a user and return it; raises Refusal `username_taken` or `email_taken`, both compared without case.
+
+        With `location_ids`, which are sorted, the user may change stock at these locations only.
+        """
         created_at = now()
         user = cls(
             username=username,
@@ -71,6 +87,7 @@ class User(Model):
             password_hash=password_hash,
             role=role,
             active=True,
+            location_ids=location_ids,
             created_at=created_at,
             updated_at=created_at,
         )
@@ -110,6 +127,11 @@ class User(Model):
         return user
 
     @property
+    def locations(self) -> list[str]:
+        """The codes of the locations that the user is bound to."""
+        return LocationCodes().of(self.location_ids)
+
+    @property
     def has_password(self) -> bool:
         """Whether the user signs in with a password here, and not at an OpenID provider."""
         return bool(self.password_hash)
@@ -144,7 +166,9 @@ class User(Model):
         return _USERS.where(role=role, active=active)
 
     def change(self, *, by: Principal = SYSTEM, **changes: Any) -> None:
-        """Set `email`, `role`, `active` or `password_hash` of a locked user; values that are equal change nothing.
+        """Set columns of a locked user; values that are equal change nothing.
+
+        The columns are `email`, `role`, `active`, `location_ids` and `password_hash`.
 
         A new password and a user who is not active end all sessions; deactivation revokes all tokens, for good. Raises
         Refusal `last_admin` when no active admin would be left, `email_taken` when another user has the address,
@@ -168,7 +192,7 @@ class User(Model):
             Session.end_all_of(self.id)
         if "active" in changes:  # both times: a request under way may have made a token since the user was deactivated
             ApiToken.revoke_all_of(self.id, by)
-        data = {**self.to_dict(), "changed": sorted(name.removesuffix("_hash") for name in changes)}
+        data = {**self.to_dict(), "changed": sorted(CHANGED.get(name, name) for name in changes)}
         Event.record("user.updated", data, by, stream=ACCESS)
 
     def _leaves_admins(self, changes: dict[str, Any]) -> bool:
@@ -191,7 +215,7 @@ def active_admin() -> ColumnElement[bool]:
 
 
 _USERS = FilterSet(
-    select(*User.REPRESENTATION.columns(table_of(User))),
+    select(*User.REPRESENTATION.columns(table_of(User), locations=User.location_ids)),
     {"role": User.role == bindparam("role"), "active": User.active == bindparam("active")},
 )
 

@@ -61,7 +61,7 @@ def _found(row: Any, name: str) -> Values:
 def create(*, by: Principal, quantity: int = 0, **fields: Any) -> Values:
     """Add an item and return it; a quantity is recorded as its opening movement.
 
-    Raises Refusal `sku_taken` or `barcode_taken`.
+    Raises Refusal `sku_taken` or `barcode_taken`, or `location_forbidden` for a quantity.
     """
     at = now()
     row = {**DEFAULTS, **fields, "archived": False, "version": 1, "created_at": at, "updated_at": at}

@@ -84,17 +84,19 @@ class Line:
 class RefusedLines(Refusal):
     """Some lines can't be recorded, so none was; `refusals` has the reason for each of them, by index.
 
-    Its code and its members are those of the first one.
+    Its code and its members are those of the first one, or of the first that needs somebody else: the rest would not be
+    recorded either way.
     """
 
     def __init__(self, refusals: Mapping[int, Refusal], of: str = "movements") -> None:
         """Take the refusals by the index of their line; `of` is the name of the list of lines."""
-        first = next(iter(refusals))
+        forbidden = [index for index, refusal in refusals.items() if refusal.code == "location_forbidden"]
+        first = next(iter(forbidden or refusals))
         unknown = any(isinstance(refusal, NotFound) for refusal in refusals.values())
         super().__init__(
-            "invalid_input" if unknown else refusals[first].code,
+            "invalid_input" if unknown and not forbidden else refusals[first].code,
             f"Nothing was recorded. Line {first}: {refusals[first].detail}",
-            **({} if unknown else refusals[first].extra),
+            **({} if unknown and not forbidden else refusals[first].extra),
             errors=[
                 {
                     "field": f"{of}[{index}]",

@@ -22,11 +22,12 @@ from models.representation import Representation
 from models.stock.item import Item
 from models.stock.lines import Line, Quantities, RefusedLines
 from models.stock.location import Location
+from models.stock.location_rights import LocationRights
 from models.stock.place import MAIN_ID, Place
 from models.stock.reservation import Reservation
 from models.stock.reserved import oversubscribed, record_oversubscribed
-from models.stock.stock_levels import Taken, take_lines
 from models.stock.stock_rows import lock_stocks, move_stocks, move_stocks_at, moved_at
+from models.stock.taking import Taken, take_lines
 from models.stock.transfer import Transfer
 from models.values import now
 
@@ -126,7 +127,7 @@ class Movement(Model):
         RetryTransaction as `lock_stocks` does.
         """
         connection = write_connection()
-        stocks = lock_stocks(connection, lines)
+        stocks = lock_stocks(connection, lines, by)
         recorded_at = now()
         taken, refusals = take_lines(connection, stocks, lines, recorded_at)
         if refusals:
@@ -164,7 +165,11 @@ class Movement(Model):
 
     @classmethod
     def open(cls, item_id: int, sku: str, quantity: int, *, at: datetime, place: Place, by: Principal) -> None:
-        """Record the stock with which an item was created at a time and place, as the first row of its ledger."""
+        """Record the stock with which an item was created at a time and place, as the first row of its ledger.
+
+        Raises Refusal `location_forbidden`.
+        """
+        LocationRights(by).check(place, named=False)
         opening = Line("opening", quantity, "opening stock")
         quantities = Quantities(quantity, quantity, quantity)
         row = opening.row(item_id, place, quantities, time=at, recorded_at=at, by=by)
@@ -174,7 +179,8 @@ class Movement(Model):
     def record_one(cls, line: Line, by: Principal) -> dict[str, Any]:
         """Record one movement and return it as clients see it.
 
-        Raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived` or `stock_limit`, or NotFound.
+        Raises Refusal `insufficient_stock`, `quantity_changed`, `item_archived`, `stock_limit` or another one of
+        `take_lines`, or NotFound.
         """
         try:
             return cls.record([line], by)[0]

@@ -23,6 +23,7 @@ from models.representation import serialize
 from models.stock import reservation_query
 from models.stock.item import Item
 from models.stock.lines import Line, RefusedLines
+from models.stock.location_rights import LocationRights
 from models.stock.movement import Movement
 from models.stock.place import MAIN_ID
 from models.stock.reservation import STATE_IS_OPEN, Reservation
@@ -55,7 +56,7 @@ def reserve(lines: Sequence[Line], *, expires_in: timedelta | None, by: Principa
     `lock_stocks` does.
     """
     connection = write_connection()
-    stocks = lock_stocks(connection, lines)
+    stocks = lock_stocks(connection, lines, by)
     read_reserved(connection, stocks.by_id.values())
     reserved: list[tuple[Line, StockAt]] = []
     refusals: dict[int, Refusal] = {}
@@ -113,16 +114,18 @@ def _insert(
     return made
 
 
-def lock(reservation_id: int) -> Values:
+def lock(reservation_id: int, by: Principal) -> Values:
     """Lock a reservation, with its item and its location, until the transaction ends, and return it; raises NotFound.
 
-    Raises RetryTransaction as `lock_stocks` does, and where its location has just got another code.
+    Raises Refusal `location_forbidden`, and RetryTransaction as `lock_stocks` does, and where its location has just got another code.
     """
     found = reservation_query.read(reservation_id)
     line = Line("reserve", 0, "", item_id=found["item_id"], location=found["location"])
-    stocks = lock_stocks(write_connection(), [line])
-    if normalized(found["location"]) not in stocks.places:
+    stocks = lock_stocks(write_connection(), [line], by)
+    place = stocks.places.get(normalized(found["location"]))
+    if place is None:
         raise RetryTransaction
+    LocationRights(by).check(place, named=True)
     return reservation_query.read(reservation_id)  # again: another transaction may have changed it before this lock
 
 

@@ -17,7 +17,7 @@ def reverse(movement_id: int, *, reason: str | None, reference: str, by: Princip
     `stock_limit` or `item_archived`, or NotFound.
     """
     original = Movement.get(movement_id)
-    lock_stocks(write_connection(), [Line("reversal", 0, "", item_id=original["item_id"])])
+    lock_stocks(write_connection(), [Line("reversal", 0, "", item_id=original["item_id"])], by)
     original = Movement.get(movement_id)  # again: another transaction may have reversed it before this one got the lock
     _check(original)
     line = Line(

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from models.database.current_write import WriteConnection
 from models.database.writing import as_utc
+from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.item_fields import MAX_QUANTITY
 from models.stock.lines import Line, Quantities
+from models.stock.location_rights import LocationRights
 from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID, Place
-from models.stock.reserved import check_available, insufficient, read_reserved
+from models.stock.reserved import check_available, insufficient
 from models.stock.timeline import Timeline, next_time
 from models.values import normalized
 
@@ -35,8 +37,8 @@ class StockAt:
     def take(self, line: Line, time: datetime, connection: WriteConnection, *, backdated: bool) -> int:
         """Apply a line at its time and return its delta; raises Refusal, the stock then being unchanged.
 
-        The codes are `location_archived`, `location_required`, `quantity_changed`, `counted_since` and
-        `insufficient_stock`.
+        The codes are `location_forbidden`, `location_archived`, `location_required`, `quantity_changed`,
+        `counted_since` and `insufficient_stock`.
         """
         self.check(line)
         if backdated and self._timeline is None:
@@ -83,6 +85,7 @@ class StockAt:
         """Raise Refusal if the location is none for this line, or does not have what it expects."""
         if self.place.location_id == IN_TRANSIT_ID and line.transfer_id is None:
             raise Refusal("unknown_location", f"{IN_TRANSIT} has what is on its way; only transfers move it.")
+        self._item.rights.check(self.place, named=line.location is not None)
         if self.place.archived:
             raise Refusal("location_archived", f"Location {self.place.code!r} is archived; restore it first.")
         if line.kind == "count" and line.location is None and self._item.quantity != self.quantity:
@@ -100,6 +103,7 @@ class Stock:
     """The stock of one locked item, in units, in all and by location, while lines are applied to it."""
 
     item_id: int
+    rights: LocationRights  # of who locks it
 
     def __init__(self, row: Any) -> None:
         """Take the columns of the lock statements, as the driver returns them or converted."""
@@ -171,10 +175,16 @@ class Stock:
 
 
 class Stocks:
-    """The locked stocks of some lines, by id, SKU and barcode of their items, and the locations that they name."""
+    """The locked stocks of some lines, by id, SKU and barcode of their items, and the locations that they name.
 
-    def __init__(self, stocks: Iterable[Stock]) -> None:
+    They change only at the locations where `by` may change stock.
+    """
+
+    def __init__(self, stocks: Iterable[Stock], by: Principal) -> None:
         self.by_id = {stock.item_id: stock for stock in stocks}
+        rights = LocationRights(by)
+        for stock in self.by_id.values():
+            stock.rights = rights
         self.places: dict[str, Place] = {}  # by normalized code
 
     @cached_property
@@ -210,40 +220,3 @@ class Stocks:
         if place is None:
             raise Refusal("unknown_location", f"There is no location with the code {line.location!r}.")
         return stock.at.get(place.location_id) or stock.put(place, None)
-
-
-class Taken(NamedTuple):
-    """A line that was applied at `time`, with its number among them, from 0."""
-
-    number: int
-    line: Line
-    stock: Stock
-    at: StockAt
-    time: datetime
-    quantities: Quantities
-
-
-def take_lines(
-    connection: WriteConnection, stocks: Stocks, lines: Iterable[Line], recorded_at: datetime
-) -> tuple[list[Taken], dict[int, Refusal]]:
-    """Apply lines to stocks in their order; return what was applied, and the refusals of the others by number."""
-    dated: list[tuple[int, Line, Stock, StockAt, datetime]] = []
-    taken: list[Taken] = []
-    refusals: dict[int, Refusal] = {}
-    read_reserved(connection, stocks.by_id.values())
-    for number, line in enumerate(lines):
-        try:
-            stock = stocks.of(line)
-            at = stocks.at(line, stock)
-        except Refusal as refusal:
-            refusals[number] = refusal
-        else:
-            dated.append((number, line, stock, at, stock.date(line, at, recorded_at)))
-    for number, line, stock, at, time in dated:
-        try:
-            quantities = stock.take(line, at, time, connection)
-        except Refusal as refusal:
-            refusals[number] = refusal
-        else:
-            taken.append(Taken(number, line, stock, at, time, quantities))
-    return taken, dict(sorted(refusals.items()))

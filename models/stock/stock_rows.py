@@ -12,6 +12,7 @@ from models.database.current_write import WriteConnection
 from models.database.reading import AnySelect
 from models.database.transactions import RetryTransaction
 from models.database.writing import execute_many, execute_one, execute_prepared, prepare
+from models.principal import Principal
 from models.stock.item import Item
 from models.stock.lines import Line
 from models.stock.location import Location
@@ -67,7 +68,6 @@ _LOCK_ONE = _lock(_ONE)
 _MANY = _items.c.id.in_(bindparam("ids", expanding=True))
 _READ_MANY = _read(_MANY)
 _LOCK_MANY = _lock(_MANY)
-_LOCK_VERSIONS = select(_items.c.id, _items.c.version).where(_MANY).order_by(_items.c.id).with_for_update()
 _LOCK_NAMED = _lock(or_(_MANY, _items.c.sku_key.in_(bindparam("keys", expanding=True))))
 # Holders of barcodes are looked up first and locked by id: with a condition on three columns, MariaDB scans the table.
 _HOLDERS = select(_items.c.id, _items.c.barcode).where(_items.c.barcode.in_(bindparam("barcodes", expanding=True)))
@@ -115,16 +115,16 @@ _MOVE_AT = (
 _PUT_AT = insert(_stocks).values({name: bindparam(name) for name in ("item_id", "location_id", "quantity")})
 
 
-def lock_stocks(connection: WriteConnection, lines: Sequence[Line]) -> Stocks:
+def lock_stocks(connection: WriteConnection, lines: Sequence[Line], by: Principal) -> Stocks:
     """Return the stocks of these lines as they are now, their items locked until the transaction ends.
 
     Raises RetryTransaction when a concurrent transaction has just given a barcode to another item.
     """
     ids = {line.item_id for line in lines if line.item_id is not None}
     if len(ids) == len(lines) == 1:
-        stocks = Stocks(map(Stock, execute_one(connection, _LOCK_ONE, {"item": min(ids)})))
+        stocks = Stocks(map(Stock, execute_one(connection, _LOCK_ONE, {"item": min(ids)})), by)
     else:
-        stocks = _lock_many(cast(Connection, connection), lines, ids)  # which is no short write
+        stocks = _lock_many(cast(Connection, connection), lines, ids, by)  # which is no short write
     read_places(connection, stocks, lines, lock=True)
     return stocks
 
@@ -156,7 +156,7 @@ def read_places(connection: WriteConnection, stocks: Stocks, lines: Sequence[Lin
             stocks.by_id[item_id].put(place, quantity)
 
 
-def _lock_many(connection: Connection, lines: Sequence[Line], ids: set[int]) -> Stocks:
+def _lock_many(connection: Connection, lines: Sequence[Line], ids: set[int], by: Principal) -> Stocks:
     barcodes = {line.barcode for line in lines if line.barcode is not None}
     holders = connection.execute(_HOLDERS, {"barcodes": list(barcodes)}).all() if barcodes else []
     ids.update(holder.id for holder in holders)
@@ -165,15 +165,15 @@ def _lock_many(connection: Connection, lines: Sequence[Line], ids: set[int]) -> 
         found = connection.execute(_LOCK_NAMED, {"ids": list(ids), "keys": list(keys)})
     else:
         found = connection.execute(_LOCK_MANY, {"ids": list(ids)})
-    stocks = Stocks(map(Stock, found))
+    stocks = Stocks(map(Stock, found), by)
     if any(holder.barcode not in stocks.by_barcode for holder in holders):
         raise RetryTransaction
     return stocks
 
 
-def read_stocks(connection: Connection, ids: Sequence[int], *, lock: bool) -> Stocks:
+def read_stocks(connection: Connection, ids: Sequence[int], by: Principal, *, lock: bool) -> Stocks:
     """Return the stocks of the items with these ids; with `lock`, the items are locked in the order of their ids."""
-    return Stocks(map(Stock, connection.execute(_LOCK_MANY if lock else _READ_MANY, {"ids": ids})))
+    return Stocks(map(Stock, connection.execute(_LOCK_MANY if lock else _READ_MANY, {"ids": ids})), by)
 
 
 def ids_by_sku_key(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
@@ -184,11 +184,6 @@ def ids_by_sku_key(connection: Connection, keys: Sequence[str]) -> dict[str, int
 def ids_by_barcode(connection: Connection, barcodes: Sequence[str]) -> dict[str, int]:
     """Return the ids of the items that have these barcodes."""
     return {row.barcode: row.id for row in connection.execute(_HOLDERS, {"barcodes": barcodes})}
-
-
-def lock_versions(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    """Lock the items with these ids in the order of their ids; return their versions by id."""
-    return dict(connection.execute(_LOCK_VERSIONS, {"ids": ids}).all())
 
 
 def move_stocks(connection: WriteConnection, stocks: Iterable[MovedStock], updated_at: datetime) -> None:

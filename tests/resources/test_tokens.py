@@ -59,7 +59,8 @@ def test_a_new_token_works_and_can_be_read_again_without_its_secret(mel, told, t
     assert till.get("/items").status_code == 200
     read = mel.get(path).json
     assert set(read) == {
-        "id", "prefix", "name", "scopes", "expires_at", "allowed_ips", "last_used_at", "last_used_ip", "created_at"
+        "id", "prefix", "name", "scopes", "expires_at", "allowed_ips", "locations", "last_used_at", "last_used_ip",
+        "created_at"
     }  # fmt: skip
     assert {**read, "last_used_at": None, "last_used_ip": None} == {
         name: value for name, value in told.items() if name != "token"

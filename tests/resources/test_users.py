@@ -52,7 +52,7 @@ def test_a_user_is_created_with_the_role_given(admin, role):
 
 
 def test_what_is_told_of_a_user_holds_nothing_of_the_password(admin, pat):
-    shape = {"id", "username", "email", "role", "active", "created_at", "updated_at"}
+    shape = {"id", "username", "email", "role", "active", "locations", "created_at", "updated_at"}
 
     for answer in (admin.get(pat), admin.get("/users/me"), admin.patch(pat, json={"password": NEW})):
         assert set(answer.json) == shape
