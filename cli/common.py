@@ -25,8 +25,9 @@ from cli.tables import print_table
 from models.database.errors import is_unavailable
 from models.database.pages import rows_of
 from models.database.schema import is_current
+from models.location_codes import location_ids
 from models.people.user import User
-from models.principal import SCOPES_OF_ROLE, SYSTEM, Principal
+from models.principal import SCOPES_OF_ROLE, SYSTEM, Principal, bound_to
 from models.refusals import NotFound, Refusal
 from settings import SettingsError
 from startup import database_name, unusable_database
@@ -130,6 +131,13 @@ user_option = click.option(
     "--user", "username", help="The user whom the ledger names; by default the first active admin."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON, in ASCII.")
+location_option = click.option(
+    "--location",
+    "locations",
+    metavar="CODE",
+    multiple=True,
+    help="The only location whose stock may be changed; once for each of several.",
+)
 
 
 def command_line() -> Principal:
@@ -148,17 +156,30 @@ def user_named(username: str) -> User:
 def stock_user(username: str | None, act: str) -> Principal:
     """Return the principal that the ledger will name; raises CommandError for a user who may not change the stock."""
     if username:
-        user: Any = user_named(username)
+        user = user_named(username)
     else:
-        user = next(iter(rows_of(User.matching(role="admin", active=True), User.id)), None)
-        if user is None:
+        first = next(iter(rows_of(User.matching(role="admin", active=True), User.id)), None)
+        if first is None:
             raise CommandError("There is no active admin; name a user with --user.")
+        user = User.get(first.id)
     scopes = SCOPES_OF_ROLE[user.role]
     if not user.active or not scopes >= STOCK_SCOPES:
         raise CommandError(
             f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not {act}."
         )
-    return Principal(user.id, user.username, user.role, scopes, "password", request_id=command_line().request_id)
+    request_id, location_ids = command_line().request_id, bound_to(user.location_ids)
+    return Principal(
+        user.id, user.username, user.role, scopes, "password", request_id=request_id, location_ids=location_ids
+    )
+
+
+def ids_of_locations(codes: Sequence[str]) -> list[int] | None:
+    """Return the ids of the locations with these codes, sorted; None for none, which is all. Raises NotFound."""
+    ids = dict(zip(codes, location_ids(codes) if codes else (), strict=True))
+    for code, location_id in ids.items():
+        if location_id is None:
+            raise NotFound(f"There is no location with the code {code!r}.")
+    return sorted(set(filter(None, ids.values()))) or None
 
 
 def print_json(value: Any) -> None:

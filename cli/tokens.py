@@ -5,7 +5,17 @@ from typing import Any
 import click
 
 from api.requests.text import Text
-from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.common import (
+    StockCommand,
+    Typed,
+    command_line,
+    ids_of_locations,
+    json_option,
+    location_option,
+    print_json,
+    print_rows,
+    user_named,
+)
 from cli.errors import CommandError
 from models.database.column_types import MAX_ID
 from models.database.pages import rows_of
@@ -16,7 +26,7 @@ from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
 from models.refusals import NotFound
 
-COLUMNS = ("id", "username", "prefix", "name", "scopes", "expires_at", "last_used_at")
+COLUMNS = ("id", "username", "prefix", "name", "scopes", "expires_at", "last_used_at", "locations")
 
 
 @click.group("token")
@@ -29,8 +39,17 @@ def token_group() -> None:
 @click.option("--name", type=Typed("name", Text(100, 1)), required=True, help="What it is for.")
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="Once for each.")
 @click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Without it, until revoked.")
+@location_option
 @json_option
-def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: int | None, as_json: bool) -> None:
+def create(
+    *,
+    username: str,
+    name: str,
+    scopes: tuple[str, ...],
+    expires_in_days: int | None,
+    locations: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Create a token for a user. Its secret is printed this once, alone on stdout."""
     user = user_named(username)
     beyond = [scope for scope in scopes if scope not in SCOPES_OF_ROLE[user.role]]
@@ -38,7 +57,21 @@ def create(username: str, name: str, scopes: tuple[str, ...], expires_in_days: i
         raise CommandError(f"{user.username} is {user.role}, which does not have {', '.join(beyond)}.")
     if not user.active:
         raise CommandError(f"{user.username} is not active.")
-    issued = _issue(user_id=user.id, name=name, scopes=list(dict.fromkeys(scopes)), expires_in_days=expires_in_days)
+    ids = ids_of_locations(locations)
+    foreign = set(ids or ()).difference(user.location_ids) if user.location_ids else set()
+    if foreign:
+        codes = LocationCodes()
+        raise CommandError(
+            f"{user.username} is bound to {', '.join(codes.of(user.location_ids))}, not to "
+            f"{', '.join(codes.of(foreign))}."
+        )
+    issued = _issue(
+        user_id=user.id,
+        name=name,
+        scopes=list(dict.fromkeys(scopes)),
+        expires_in_days=expires_in_days,
+        location_ids=ids,
+    )
     if as_json:
         print_json(issued)
         return

@@ -8,7 +8,17 @@ import click
 
 from api.auth.accounts import email_type, new_hash, new_username_type, password_type, username_type
 from api.requests.types import InvalidValue
-from cli.common import StockCommand, Typed, command_line, json_option, print_json, print_rows, user_named
+from cli.common import (
+    StockCommand,
+    Typed,
+    command_line,
+    ids_of_locations,
+    json_option,
+    location_option,
+    print_json,
+    print_rows,
+    user_named,
+)
 from cli.errors import CommandError
 from models.database.pages import rows_of
 from models.database.transactions import transactional
@@ -18,7 +28,7 @@ from models.people.user import User
 from models.principal import ROLES
 from startup import PASSWORD_LENGTH
 
-COLUMNS = ("id", "username", "role", "active", "email")
+COLUMNS = ("id", "username", "role", "active", "email", "locations")
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -34,19 +44,23 @@ def password_options(command: Decorated) -> Decorated:
 
 @click.group("user")
 def user_group() -> None:
-    """Users: create, list, set-role, reset-password, (de)activate."""
+    """Users: create, list, set-role, set-locations, reset-password, (de)activate."""
 
 
 @user_group.command("create", cls=StockCommand)
 @click.argument("username", type=Typed("username", new_username_type))
 @click.option("--role", type=role_choice, default="guest", show_default=True)
 @click.option("--email", type=Typed("email", email_type))
+@location_option
 @password_options
 @json_option
-def create(*, username: str, role: str, email: str | None, prompt: bool, password_stdin: bool, as_json: bool) -> None:
+def create(
+    *, username: str, locations: tuple[str, ...], prompt: bool, password_stdin: bool, as_json: bool, **fields: Any
+) -> None:
     """Create a user. Unless an option names a source, the password is random and printed this once."""
+    fields["location_ids"] = ids_of_locations(locations)
     password, generated = _new_password(prompt, password_stdin)
-    user = _create(username=username, password_hash=new_hash("password", password, username), role=role, email=email)
+    user = _create(username=username, password_hash=new_hash("password", password, username), **fields)
     _report(user, generated, as_json)
 
 
@@ -66,6 +80,15 @@ def list_(role: str | None, as_json: bool) -> None:
 def set_role(username: str, role: str, as_json: bool) -> None:
     """Change the role of a user. It applies from the next request on."""
     _report(_change(username, role=role), None, as_json)
+
+
+@user_group.command("set-locations", cls=StockCommand)
+@username_argument
+@click.argument("locations", metavar="[CODE]...", nargs=-1)
+@json_option
+def set_locations(username: str, locations: tuple[str, ...], as_json: bool) -> None:
+    """Bind a user to the locations with these codes, or to none. It applies from the next request on."""
+    _report(_change(username, location_ids=ids_of_locations(locations)), None, as_json)
 
 
 @user_group.command("reset-password", cls=StockCommand)
@@ -139,7 +162,8 @@ def _report(user: dict[str, Any], password: str | None, as_json: bool) -> None:
     if as_json:
         print_json({**user, "password": password} if password else user)
         return
-    state = user["role"] if user["active"] else f"{user['role']}, inactive"
+    bound = f", bound to {', '.join(user['locations'])}" if user["locations"] else ""
+    state = user["role"] + bound + ("" if user["active"] else ", inactive")
     click.echo(f"{user['username']} ({state})." + (" The password, printed this once:" if password else ""), err=True)
     if password:
         click.echo(password)

@@ -117,7 +117,8 @@ def _insert(
 def lock(reservation_id: int, by: Principal) -> Values:
     """Lock a reservation, with its item and its location, until the transaction ends, and return it; raises NotFound.
 
-    Raises Refusal `location_forbidden`, and RetryTransaction as `lock_stocks` does, and where its location has just got another code.
+    Raises Refusal `location_forbidden`, and RetryTransaction as `lock_stocks` does, or where its location has just got
+    another code.
     """
     found = reservation_query.read(reservation_id)
     line = Line("reserve", 0, "", item_id=found["item_id"], location=found["location"])

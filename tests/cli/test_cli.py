@@ -102,7 +102,7 @@ def test_users_are_listed_for_people_and_for_scripts(run, admin, member):
     table = run("user", "list").out.splitlines()
     rows = run("user", "list", "--json").json
 
-    assert table[0].split() == ["id", "username", "role", "active", "email"]
+    assert table[0].split() == ["id", "username", "role", "active", "email", "locations"]
     assert [line.split()[1:4] for line in table[1:]] == [["ada", "admin", "yes"], ["mel", "member", "yes"]]
     assert rows == admin.get("/users?sort=created_at").json["data"]
     assert [row["username"] for row in run("user", "list", "--role", "member", "--json").json] == ["mel"]
