@@ -18,6 +18,8 @@ NOT_TO_BE_SET: dict[str, Any] = {
     "is_admin": True,
     "active": True,
     "scopes": ["users:write"],
+    "locations": ["MAIN"],
+    "location_ids": [1],
     "password_hash": "scrypt:1:1:1$x$y",
     "username_key": "ada",
     "hash": "0" * 64,
@@ -96,9 +98,9 @@ def test_what_a_form_may_set_is_written_here(asked):
 
     v1 = "/api/v1"
     assert own == {
-        ("POST", f"{v1}/users"): {"role"},
-        ("PATCH", f"{v1}/users/2147483647"): {"role", "active"},
-        ("POST", f"{v1}/tokens"): {"scopes"},
+        ("POST", f"{v1}/users"): {"role", "locations"},
+        ("PATCH", f"{v1}/users/2147483647"): {"role", "active", "locations"},
+        ("POST", f"{v1}/tokens"): {"scopes", "locations"},
         ("POST", f"{v1}/items"): {"quantity"},
         ("POST", f"{v1}/items/2147483647/movements"): {"quantity"},
         ("PATCH", f"{v1}/locations/2147483647"): {"archived"},
