@@ -14,6 +14,7 @@ from cli.files import import_command
 from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
 from cli.locations import location_group
 from cli.migrations import migrations_group
+from cli.reservations import reservation_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
 from cli.transfers import transfer_group
@@ -26,21 +27,14 @@ from models.people.user import User
 from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.movement import Movement
+from models.stock.reservation import Reservation
 from models.stock.transfer import Transfer
 from settings import SettingsError
 
 # What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
 COMMANDS: tuple[click.Command, ...] = (
-    *(
-        user_group,
-        token_group,
-        location_group,
-        transfer_group,
-        import_command,
-        export_command,
-        stats_command,
-        verify_command,
-    ),
+    *(user_group, token_group, location_group, transfer_group, reservation_group),
+    *(import_command, export_command, stats_command, verify_command),
     *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
 )
 
@@ -70,5 +64,5 @@ def init_cli(app: Flask) -> None:
 
 def _shell_names() -> dict[str, Any]:
     """Return the names that `flask shell` knows from the start."""
-    models = (ApiToken, Event, Item, Location, Movement, Transfer, User)
+    models = (ApiToken, Event, Item, Location, Movement, Reservation, Transfer, User)
     return {"db": db} | {model.__name__: model for model in models}

@@ -8,6 +8,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,9 +32,6 @@ from models.principal import SCOPES_OF_ROLE, SYSTEM, Principal, bound_to
 from models.refusals import NotFound, Refusal
 from settings import SettingsError
 from startup import database_name, unusable_database
-
-# What a user needs for whom the ledger is written.
-STOCK_SCOPES = {"items:write", "stock:write"}
 
 
 class Command(click.Command):
@@ -145,16 +143,11 @@ def command_line() -> Principal:
     return SYSTEM._replace(username="cli", request_id=f"cli-{uuid.uuid4().hex}")
 
 
-def user_named(username: str) -> User:
-    """Return the user of this name, ignoring case; raises NotFound."""
-    user = User.by_name(username)
-    if user is None:
-        raise NotFound(f"There is no user {username!r}.")
-    return user
+def acting_user(username: str | None, scopes: AbstractSet[str], what: str) -> Principal:
+    """Return the principal whom the ledger will name: this user, or the first active admin.
 
-
-def stock_user(username: str | None, act: str) -> Principal:
-    """Return the principal that the ledger will name; raises CommandError for a user who may not change the stock."""
+    Raises CommandError for a user who may not do `what`, for which these scopes are needed.
+    """
     if username:
         user = user_named(username)
     else:
@@ -162,15 +155,23 @@ def stock_user(username: str | None, act: str) -> Principal:
         if first is None:
             raise CommandError("There is no active admin; name a user with --user.")
         user = User.get(first.id)
-    scopes = SCOPES_OF_ROLE[user.role]
-    if not user.active or not scopes >= STOCK_SCOPES:
+    of_role = SCOPES_OF_ROLE[user.role]
+    if not user.active or not of_role >= scopes:
         raise CommandError(
-            f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not {act}."
+            f"{user.username} is {'' if user.active else 'inactive and '}{user.role}, and may not {what}."
         )
     request_id, location_ids = command_line().request_id, bound_to(user.location_ids)
     return Principal(
-        user.id, user.username, user.role, scopes, "password", request_id=request_id, location_ids=location_ids
+        user.id, user.username, user.role, of_role, "password", request_id=request_id, location_ids=location_ids
     )
+
+
+def user_named(username: str) -> User:
+    """Return the user of this name, ignoring case; raises NotFound."""
+    user = User.by_name(username)
+    if user is None:
+        raise NotFound(f"There is no user {username!r}.")
+    return user
 
 
 def ids_of_locations(codes: Sequence[str]) -> list[int] | None:

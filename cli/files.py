@@ -17,12 +17,11 @@ from api.requests.uploads import format_of
 from cli.common import (
     StockCommand,
     Typed,
+    acting_user,
     json_option,
     print_json,
     progress,
     refuse_options,
-    stock_user,
-    user_option,
 )
 from cli.errors import ConfigurationError
 from cli.tables import print_table
@@ -115,7 +114,7 @@ def import_command(
         refuse_options(context, ("kind",), "says something about movements only.")
     for error in conflicts(options):
         raise click.UsageError(f"--{error.part} {error}.")
-    by = stock_user(username, "import")
+    by = acting_user(username, {"items:write", "stock:write"}, "import")
     format_ = format_ or format_by_name(file, NOT_READ)
     read: Stage = stage_movements if movements else stage
     rows: Import | MovementImport = (

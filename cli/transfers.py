@@ -8,7 +8,7 @@ import click
 
 from api.requests.text import Code, Text
 from api.requests.types import Integer, InvalidValue
-from cli.common import StockCommand, Typed, json_option, print_json, print_rows, stock_user, user_option
+from cli.common import StockCommand, Typed, acting_user, json_option, print_json, print_rows, user_option
 from models.database.column_types import MAX_ID
 from models.database.pages import rows_of
 from models.database.transactions import transactional
@@ -91,7 +91,7 @@ def send(
         at_once=not later,
         reason=reason,
         reference=reference,
-        by=stock_user(username, "send"),
+        by=acting_user(username, {"stock:write"}, "send"),
     )
     _report(made, as_json)
 
@@ -109,7 +109,7 @@ def receive(
     *, transfer_id: int, reason: str | None, reference: str, username: str | None, as_json: bool, **arrived: Any
 ) -> None:
     """Receive goods of a transfer; without a line, all that are on their way."""
-    by = stock_user(username, "receive")
+    by = acting_user(username, {"stock:write"}, "receive")
     changed = _receive(transfer_id, arrived, reason=reason, reference=reference, by=by)
     _report(changed, as_json)
 
@@ -143,7 +143,7 @@ def show(*, transfer_id: int, as_json: bool) -> None:
 @json_option
 def reverse(*, transfer_id: int, reason: str | None, reference: str, username: str | None, as_json: bool) -> None:
     """Bring back what a transfer has sent; once."""
-    by = stock_user(username, "reverse")
+    by = acting_user(username, {"stock:write"}, "reverse")
     changed = transactional(transfers.reverse)(transfer_id, reason=reason, reference=reference, by=by)
     _report(changed, as_json)
 
