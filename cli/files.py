@@ -22,6 +22,7 @@ from cli.common import (
     print_json,
     progress,
     refuse_options,
+    user_option,
 )
 from cli.errors import ConfigurationError
 from cli.tables import print_table

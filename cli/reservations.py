@@ -72,7 +72,7 @@ def fulfil(*, reservation_id: int, quantity: int | None, username: str | None, a
         _, fulfilled = reservations.fulfil(reservation, quantity, by=by)
         return fulfilled
 
-    _report(_change(reservation_id, fulfil_locked), as_json)
+    _report(_change(reservation_id, by, fulfil_locked), as_json)
 
 
 @reservation_group.command("release", cls=StockCommand)
@@ -82,7 +82,7 @@ def fulfil(*, reservation_id: int, quantity: int | None, username: str | None, a
 def release(*, reservation_id: int, username: str | None, as_json: bool) -> None:
     """Release what is open of a reservation. It is available again."""
     by = _user(username)
-    _report(_change(reservation_id, lambda reservation: reservations.release(reservation, by=by)), as_json)
+    _report(_change(reservation_id, by, lambda reservation: reservations.release(reservation, by=by)), as_json)
 
 
 def _user(username: str | None) -> Principal:
@@ -100,8 +100,8 @@ def _create(line: Line, minutes: int | None, by: Principal) -> dict[str, Any]:
 
 
 @transactional
-def _change(reservation_id: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    return change(reservations.lock(reservation_id))
+def _change(reservation_id: int, by: Principal, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    return change(reservations.lock(reservation_id, by))
 
 
 def _report(reservation: dict[str, Any], as_json: bool) -> None:
