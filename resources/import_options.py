@@ -110,10 +110,8 @@ def file_options(fields: Sequence[str]) -> tuple[QueryField, ...]:
 
 
 FILE_OPTIONS = file_options(IMPORT_COLUMNS)
-# Those of an import of movements, of which no other product writes a file and which have no amounts.
-MOVEMENT_OPTIONS = tuple(
-    option for option in file_options(MOVEMENT_COLUMNS) if option.name not in ("preset", "currency")
-)
+# Those of an import of movements, of which no other product writes a file.
+MOVEMENT_OPTIONS = tuple(option for option in file_options(MOVEMENT_COLUMNS) if option.name != "preset")
 OPTIONS = (*ROW_OPTIONS, *FILE_OPTIONS)
 # The options by name, with other arguments or without.
 Arguments = Mapping[str, Any]
@@ -127,7 +125,8 @@ def conflicts(args: Arguments) -> Iterator[InvalidValue]:
 
 def rules_of(args: Arguments) -> rules.Rules:
     """Return the rules for the rows among the arguments of a request or of a command."""
-    return rules.Rules(**{option.name: args[option.name] for option in ROW_OPTIONS})
+    chosen = {option.name: args[option.name] for option in ROW_OPTIONS}
+    return rules.Rules(**chosen, of_product=args["preset"] is not None)
 
 
 def options_of(args: Arguments) -> Options:

@@ -7,13 +7,13 @@ from typing import Any
 from api.requests.bodies import InvalidJson, parse_json
 from api.requests.fields import Field
 from api.requests.text import Sku, Text
-from api.requests.types import Integer, InvalidValue
+from api.requests.types import Amount, Integer, InvalidValue
 from api.requests.unknown import FORMER
 from models.files.bulk import BLANK
 from models.files.row_faults import Faults
 from models.files.rules import MATCH, Rules
 from models.files.staging import Row
-from models.stock.item_fields import FILE_COLUMNS, MAX_QUANTITY
+from models.stock.item_fields import FILE_COLUMNS, MAX_PRICE, MAX_QUANTITY
 from models.stock.location import CODE_LENGTH
 from models.values import money, normalized
 from resources.file_rows import (
@@ -33,15 +33,17 @@ from tables.reading import NDJSON, Table
 from tables.records import Columns, Record
 
 # What a row says about the stock; the other columns are fields of the item.
-OF_STOCK = ("quantity", "expect_quantity", "reason", "location")
+OF_STOCK = ("quantity", "expect_quantity", "reason", "location", "unit_cost")
 MORE_FIELDS = (
     Field("expect_quantity", Integer(0, MAX_QUANTITY), nullable=True),
     Field("reason", Text(500, 1), nullable=True),
     Field("location", Sku(CODE_LENGTH), nullable=True),
+    Field("unit_cost", Amount(MAX_PRICE), nullable=True),
 )
 # The columns of the export, so that an exported file can be imported, and those of the import.
 COLUMNS = FILE_COLUMNS
 IMPORT_COLUMNS = (*COLUMNS, *(field.name for field in MORE_FIELDS))
+AMOUNTS = ("price", "unit_cost")
 # Columns whose values are often repeated.
 REPETITIVE = [name for name in IMPORT_COLUMNS if name not in ("sku", "name", "description", "barcode", "reason")]
 
@@ -109,6 +111,11 @@ def _fields(rules: Rules) -> dict[str, Field]:
     return fields
 
 
+def _as_money(read: Reader) -> Reader:
+    """Return the reader of an amount that leaves it as clients see it, which is how rows are stored."""
+    return lambda value: money(read(value))
+
+
 def _ignored(_: Any) -> Any:
     return BLANK_CELL
 
@@ -118,7 +125,7 @@ def member_readers(rules: Rules) -> Readers:
     """Return the readers of the members of a JSON object; with `empty="keep"` null is as if it was left out."""
     fields = _fields(rules)
     readers: dict[str, Reader] = {name: fields[name].convert for name in IMPORT_COLUMNS}
-    readers["price"] = lambda value: money(fields["price"].convert(value))
+    readers |= {name: _as_money(fields[name].convert) for name in AMOUNTS}
     may_be_null = [name for name in (*BLANK, *OF_STOCK) if fields[name].nullable or rules.empty == "keep"]
     readers |= {name: null_is_empty(readers[name]) for name in may_be_null}
     readers[rules.match] = Field(rules.match, fields[rules.match].type).convert
@@ -131,12 +138,12 @@ def cell_readers(numbers: NumberFormat, rules: Rules) -> Readers:
     text_of: dict[str, Callable[[Cell], str]] = {
         **dict.fromkeys(("sku", "barcode", "location"), code_text),
         **dict.fromkeys(("quantity", "reorder_level", "expect_quantity"), numbers.whole),
-        "price": numbers.amount,
+        **dict.fromkeys(AMOUNTS, numbers.amount),
         "description": plain_text,
     }
     types = {name: field.type for name, field in _fields(rules).items()}
     parse: dict[str, Reader] = {
-        "price": lambda text: money(types["price"].from_text(text)),
+        **{name: _as_money(types[name].from_text) for name in AMOUNTS},
         "tags": _tags,
         "attributes": _attributes,
     }

@@ -8,11 +8,11 @@ from api.requests.containers import ListOf
 from api.requests.fields import Field, QueryField
 from api.requests.parsers import ObjectOf, RequestParser
 from api.requests.text import Barcode, Text
-from api.requests.types import Choice, Integer, InvalidValue, Timestamp
+from api.requests.types import Amount, Choice, Integer, InvalidValue, Timestamp
 from api.responses.pagination import Paging
 from api.responses.tables import TABLE_FIELDS
 from models.database.column_types import MAX_ID
-from models.stock.item_fields import BARCODE_LENGTH, MAX_QUANTITY, SKU_LENGTH
+from models.stock.item_fields import BARCODE_LENGTH, MAX_PRICE, MAX_QUANTITY, SKU_LENGTH
 from models.stock.movement import ALL_KINDS, KINDS, Movement
 from models.values import now
 from resources.location_parsers import code_type
@@ -30,12 +30,14 @@ reason_type = Text(500, 1)
 
 
 def faults_of_line(line: Mapping[str, Any]) -> Iterator[InvalidValue]:
-    """Yield the errors of fields together: a quantity that does not fit the kind, and a time in the future."""
+    """Yield the errors of fields together: quantity or cost that do not fit the kind, and a time in the future."""
     kind, least = line["kind"], LEAST[line["kind"]]
     if kind == "adjust" and line["quantity"] == 0:
         yield InvalidValue("too_small", "must not be 0 to adjust", "quantity")
     elif line["quantity"] < least:
         yield InvalidValue("too_small", f"must be {least} or more to {kind}", "quantity")
+    if kind != "receive" and line.get("unit_cost") is not None:
+        yield InvalidValue("not_applicable", f"is known of what is received alone; leave it out to {kind}", "unit_cost")
     if line.get("occurred_at", now()) > now() + AHEAD:
         yield InvalidValue("in_future", "must not lie in the future", "occurred_at")
 
@@ -84,8 +86,14 @@ line_fields = (
         help="When it happened, after the last count of the item; left out, now. In the past, count sets the stock of "
         "that time, and nothing may make the stock negative then or later.",
     ),
+    Field(
+        "unit_cost",
+        Amount(MAX_PRICE),
+        nullable=True,
+        help="What one unit of what is received cost, exact; left out or null, unknown. Of no other kind.",
+    ),
 )
-# What `faults_of_line` says of kind and quantity, as JSON Schema. These are conditions on one object rather than
+# What `faults_of_line` says of kind, quantity and cost, as JSON Schema. These are conditions on one object rather than
 # alternatives (`oneOf`), of which code generators make a type without fields.
 QUANTITY_RULES = [
     {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": {"quantity": bound}}}
@@ -93,15 +101,20 @@ QUANTITY_RULES = [
         kind: {"not": {"const": 0}} if kind == "adjust" else {"minimum": least} for kind, least in LEAST.items()
     }.items()
 ]
+COST_RULE = {
+    "if": {"properties": {"kind": {"const": "receive"}}},
+    "else": {"properties": {"unit_cost": {"type": "null"}}},
+}
+RULES = [*QUANTITY_RULES, COST_RULE]
 EXAMPLE = {"kind": "receive", "quantity": 12, "reason": "delivery", "reference": "PO-4711"}
 movement_parser = RequestParser(
-    *line_fields, check=faults_of_line, rules={"allOf": QUANTITY_RULES}, example=EXAMPLE, name="NewMovement"
+    *line_fields, check=faults_of_line, rules={"allOf": RULES}, example=EXAMPLE, name="NewMovement"
 )
 batch_line_parser = RequestParser(
     *item_names,
     *line_fields,
     check=faults_of_batch_line,
-    rules={"allOf": [*QUANTITY_RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
+    rules={"allOf": [*RULES, {"oneOf": [{"required": [name]} for name in NAMES_OF_ITEM]}]},
     name="NewBatchMovement",
 )
 batch_parser = RequestParser(

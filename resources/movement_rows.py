@@ -7,7 +7,17 @@ from typing import Any
 from api.requests.types import InvalidValue
 from models.files.movement_staging import StagedLine
 from models.files.row_faults import Faults, RowFault
-from resources.file_rows import BLANK_CELL, Reader, Readers, cached, cell_reader, fields_of_records, text_of_line
+from models.values import money
+from resources.file_rows import (
+    BLANK_CELL,
+    Reader,
+    Readers,
+    cached,
+    cell_reader,
+    fields_of_records,
+    null_is_empty,
+    text_of_line,
+)
 from resources.movement_parsers import batch_line_parser, faults_of_line
 from tables.cells import Cell, code_text
 from tables.numbers import NumberFormat
@@ -15,10 +25,13 @@ from tables.reading import NDJSON, Table
 from tables.records import Columns
 
 NAMES_OF_ITEM = ("sku", "barcode")
-COLUMNS = (*NAMES_OF_ITEM, "kind", "quantity", "reason", "reference", "location", "expect_quantity", "occurred_at")
+COLUMNS = (
+    *(*NAMES_OF_ITEM, "kind", "quantity", "reason", "reference", "location", "expect_quantity", "unit_cost"),
+    "occurred_at",
+)
 MAX_LINES = 100_000
 MAY_BE_EMPTY = {*COLUMNS} - {"kind", "quantity"}
-REPETITIVE = ("kind", "quantity", "reason", "location", "expect_quantity", "occurred_at")
+REPETITIVE = ("kind", "quantity", "reason", "location", "expect_quantity", "unit_cost", "occurred_at")
 
 
 def columns_of(kind: str | None) -> Columns:
@@ -58,7 +71,11 @@ def _readers(table: Table) -> Readers:
 
 
 _types = {name: batch_line_parser.fields[name].type for name in COLUMNS}
-_MEMBERS = cached(REPETITIVE, {name: batch_line_parser.fields[name].convert for name in COLUMNS})
+_convert = {name: batch_line_parser.fields[name].convert for name in COLUMNS}
+# A cost waits as text, as its line is staged.
+_MEMBERS = cached(
+    REPETITIVE, {**_convert, "unit_cost": null_is_empty(lambda value: money(_convert["unit_cost"](value)))}
+)
 
 
 @lru_cache(16)
@@ -67,9 +84,13 @@ def _cell_readers(numbers: NumberFormat) -> Readers:
     text_of: dict[str, Callable[[Cell], str]] = {
         **dict.fromkeys((*NAMES_OF_ITEM, "location"), code_text),
         **dict.fromkeys(("quantity", "expect_quantity"), numbers.whole),
+        "unit_cost": numbers.amount,
         "kind": lambda cell: text_of_line(cell).lower(),  # some spreadsheets begin a cell with a capital letter
     }
-    parse: dict[str, Reader] = {"occurred_at": _types["occurred_at"]}  # as text, and not as a parameter of a query
+    parse: dict[str, Reader] = {
+        "occurred_at": _types["occurred_at"],  # as text, and not as a parameter of a query
+        "unit_cost": lambda text: money(_types["unit_cost"].from_text(text)),
+    }
     readers = {
         name: cell_reader(
             text_of.get(name, text_of_line),

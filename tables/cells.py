@@ -27,7 +27,7 @@ DESTROYED = re.compile(
 EXACT_DIGITS = 15
 # The columns whose texts a spreadsheet would take for numbers, and those whose texts are numbers.
 CODES = ("sku", "barcode")
-AMOUNTS = ("price",)
+AMOUNTS = ("price", "unit_cost", "value")
 
 
 class WrongCell(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from models.files.bulk import StockMove
@@ -17,6 +18,8 @@ from models.values import normalized
 
 # The reason of a movement, unless its row gives one.
 REASON = "import"
+# The kinds of movements of which it is known what a unit cost.
+COSTED = ("opening", "receive")
 Item = Mapping[str, Any]
 # Column, value, code and message of a fault.
 Found = tuple[str, Any, str, str]
@@ -99,14 +102,8 @@ class Comparison:
         if place is None:
             return None, [("location", code, "unknown_location", f"there is no location with the code {code!r}")]
         there = None if item is None else stocks.there(item, place)
-        move = StockMove(
-            Line(
-                self._rules.quantity if item else "opening", quantity, row.stock.get("reason") or REASON, location=code
-            ),
-            place,
-            there,
-            0 if item is None else stocks.reserved_there(item, place),
-        )
+        line = _line(row, "opening" if item is None else self._rules.quantity)
+        move = StockMove(line, place, there, 0 if item is None else stocks.reserved_there(item, place))
         if place.archived:
             return move, [("location", code, "location_archived", f"location {place.code!r} is archived")]
         if item is None or code is not None or self._rules.quantity != "count" or (there or 0) == item["quantity"]:
@@ -165,6 +162,11 @@ class Comparison:
         if move is None:
             return
         yield from self._faults_of_rights(move)
+        cost, kind = row.stock.get("unit_cost"), move.line.kind
+        # The export of another product has the cost beside each thing, whatever the file is imported for.
+        if cost is not None and kind not in COSTED and move.delta and not self._rules.of_product:
+            message = f"unit_cost is of what is received; leave it empty to {kind}, or add quantity=receive"
+            yield "unit_cost", cost, "not_applicable", message
         there, quantity = move.there or 0, move.line.quantity
         if move.delta < 0 and there + move.delta < move.least:
             promised = f", of which {move.least} are reserved" if move.least else ""
@@ -198,3 +200,15 @@ class Comparison:
     def _frees_barcode(self, holder: Holder) -> bool:
         """Return whether a row of the file replaces the barcode of its holder: no two rows have the same one."""
         return self._rules.on_conflict == "update" and self._sets_barcode(holder.sku_key)
+
+
+def _line(row: Row, kind: str) -> Line:
+    """Return the movement that the quantity of a row means, with what a unit cost if it can be known."""
+    cost = row.stock.get("unit_cost") if kind in COSTED else None
+    return Line(
+        kind,
+        row.stock["quantity"],
+        row.stock.get("reason") or REASON,
+        location=row.stock.get("location"),
+        unit_cost=None if cost is None else Decimal(cost),
+    )

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from models.files.staging import temporary_database
@@ -16,7 +17,7 @@ REASON = "import"
 
 
 class StagedLine(NamedTuple):
-    """One line of a file; a line that is not `valid` has only the fields without a fault."""
+    """One line of a file; a line that is not `valid` has only the fields without a fault. `unit_cost` is as text."""
 
     line: int
     row: int
@@ -29,6 +30,7 @@ class StagedLine(NamedTuple):
     reference: str = ""
     expect_quantity: int | None = None
     location: str | None = None
+    unit_cost: str | None = None
     occurred_at: datetime | None = None
 
     def to_line(self) -> Line:
@@ -43,6 +45,7 @@ class StagedLine(NamedTuple):
             location=self.location,
             expect_quantity=self.expect_quantity,
             occurred_at=self.occurred_at,
+            unit_cost=None if self.unit_cost is None else Decimal(self.unit_cost),
         )
 
 
@@ -76,9 +79,9 @@ class MovementStaging:
             """
             CREATE TABLE lines (
                 line INTEGER PRIMARY KEY, row INTEGER, valid INTEGER, sku TEXT, barcode TEXT, kind TEXT,
-                quantity INTEGER, reason TEXT, reference TEXT, expect_quantity INTEGER, location TEXT, occurred_at TEXT,
-                sku_key TEXT, item_id INTEGER, item_sku TEXT, location_id INTEGER, location_code TEXT, delta INTEGER,
-                quantity_after INTEGER, location_quantity_after INTEGER, time TEXT
+                quantity INTEGER, reason TEXT, reference TEXT, expect_quantity INTEGER, location TEXT, unit_cost TEXT,
+                occurred_at TEXT, sku_key TEXT, item_id INTEGER, item_sku TEXT, location_id INTEGER, location_code TEXT,
+                delta INTEGER, quantity_after INTEGER, location_quantity_after INTEGER, time TEXT
             );
             CREATE TABLE items (first INTEGER PRIMARY KEY, last INTEGER, versions BLOB, moves BLOB);
             CREATE TABLE plans (part INTEGER PRIMARY KEY, plan BLOB);

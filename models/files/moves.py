@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from models.database.writing import insert_prepared, prepare_inserts
 from models.event import Event
 from models.principal import Principal
+from models.representation import serialize
 from models.stock.lines import Line, Quantities
 from models.stock.movement import Movement
 from models.stock.place import Place
@@ -60,6 +61,7 @@ def plan_moves(moves: Sequence[Move], recorded_at: datetime, by: Principal) -> M
                 **common,
                 "sku": move.item["sku"],
                 "location": move.at.code,
+                "unit_cost": serialize(row["unit_cost"]),
                 "occurred_at": rfc3339(move.item["moved_at"]),
             },
             2,

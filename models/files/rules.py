@@ -15,7 +15,7 @@ class Rules:
     """The choices for the rows of one file; each is one of the tuple of its name, whose first is the default.
 
     A row is found by `match`. `empty`, `negative` and `quantity="ignore"` concern how its cells are read, the others
-    what is done then.
+    what is done then. A file `of_product` is the export of another one, read by its preset.
     """
 
     on_conflict: str = ON_CONFLICT[0]
@@ -24,3 +24,4 @@ class Rules:
     quantity: str = QUANTITY[0]
     empty: str = EMPTY[0]
     negative: str = NEGATIVE[0]
+    of_product: bool = False

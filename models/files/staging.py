@@ -15,8 +15,8 @@ class Row(NamedTuple):
     """One row of a file: the line it begins at, and the fields it sets, as clients see them.
 
     A row that is not `valid` has only the fields without a fault; `row` is its number below the header. A row that is
-    found by its barcode may have no SKU. `stock` may have `quantity`, `expect_quantity` and `reason`; `emptied` are the
-    fields that it sets because their cells are empty.
+    found by its barcode may have no SKU. `stock` is what it says of the stock, a cost as text; `emptied` are the fields
+    that it sets because their cells are empty.
     """
 
     line: int

@@ -384,7 +384,7 @@ def test_a_date_of_a_workbook_has_no_zone_and_is_refused_with_its_cell(member, s
     assert "C2" in refused["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("query", ["?preset=shopify", "?currency=ignore", "?on_conflict=skip", "?kind=opening"])
+@pytest.mark.parametrize("query", ["?preset=shopify", "?on_conflict=skip", "?kind=opening"])
 @on_one_database
 def test_an_option_that_says_nothing_about_movements_is_refused(member, shelf, query):
     refused = send(member, "sku,kind,quantity\nNUT,receive,1\n", query)
