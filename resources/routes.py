@@ -23,6 +23,7 @@ from resources.movements import (
     MovementResource,
     ReversalResource,
 )
+from resources.reports import ItemHistoryResource, ReorderResource, TurnoverResource, ValuationResource
 from resources.reservations import (
     ReservationFulfilmentResource,
     ReservationListResource,
@@ -68,6 +69,7 @@ def _add_stock(api: Api) -> None:
     api.add_resource(ItemResource, ITEM, endpoint="item")
     api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
     api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")
+    api.add_resource(ItemHistoryResource, f"{ITEM}/history", endpoint="item_history")
     api.add_resource(ItemStockListResource, f"{ITEM}/stocks", endpoint="item_stocks")
     api.add_resource(ItemStockResource, f"{ITEM}/stocks/<code:code>", endpoint="item_stock")
     api.add_resource(StockListResource, f"{V1}/stocks", endpoint="stocks")
@@ -82,6 +84,10 @@ def _add_stock(api: Api) -> None:
     api.add_resource(TransferResource, TRANSFER, endpoint="transfer")
     api.add_resource(TransferReceiptListResource, f"{TRANSFER}/receipts", endpoint="transfer_receipts")
     api.add_resource(TransferReversalResource, f"{TRANSFER}/reversal", endpoint="transfer_reversal")
+    api.add_resource(ReservationListResource, f"{V1}/reservations", endpoint="reservations")
+    api.add_resource(ReservationResource, RESERVATION, endpoint="reservation")
+    api.add_resource(ReservationFulfilmentResource, f"{RESERVATION}/fulfilment", endpoint="reservation_fulfilment")
+    api.add_resource(ReservationReleaseResource, f"{RESERVATION}/release", endpoint="reservation_release")
 
 
 def _add_files_and_events(api: Api) -> None:
@@ -90,12 +96,11 @@ def _add_files_and_events(api: Api) -> None:
     api.add_resource(ImportPresetListResource, f"{V1}/imports/presets", endpoint="import_presets")
     api.add_resource(ItemExportResource, f"{V1}/items/export", endpoint="item_export")
     api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")
-    api.add_resource(ReservationListResource, f"{V1}/reservations", endpoint="reservations")
-    api.add_resource(ReservationResource, RESERVATION, endpoint="reservation")
-    api.add_resource(ReservationFulfilmentResource, f"{RESERVATION}/fulfilment", endpoint="reservation_fulfilment")
-    api.add_resource(ReservationReleaseResource, f"{RESERVATION}/release", endpoint="reservation_release")
     api.add_resource(EventListResource, f"{V1}/events", endpoint="events")
     api.add_resource(AuditResource, f"{V1}/audit", endpoint="audit")
+    api.add_resource(ValuationResource, f"{V1}/reports/valuation", endpoint="valuation")
+    api.add_resource(ReorderResource, f"{V1}/reports/reorder", endpoint="reorder")
+    api.add_resource(TurnoverResource, f"{V1}/reports/turnover", endpoint="turnover")
     api.add_resource(StatsResource, f"{V1}/stats", endpoint="stats")
 
 

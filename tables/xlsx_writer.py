@@ -79,7 +79,7 @@ def _write_cell(sheet: Worksheet, line: int, place: int, column: str, value: Any
             return
         case bool():
             sheet.write_boolean(line, place, value)
-        case int() if abs(value) < 10**EXACT_DIGITS:
+        case int() | float() if abs(value) < 10**EXACT_DIGITS:
             sheet.write_number(line, place, value)
         case str() if column in AMOUNTS and len(value) <= EXACT_DIGITS:
             sheet.write_number(line, place, float(value))

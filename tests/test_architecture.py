@@ -79,6 +79,7 @@ INPUTS = {
     "resources.reservation_parsers",
     "resources.movement_rows",
     "resources.path_names",
+    "resources.report_parsers",
 }
 # What a model needs besides SQLAlchemy.
 LIBRARIES_OF_MODELS = {

@@ -41,18 +41,22 @@ def _successes(endpoint: Endpoint, responses: Json) -> Json:
 
 def _success(endpoint: Endpoint, status: int, responses: Json) -> Json:
     output = endpoint.output
+    or_json = JSON in endpoint.operation.media_types
     names = [
         name
         for name, carried in (
             ("ETag", output.tagged),
             ("Location", status in (201, 302)),
             ("Link", output.linked),
-            ("Content-Disposition", output.file),
+            ("Content-Disposition", output.file and not or_json),
             ("Idempotent-Replayed", endpoint.operation.idempotent),
         )
         if carried
     ]
-    answer: Json = {"description": SUCCESSES[status], "headers": headers(*names)}
+    answer: Json = {
+        "description": SUCCESSES[status],
+        "headers": headers(*names, perhaps=["Content-Disposition"] * (output.file and or_json)),
+    }
     if output.schema is None:
         return _shared("NoContent", answer, responses) if status == 204 else answer
     kinds = endpoint.operation.media_types

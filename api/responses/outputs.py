@@ -17,7 +17,7 @@ class Output:
     tagged: bool = False  # carries an ETag; a GET then answers 304 too
     linked: bool = False  # carries the Link header of a page
     checked: bool | None = None  # whether it honours If-Match and If-None-Match; if not said, all but POST do
-    file: bool = False  # carries the name of a file
+    file: bool = False  # carries the name of a file, where it is a table
     name: str | None = None  # the operationId, where method and endpoint make no good one
 
 

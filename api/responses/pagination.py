@@ -30,7 +30,7 @@ DEFAULT_LIMIT = 50
 MAX_PAGE = 2**31 - 1
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]
-Represent = Callable[[Any], dict[str, Any]]
+Represent = Callable[[Any], Any]
 
 
 class _CursorText:
@@ -77,7 +77,7 @@ class Paging:
         self._default = default
 
     def page_of(self, selection: BoundQuery, args: Mapping[str, Any], represent: Represent) -> Answer:
-        """Return the page that `args` ask for, as (body, status, headers); `represent` makes a dict of each row.
+        """Return the page that `args` ask for, as (body, status, headers); `represent` makes its `data`.
 
         Raises InvalidInput (422) for a page together with a cursor, Unreadable (400) for an invalid cursor.
         """
