@@ -14,6 +14,7 @@ from cli.files import import_command
 from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
 from cli.locations import location_group
 from cli.migrations import migrations_group
+from cli.reports import report_group
 from cli.reservations import reservation_group
 from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
@@ -34,7 +35,7 @@ from settings import SettingsError
 # What `python run.py` offers and, but for Flask's own commands, `flask` too; in this order.
 COMMANDS: tuple[click.Command, ...] = (
     *(user_group, token_group, location_group, transfer_group, reservation_group),
-    *(import_command, export_command, stats_command, verify_command),
+    *(import_command, export_command, report_group, stats_command, verify_command),
     *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
 )
 

@@ -55,12 +55,17 @@ def export_command(
     layout = Layout(format_, fields or COLUMNS, "items", between, bom)
     with progress("Exporting", item_query.count()) as bar:
         parts = parts_of(layout, _with_count(item_query.batches(), bar))
-        if is_dash(file) or _is_stdout(file):
-            _write(nullcontext(sys.stdout.buffer), parts)
-        elif file.exists() and not file.is_file():
-            _write(file.open("wb"), parts)
-        else:
-            _replace(Path(os.path.realpath(file)), parts)
+        write_file(file, parts)
+
+
+def write_file(file: Path, parts: Iterable[bytes]) -> None:
+    """Write a file as a whole, or to what a path stands for: stdout, a pipe or a device."""
+    if is_dash(file) or _is_stdout(file):
+        _write(nullcontext(sys.stdout.buffer), parts)
+    elif file.exists() and not file.is_file():
+        _write(file.open("wb"), parts)
+    else:
+        _replace(Path(os.path.realpath(file)), parts)
 
 
 def _replace(file: Path, parts: Iterable[bytes]) -> None:

@@ -1,7 +1,7 @@
 """The request schemas of reports: of what time they are, how they are paged, and what they leave out."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask_restful.reqparse import Namespace
@@ -13,13 +13,11 @@ from api.requests.types import Choice, Integer, InvalidValue, Timestamp
 from api.responses.pagination import CURSOR_FIELDS, DEFAULT_LIMIT, MAX_LIMIT
 from api.responses.tables import TABLE_FIELDS
 from models.reports import valuation
+from models.reports.period import period
 from models.stock.history import MAX_POINTS, STEPS, points_of
 from models.stock.item_fields import MAX_QUANTITY
-from models.values import now
 from resources.location_parsers import code_type
 
-# The period of a report and of a history, unless the client names another.
-PERIOD = timedelta(days=30)
 # A table has all rows, so that it has no page: these have no default, and are refused beside a format of one.
 PAGE_FIELDS = (
     QueryField("limit", Integer(1, MAX_LIMIT), help=f"Rows per page; {DEFAULT_LIMIT} if not given."),
@@ -37,8 +35,7 @@ def refuse_page(args: Namespace) -> None:
 
 def period_of(args: Namespace) -> tuple[datetime, datetime]:
     """Return the beginning and the end of the period: that of the client, or the last 30 days."""
-    until = args["until"] or now()
-    return args["since"] or until - PERIOD, until
+    return period(args["since"], args["until"])
 
 
 def faults_of_period(args: Namespace) -> Iterator[InvalidValue]:

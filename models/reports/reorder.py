@@ -10,7 +10,7 @@ from models.database.filters import BoundQuery, FilterSet
 from models.database.pages import batches_by_id
 from models.json_schema import COUNT, ID, TEXT, closed
 from models.refusals import Refusal
-from models.reports.available import available
+from models.stock.available import OF_ITEM, of_stock
 from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock, StockSettings
@@ -35,7 +35,7 @@ _items, _stocks, _settings = table_of(Item), table_of(LocationStock), table_of(S
 
 def _of_items() -> FilterSet:
     """Return the items with a level that have no more than that, but for archived ones."""
-    left, level = available(_items.c.quantity), _items.c.reorder_level
+    left, level = OF_ITEM["available"], _items.c.reorder_level
     query = select(_items.c.id, _items.c.sku, _items.c.name, _items.c.quantity, left.label("available"), level)
     archived = _items.c.archived == bindparam("archived")
     return FilterSet(query.where(level.is_not(None), left <= level), {"archived": archived})
@@ -48,7 +48,7 @@ def _at_location() -> FilterSet:
     )
     at_main = _items.c.quantity - _items.c.elsewhere
     there = case((_settings.c.location_id == MAIN_ID, at_main), else_=func.coalesce(_stocks.c.quantity, 0))
-    left, level = available(there, location_id=_settings.c.location_id), _settings.c.reorder_level
+    left, level = of_stock(there, _settings.c.location_id)["available"], _settings.c.reorder_level
     columns = (_items.c.sku, _items.c.name, there.label("quantity"), left.label("available"), level)
     query = select(_settings.c.item_id.label("id"), *columns).select_from(settings)
     conditions = {

@@ -717,6 +717,7 @@ COMMANDS = [
     ["stats"],
     ["verify"],
     ["export", "-"],
+    ["report", "reorder"],
 ]
 
 

@@ -24,6 +24,7 @@ NAMES = (
     "transfer",
     "import",
     "export",
+    "report",
     "backup",
     "restore",
     "verify",
