@@ -193,22 +193,26 @@ class Server:
         """
         if self._balance and (left := self._balance.seconds_left()):
             seconds = min(seconds, left)
+        began = time.monotonic()
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
         now = time.monotonic()
         if now >= self._next_check or len(self._map) >= self._limit:
             self._next_check = now + CHECK_SECONDS
-            self._check(now)
+            self._check(began, now)
 
-    def _check(self, now: float) -> None:
-        """Close the connections that timed out and, at the limit, one more: the longest quiet, an idle one first."""
+    def _check(self, began: float, now: float) -> None:
+        """Close the connections that timed out and, at the limit, one more: the longest quiet, an idle one first.
+
+        They timed out before the last poll `began`: what has come since, if the machine stalled, may not be read yet.
+        """
         quiet = []
         for channel in self._connections():
             state = channel.state()
             if state != channel.last_state:
                 channel.last_state, channel.since = state, now
-            elif now - channel.since >= self._timeouts[state[0]]:
+            elif began - channel.since >= self._timeouts[state[0]]:
                 channel.handle_close()
-            elif now - channel.since >= CROWDED_TIMEOUTS.get(state[0], math.inf):
+            elif began - channel.since >= CROWDED_TIMEOUTS.get(state[0], math.inf):
                 quiet.append(channel)
         if quiet and len(self._map) >= self._limit:
             min(quiet, key=lambda channel: (channel.last_state[0] == "receiving", channel.since)).handle_close()

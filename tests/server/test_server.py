@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waitress import wasyncore
 
 from api.errors import error_answer
 from server import connections, server, sockets
@@ -836,6 +837,29 @@ def test_a_stop_still_answers_the_next_request_of_a_client_in_full_swing(monkeyp
         assert response.getheader("Connection") == "close"
         client.close()
         assert service.ended()
+
+
+def test_a_stop_answers_the_request_that_arrives_while_the_machine_stalls(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, stalls = wasyncore.loop, [2 * server.DRAIN_IDLE_SECONDS]
+
+    def stall_after(*args: Any, **options: Any) -> None:
+        loop(*args, **options)
+        is_idle = [channel.last_state == channel.state() for channel in service.server._connections()] == [True]
+        if is_idle and service.server._timeouts["idle"] == server.DRAIN_IDLE_SECONDS and stalls:
+            client.sendall(HELLO)
+            clock.now += stalls.pop()
+
+    with running() as service, service.connect(HELLO) as client:
+        answer(client)
+        monkeypatch.setattr(wasyncore, "loop", stall_after)
+        service.server.stop()
+
+        response, _ = answer(client)
+
+        assert stalls == []
+        assert response.getheader("Connection") == "close"
 
 
 def test_a_stop_leaves_no_thread_behind() -> None:
