@@ -248,6 +248,7 @@ class Client:
     def __init__(self, port: int, headers: dict[str, str]) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWERED_WITHIN)
         self.headers = headers
+        self.sent = -math.inf  # when the last request was sent
 
     def connect(self) -> None:
         """Make sure of a connection; raises OSError when the service does not listen."""
@@ -265,7 +266,10 @@ class Client:
             body = body if isinstance(body, str) else json.dumps(body)
         try:
             self.connect()
-            self.connection.request(method, V1 + path, body, sent)
+            try:
+                self.connection.request(method, V1 + path, body, sent)
+            finally:
+                self.sent = time.monotonic()
             response = self.connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
