@@ -1,6 +1,7 @@
 """Limits: how many requests a client may send and how many sign-ins it may fail, wherever that is counted."""
 
 import itertools
+import math
 import os
 import socket
 import socketserver
@@ -477,6 +478,8 @@ def foreign() -> Iterator[str]:
 
 @pytest.mark.parametrize("server", [dead, frozen, foreign])
 def test_while_redis_does_not_answer_the_limits_hold_from_memory_and_nobody_waits(apps, guest, server):
+    fastest = [math.inf] * 6  # of each of six requests: a wait for Redis would be there in each try
+
     def slowest() -> float:
         with server() as url:
             there = apps(RATE_LIMIT="4/minute", LOGIN_RATE_LIMIT="2/minute", RATE_LIMIT_STORAGE_URL=url)
@@ -488,7 +491,8 @@ def test_while_redis_does_not_answer_the_limits_hold_from_memory_and_nobody_wait
             sign_ins = [log_in(there, "gus", "a wrong password").status_code for _ in range(4)]
         assert answered == [200] * 4 + [429] * 2
         assert sign_ins == [401, 401, 429, 429]
-        return max(seconds)
+        fastest[:] = map(min, fastest, seconds)
+        return max(fastest)
 
     assert least_of(slowest, AT_MOST) < AT_MOST
 
