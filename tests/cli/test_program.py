@@ -22,6 +22,7 @@ NAMES = (
     "token",
     "location",
     "transfer",
+    "reservation",
     "import",
     "export",
     "report",
@@ -55,7 +56,7 @@ def test_help_lists_every_command_with_one_whole_line() -> None:
     assert [name for name, line in lines.items() if line.endswith("...") or not line.endswith(".")] == []
 
 
-@pytest.mark.parametrize("group", ["user", "token", "maintenance"])
+@pytest.mark.parametrize("group", ["user", "token", "reservation", "maintenance"])
 def test_help_of_a_group_lists_each_of_its_commands_with_one_whole_line(group: str) -> None:
     lines = listed(CliRunner().invoke(run.program, [group, "--help"]).stdout)
 
