@@ -16,6 +16,7 @@ from models.stock.item import Item
 from models.stock.verify import verify
 from models.values import normalized
 from tests.support.files import items, send
+from tests.support.reservations import post_reservation
 from tests.support.shelf import add, together
 
 
@@ -158,6 +159,28 @@ def test_what_is_sold_meanwhile_may_refuse_the_file(app, member, by, quantity, s
     assert [(error["row"], error["code"]) for error in refused.value.extra["errors"]] == [(2, code)]
     assert list(items(member)) == ["A"]
     assert moves(member, item)[1:] == [("issue", -1, 4)]
+
+
+def test_what_is_reserved_meanwhile_may_refuse_the_file(app, member, by):
+    item = add(member, "A", quantity=5)
+
+    with pytest.raises(RefusedRows) as refused:
+        import_with(
+            app, by, [row(2, "A", stock={"quantity": 5})], lambda: post_reservation(member, "A", 1), quantity="issue"
+        )
+
+    assert [error["code"] for error in refused.value.extra["errors"]] == ["insufficient_stock"]
+    assert moves(member, item)[1:] == []
+
+
+def test_a_count_that_finds_less_than_is_reserved_meanwhile_says_so(app, member, by):
+    add(member, "A", quantity=5)
+
+    import_with(app, by, [row(2, "A", name="b", stock={"quantity": 2})], lambda: post_reservation(member, "A", 3))
+
+    events = {event["type"]: event["data"] for event in member.get("/events").json["data"]}
+    assert (events["item.oversubscribed"]["quantity"], events["item.oversubscribed"]["reserved"]) == (2, 3)
+    assert (events["item.updated"]["reserved"], events["item.updated"]["available"]) == (3, 2)
 
 
 @pytest.mark.parametrize("match", ["sku", "barcode"])

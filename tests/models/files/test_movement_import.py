@@ -14,6 +14,7 @@ from models.principal import Principal
 from models.stock.item import Item
 from models.stock.verify import verify
 from tests.support.files import items
+from tests.support.reservations import path_of_reservation, post_reservation, reserve
 from tests.support.shelf import add, together
 
 
@@ -80,6 +81,31 @@ def test_what_is_sold_meanwhile_is_missed_at_the_end(app, member, by):
 
     assert codes == [(3, "insufficient_stock")]
     assert stock(member) == {"A": 2}
+
+
+def test_what_is_reserved_meanwhile_is_missed_at_the_end(app, member, by):
+    add(member, "A", quantity=3)
+
+    codes = import_with(
+        app,
+        by,
+        [line(2, "A", "issue", 2), line(3, "A", "issue", 1)],
+        lambda: post_reservation(member, "A", 1),
+    )
+
+    assert codes == [(3, "insufficient_stock")]
+    assert stock(member) == {"A": 3}
+
+
+@pytest.mark.parametrize("end", ["release", "fulfilment"])
+def test_what_is_reserved_no_longer_by_the_end_counts(app, member, by, end):
+    add(member, "A", quantity=3)
+    path = path_of_reservation(reserve(member, "A", 2), f"/{end}")
+
+    assert import_with(app, by, [line(2, "A", "count", 1)], lambda: member.post(path)) == []
+
+    assert stock(member) == {"A": 1}
+    assert "item.oversubscribed" not in {event["type"] for event in member.get("/events").json["data"]}
 
 
 def test_what_others_have_moved_meanwhile_counts(app, member, by):
