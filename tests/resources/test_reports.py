@@ -147,11 +147,11 @@ def test_what_was_received_by_mistake_and_reversed_never_was(member):
 def test_a_transfer_leaves_what_an_item_is_worth_as_it_is(app, member):
     make_location(app, "VAN")
     bolt = add(member, "BOLT")
-    record(member, bolt, "receive", 10, unit_cost="1.00")
-    there = {"sku": "BOLT", "location": "VAN"}
+    record(member, bolt, "receive", 10, day=0, unit_cost="1.00")
+    legs = {"sku": "BOLT", "occurred_at": DAYS[1]}, {"sku": "BOLT", "location": "VAN", "occurred_at": DAYS[3]}
 
-    carry(app, member, ("transfer_out", 10, {"sku": "BOLT"}), ("transfer_in", 10, there))
-    record(member, bolt, "receive", 10, unit_cost="2.00")
+    carry(app, member, ("transfer_out", 10, legs[0]), ("transfer_in", 10, legs[1]))
+    record(member, bolt, "receive", 10, day=2, unit_cost="2.00")
 
     assert valued(member) == {"BOLT": (20, "1.50", "30.00")}
 

@@ -83,6 +83,26 @@ def test_an_index_leads_to_the_rows_of_a_page_in_their_order(admin, lamp, plans,
     assert [step for step in costly(plans) if step not in BY_ID] == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/valuation",
+        "/reports/valuation?at=2026-01-01T00:00:00Z",
+        "/reports/reorder",
+        "/reports/turnover",
+        "/items/1/history",
+    ],
+)
+def test_a_report_finds_the_movements_of_its_items_by_an_index(guest, lamp, plans, path):
+    assert guest.get(path).status_code == 200
+
+    steps = [step for plan in plans for step in plan]
+    assert [step for step in steps if step.startswith("SCAN movements") or "kind" in step] == []
+    found = [step for step in steps if step.startswith("SEARCH movements")]
+    assert all("USING INDEX ix_movements_item_id_occurred_at (item_id" in step for step in found)
+    assert bool(found) == ("reorder" not in path)
+
+
 def counts(plans):
     """The statements that did nothing but count."""
     return [plan for plan in plans if len(plan) == 1 and "COVERING INDEX" in plan[0]]
