@@ -1,25 +1,28 @@
 """The ledger against some lines of plain Python: whatever the sequence of writes and retries, they agree."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from itertools import count, product
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from models.stock.verify import verify
 from models.values import rfc3339
+from tests.models.stock.plain_ledger import AHEAD, IN_TRANSIT, PLACES, SKUS, Arrival, Model, Parcel, Sent, Transfer
 from tests.support.files import NDJSON
 from tests.support.shelf import make_location
 
-SKUS = ("BOLT", "NUT")
-PLACES = ("MAIN", "VAN")
 REASON = {"reason": "the model says so"}
-# When something happened, as a client may say: on a day in the past, or at a time to come by a clock that is ahead.
-DAYS = [datetime(2025, 11, day, tzinfo=UTC) for day in range(1, 5)]
-AHEAD = len(DAYS)
+PARCEL = ("quantity", "received", "returned", "damaged")
 
 skus = st.sampled_from(SKUS)
 whens = st.one_of(st.none(), st.integers(0, AHEAD))
@@ -35,79 +38,38 @@ lines = st.one_of(
         optional={"expect_quantity": st.integers(0, 9), **places},
     ),
 )
+batches = st.lists(st.tuples(skus, lines, whens), min_size=1, max_size=5)
+parcels = st.lists(st.builds(Parcel, skus, st.integers(1, 5)), min_size=1, max_size=3)
+arrived = st.sampled_from(((1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0), (0, 2, 1), (1, 1, 1)))  # as Arrival has them
 
 
-class Move(NamedTuple):
-    """One line that was recorded."""
-
-    moment: datetime
-    delta: int
-    counts: bool
-    place: str
-
-
-class Model:
-    """What the service promises: stock that was never below zero anywhere, moved by all the lines or by none.
-
-    `status` is that of the last refusal.
-    """
-
-    def __init__(self) -> None:
-        self.status = 409
-        self.began = datetime.now(UTC)
-        self.moments = [*DAYS, self.began + timedelta(minutes=4)]
-        self.ledgers: dict[str, list[Move]] = {sku: [] for sku in SKUS}
-
-    def quantity(self, sku: str, moment: datetime | None = None, place: str | None = None) -> int:
-        """The stock at the end of a moment, or with all that is recorded; in all, or at one place."""
-        moves = [move for move in self.ledgers[sku] if place in (None, move.place)]
-        return sum(move.delta for move in moves if moment is None or move.moment <= moment)
-
-    def move(self, *moves: tuple[str, dict[str, Any], int | None]) -> list[int] | None:
-        """The quantity after each line, or None when one of them is refused."""
-        before, after = {sku: list(ledger) for sku, ledger in self.ledgers.items()}, []
-        for sku, line, when in moves:
-            if not self._move(sku, line, when):
-                self.ledgers = before
-                return None
-            after.append(self.quantity(sku))
-        return after
-
-    def _move(self, sku: str, line: dict[str, Any], when: int | None) -> bool:
-        ledger, place = self.ledgers[sku], line.get("location", PLACES[0])
-        in_all, there = self.quantity(sku), self.quantity(sku, place=place)
-        is_unclear = line["kind"] == "count" and "location" not in line and in_all != there
-        self.status = 422 if is_unclear else 409
-        found = there if "location" in line else in_all
-        if is_unclear or line.get("expect_quantity", found) != found:
-            return False
-        latest = max([self.began, *(move.moment for move in ledger)])
-        moment = latest + timedelta(microseconds=1) if when is None else self.moments[when]
-        if any(move.counts and move.place == place and move.moment >= moment for move in ledger):
-            return False
-        signs = {"issue": -line["quantity"], "count": line["quantity"] - self.quantity(sku, moment, place)}
-        ledger.append(Move(moment, signs.get(line["kind"], line["quantity"]), line["kind"] == "count", place))
-        return all(self.quantity(sku, move.moment, place) >= 0 for move in ledger)
+def arrivals_of(transfer: Transfer) -> st.SearchStrategy[list[Arrival]]:
+    """Of some lines of a transfer, some units; often more than are on their way."""
+    arrival = st.builds(lambda line, units: Arrival(line, *units), st.integers(1, len(transfer.parcels)), arrived)
+    return st.lists(arrival, min_size=1, max_size=2)
 
 
 class Ledger(RuleBasedStateMachine):
-    """Movements, batches, files, reversals and retries, in any order, of two items."""
+    """Movements, batches, files, transfers, reversals and retries, in any order, of two items at two places."""
 
     member: Any
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
         self.model = Model()
         self.paths: dict[str, str] = {}
         self.skus: dict[str, str] = {}
-        self.moved: list[tuple[str, int, int, str]] = []  # the SKU, id, delta and place of each movement
+        self.moved: list[dict[str, Any]] = []  # every movement, as the service has it
         self.reversed: set[int] = set()
+        self.transfers: list[tuple[str, Transfer]] = []  # each with its path
         self.sent: list[tuple[str, dict[str, Any], str, Any]] = []
         series = next(self.numbers)
         for sku in SKUS:
             self.skus[sku] = f"{sku}-{series}"
             made = self.member.post("/items", json={"sku": self.skus[sku], "name": sku})
             self.paths[sku] = made.headers["Location"]
+            self.move(sku, {"kind": "receive", "quantity": 9}, 0)
+        self.transfer(list(PLACES), data.draw(parcels), at_once=False, data=data)
 
     def send(self, path: str, **body: Any) -> Any:
         key = f"key {next(self.numbers)}"
@@ -115,69 +77,97 @@ class Ledger(RuleBasedStateMachine):
         self.sent.append((path, body, key, answer))
         return answer
 
-    def agree(self, answer: Any, after: list[int] | None, movements: Any) -> None:
-        """The model and the service took the write alike."""
+    def agree(self, answer: Any, after: list[int] | None, movements: Any = None) -> None:
+        """The model and the service took the write alike; `movements` has those of the answer, if it has them."""
         if after is None:
             assert answer.status_code == self.model.status, answer.json
             return
-        assert answer.status_code == 201, answer.json
-        rows = movements(answer.json)
-        assert [row["quantity_after"] for row in rows] == after
-        self.remember(rows)
-
-    def remember(self, rows: list[dict[str, Any]]) -> None:
-        self.moved += [(row["sku"].partition("-")[0], row["id"], row["delta"], row["location"]) for row in rows]
+        assert answer.status_code in (200, 201), answer.json
+        recorded = self.member.get(f"/movements?sort=-id&limit={len(after)}").json["data"][::-1]
+        assert movements in (None, recorded)
+        assert [row["quantity_after"] for row in recorded] == after
+        self.moved += recorded
 
     @rule(sku=skus, line=lines, when=whens)
     def move(self, sku: str, line: dict[str, Any], when: int | None) -> None:
         answer = self.send(f"{self.paths[sku]}/movements", json=self.body(line, when))
 
-        self.agree(answer, self.model.move((sku, line, when)), lambda movement: [movement])
+        self.agree(answer, self.model.move((sku, line, when)), [answer.json])
 
-    @rule(moves=st.lists(st.tuples(skus, lines, whens), min_size=1, max_size=5))
-    def move_many(self, moves: list[tuple[str, dict[str, Any], int | None]]) -> None:
+    @rule(moves=batches)
+    def move_many(self, moves: list[Sent]) -> None:
         batch = [{"item_id": self.id_of(sku), **self.body(line, when)} for sku, line, when in moves]
 
         answer = self.send("/movements", json={"movements": batch})
 
-        self.agree(answer, self.model.move(*moves), lambda body: body["movements"])
+        self.agree(answer, self.model.move(*moves), answer.json.get("movements"))
 
-    @rule(moves=st.lists(st.tuples(skus, lines, whens), min_size=1, max_size=5))
-    def import_file(self, moves: list[tuple[str, dict[str, Any], int | None]]) -> None:
+    @rule(moves=batches)
+    def import_file(self, moves: list[Sent]) -> None:
         lines = [json.dumps({"sku": self.skus[sku], **self.body(line, when)}) for sku, line, when in moves]
 
         answer = self.send("/movements/import", data="\n".join(lines), content_type=NDJSON)
 
         after = self.model.move(*moves)
-        if after is None:
-            assert (answer.status_code, answer.json["recorded"]) == (422, 0), answer.json
-            return
-        assert (answer.status_code, answer.json["recorded"]) == (200, len(moves)), answer.json
-        latest = self.member.get(f"/movements?sort=-id&limit={len(moves)}").json["data"][::-1]
-        assert [row["quantity_after"] for row in latest] == after
-        self.remember(latest)
+        self.model.status = 422  # of a file, whatever is the matter
+        assert answer.json["recorded"] == len(after or ())
+        self.agree(answer, after)
 
+    @precondition(lambda self: self.moved)
     @rule(data=st.data())
     def reverse(self, data: st.DataObject) -> None:
-        if not self.moved:
-            return
-        sku, movement_id, delta, place = data.draw(st.sampled_from(self.moved))
-        done = movement_id in self.reversed
-        adjust = {"kind": "adjust", "quantity": -delta, "location": place}
+        row = data.draw(st.sampled_from(self.moved))
+        is_fixed = row["id"] in self.reversed or row["transfer_id"]
+        adjust = {"kind": "adjust", "quantity": -row["delta"], "location": row["location"]}
 
-        answer = self.send(f"/movements/{movement_id}/reversal", json={})
+        answer = self.send(f"/movements/{row['id']}/reversal", json={})
 
         self.model.status = 409
-        after = None if done else self.model.move((sku, adjust, None))
-        before = len(self.moved)
-        self.agree(answer, after, lambda movement: [movement])
+        after = None if is_fixed else self.model.move((row["sku"].partition("-")[0], adjust, None))
+        self.agree(answer, after, [answer.json])
         if after is not None:
-            self.reversed |= {movement_id, self.moved[before][1]}
+            self.reversed |= {row["id"], answer.json["id"]}
 
+    @rule(ends=st.permutations(PLACES), parcels=parcels, at_once=st.booleans(), data=st.data())
+    def transfer(self, ends: list[str], parcels: list[Parcel], at_once: bool, data: st.DataObject) -> None:
+        transfer = Transfer(ends[0], ends[1], parcels)
+        lines = [{"item_id": self.id_of(each.sku), "quantity": each.quantity} for each in parcels]
+        body = {"from": ends[0], "to": ends[1], "lines": lines, "receive": "now" if at_once else "later", **REASON}
+
+        answer = self.send("/transfers", json=body)
+
+        after = self.model.send(transfer, at_once=at_once)
+        self.agree(answer, after)
+        if after is not None:
+            self.transfers.append((answer.headers["Location"], transfer))
+        for act in data.draw(
+            st.lists(st.sampled_from((self.receive, self.receive, self.receive, self.bring_back)), max_size=3)
+        ):
+            if self.on_their_way():
+                act(data)
+
+    @precondition(lambda self: self.transfers)
+    @rule(data=st.data())
+    def receive(self, data: st.DataObject) -> None:
+        path, transfer = data.draw(st.sampled_from(self.on_their_way() or self.transfers))
+        arrivals = data.draw(arrivals_of(transfer))
+
+        answer = self.send(f"{path}/receipts", json={"lines": [each._asdict() for each in arrivals]})
+
+        self.agree(answer, self.model.receive(transfer, arrivals))
+
+    @precondition(lambda self: self.transfers)
+    @rule(data=st.data())
+    def bring_back(self, data: st.DataObject) -> None:
+        path, transfer = data.draw(st.sampled_from(self.on_their_way() or self.transfers))
+
+        answer = self.send(f"{path}/reversal", json={})
+
+        self.agree(answer, self.model.bring_back(transfer))
+
+    @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def retry(self, data: st.DataObject) -> None:
-        if not self.sent:
-            return
         path, body, key, first = data.draw(st.sampled_from(self.sent))
 
         again = self.member.post(path, **body, headers={"Idempotency-Key": key})
@@ -188,10 +178,19 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def the_stock_is_what_the_model_says(self) -> None:
+        none = dict.fromkeys((*PLACES, IN_TRANSIT), 0)
         for sku, path in self.paths.items():
             assert self.member.get(path).json["quantity"] == self.model.quantity(sku)
             there = {row["location"]: row["quantity"] for row in self.member.get(f"{path}/stocks").json["data"]}
-            assert {"VAN": 0, **there} == {place: self.model.quantity(sku, place=place) for place in PLACES}
+            assert {**none, **there} == {place: self.model.quantity(sku, place=place) for place in none}
+
+    @invariant()
+    def every_transfer_is_what_the_model_says(self) -> None:
+        for path, transfer in self.transfers:
+            found = self.member.get(path).json
+            lines = [Parcel(line["sku"].partition("-")[0], *(line[name] for name in PARCEL)) for line in found["lines"]]
+            assert lines == transfer.parcels
+            assert (found["state"], found["reversed"]) == (transfer.state, transfer.is_reversed)
 
     def teardown(self) -> None:
         for sku, path in self.paths.items():
@@ -207,6 +206,9 @@ class Ledger(RuleBasedStateMachine):
                 assert self.member.get(at).json["quantity"] == self.model.quantity(sku, moment, place) >= 0
         with self.member.app.app_context():
             assert list(verify()) == []
+
+    def on_their_way(self) -> list[tuple[str, Transfer]]:
+        return [(path, transfer) for path, transfer in self.transfers if transfer.state != "received"]
 
     def body(self, line: dict[str, Any], when: int | None) -> dict[str, Any]:
         return {**line, **REASON, **({} if when is None else {"occurred_at": rfc3339(self.model.moments[when])})}

@@ -1,0 +1,157 @@
+"""What the service promises of stock, in plain Python: sums of what was recorded, and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+SKUS = ("BOLT", "NUT")
+PLACES = ("MAIN", "VAN")
+IN_TRANSIT = "IN_TRANSIT"
+# When something happened, as a client may say: on a day in the past, or at a time to come by a clock that is ahead.
+DAYS = [datetime(2025, 11, day, tzinfo=UTC) for day in range(1, 5)]
+AHEAD = len(DAYS)
+
+# The SKU, the line as a client sends it, and the number of its moment, None for now.
+Sent = tuple[str, dict[str, Any], int | None]
+
+
+class Move(NamedTuple):
+    """One line that was recorded."""
+
+    moment: datetime
+    delta: int
+    counts: bool
+    place: str
+
+
+class Arrival(NamedTuple):
+    """What became of some units of a line of a transfer, whose number is from 1."""
+
+    line: int
+    received: int
+    returned: int
+    damaged: int
+
+
+@dataclass
+class Parcel:
+    """A line of a transfer: how many units of an item were sent, and what has become of them."""
+
+    sku: str
+    quantity: int
+    received: int = 0
+    returned: int = 0
+    damaged: int = 0
+
+    @property
+    def on_its_way(self) -> int:
+        return self.quantity - self.received - self.returned - self.damaged
+
+
+@dataclass
+class Transfer:
+    """Parcels from one place to another."""
+
+    sender: str
+    receiver: str
+    parcels: list[Parcel]
+    is_reversed: bool = False
+
+    @property
+    def state(self) -> str:
+        if not any(parcel.on_its_way for parcel in self.parcels):
+            return "received"
+        has_arrived = any(parcel.on_its_way < parcel.quantity for parcel in self.parcels)
+        return "partly_received" if has_arrived else "in_transit"
+
+
+def carried(sku: str, quantity: int, sender: str, receiver: str) -> list[Sent]:
+    """The lines that take units from one place to another; none for none."""
+    ways = (("issue", sender), ("receive", receiver))
+    return [(sku, {"kind": kind, "quantity": quantity, "location": place}, None) for kind, place in ways if quantity]
+
+
+class Model:
+    """Stock that was never below zero anywhere, moved by all the lines or by none.
+
+    `status` is that of the last refusal.
+    """
+
+    def __init__(self) -> None:
+        self.status = 409
+        self.began = datetime.now(UTC)
+        self.moments = [*DAYS, self.began + timedelta(minutes=4)]
+        self.ledgers: dict[str, list[Move]] = {sku: [] for sku in SKUS}
+
+    def quantity(self, sku: str, moment: datetime | None = None, place: str | None = None) -> int:
+        """The stock at the end of a moment, or with all that is recorded; in all, or at one place."""
+        moves = [move for move in self.ledgers[sku] if place in (None, move.place)]
+        return sum(move.delta for move in moves if moment is None or move.moment <= moment)
+
+    def move(self, *moves: Sent) -> list[int] | None:
+        """The quantity after each line, or None when one of them is refused."""
+        before, after = {sku: list(ledger) for sku, ledger in self.ledgers.items()}, []
+        for sku, line, when in moves:
+            if not self._move(sku, line, when):
+                self.ledgers = before
+                return None
+            after.append(self.quantity(sku))
+        return after
+
+    def _move(self, sku: str, line: dict[str, Any], when: int | None) -> bool:
+        ledger, place = self.ledgers[sku], line.get("location", PLACES[0])
+        in_all, there = self.quantity(sku), self.quantity(sku, place=place)
+        is_unclear = line["kind"] == "count" and "location" not in line and in_all != there
+        self.status = 422 if is_unclear else 409
+        found = there if "location" in line else in_all
+        if is_unclear or line.get("expect_quantity", found) != found:
+            return False
+        latest = max([self.began, *(move.moment for move in ledger)])
+        moment = latest + timedelta(microseconds=1) if when is None else self.moments[when]
+        if any(move.counts and move.place == place and move.moment >= moment for move in ledger):
+            return False
+        signs = {"issue": -line["quantity"], "count": line["quantity"] - self.quantity(sku, moment, place)}
+        ledger.append(Move(moment, signs.get(line["kind"], line["quantity"]), line["kind"] == "count", place))
+        return all(self.quantity(sku, move.moment, place) >= 0 for move in ledger)
+
+    def send(self, transfer: Transfer, *, at_once: bool) -> list[int] | None:
+        """The quantity after each movement of a new transfer, or None when it is refused."""
+        ends = transfer.sender, transfer.receiver if at_once else IN_TRANSIT
+        after = self.move(*(leg for each in transfer.parcels for leg in carried(each.sku, each.quantity, *ends)))
+        for parcel in transfer.parcels if at_once else ():
+            parcel.received = parcel.quantity
+        return after
+
+    def receive(self, transfer: Transfer, arrivals: Sequence[Arrival]) -> list[int] | None:
+        """The same of a receipt: what is damaged arrives, and is issued."""
+        self.status = 409
+        left = [parcel.on_its_way for parcel in transfer.parcels]
+        legs: list[Sent] = []
+        for line, received, returned, damaged in arrivals:
+            left[line - 1] -= received + returned + damaged
+            sku = transfer.parcels[line - 1].sku
+            legs += carried(sku, received + damaged, IN_TRANSIT, transfer.receiver)
+            legs += carried(sku, damaged, transfer.receiver, "")[:1]
+            legs += carried(sku, returned, IN_TRANSIT, transfer.sender)
+        if min(left) < 0:
+            return None
+        for line, received, returned, damaged in arrivals:
+            parcel = transfer.parcels[line - 1]
+            parcel.received, parcel.returned = parcel.received + received, parcel.returned + returned
+            parcel.damaged += damaged
+        return self.move(*legs)
+
+    def bring_back(self, transfer: Transfer) -> list[int] | None:
+        """The same of the reversal of a transfer: all but what is damaged goes back, once."""
+        self.status = 409
+        legs: list[Sent] = []
+        for parcel in transfer.parcels:
+            legs += carried(parcel.sku, parcel.on_its_way, IN_TRANSIT, transfer.sender)
+            legs += carried(parcel.sku, parcel.received, transfer.receiver, transfer.sender)
+        after = None if transfer.is_reversed or not legs else self.move(*legs)
+        if after is not None:
+            transfer.is_reversed = True
+            for parcel in transfer.parcels:
+                parcel.received, parcel.returned = 0, parcel.quantity - parcel.damaged
+        return after
