@@ -20,6 +20,7 @@ from models.stock.lines import Line, RefusedLines
 from models.stock.location import Location
 from models.stock.movement import Movement
 from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID
+from models.stock.stock_rows import lock_stocks
 from models.stock.transfer import Transfer, TransferLine
 from models.stock.transfer_moves import Arrival, Goods, TransferMoves
 from models.values import normalized, now
@@ -42,6 +43,7 @@ def send(
     They arrive at once, or are on their way until they are received. Raises Refusal `same_location`,
     `unknown_location` or `location_archived`, or RefusedLines.
     """
+    _lock_items(goods, sender, receiver)
     ends = _lock_ends(sender, receiver)
     created_at = now()
     row = {"from_id": ends[0], "to_id": ends[1], "reason": reason, "reference": reference, "user_id": by.user_id}
@@ -128,6 +130,12 @@ def reverse(transfer_id: int, *, reason: str | None, reference: str, by: Princip
     _record(moves, by)
     _note(transfer_id, arrivals, reversed=True)
     return _recorded("transfer.reversed", transfer_id, by)
+
+
+def _lock_items(goods: Iterable[Goods], *codes: str) -> None:
+    """Lock items and then these locations, in the order of everybody who locks both, so that none can deadlock."""
+    lines = [Line("transfer_out", reason="", location=code, **each._asdict()) for each in goods for code in codes]
+    lock_stocks(write_connection(), lines)
 
 
 def _lock_ends(sender: str, receiver: str) -> tuple[int, int]:
