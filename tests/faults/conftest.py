@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tests.faults.harness import Address, Cutter, Finding, Reader, Service, Tally, audit, p99, serving, sqlalchemy_url
-from tests.faults.load import VAN
+from tests.faults.load import RING
 from tests.support.databases import postgresql_from_pip
 
 LOCAL = {
@@ -121,9 +121,10 @@ def tally() -> Tally:
 
 @pytest.fixture
 def items(service: Address) -> list[int]:
-    """The ids of four new items, of each of which there are a thousand; and there is a second location."""
+    """The ids of four new items, of each of which there are a thousand; and there are other locations."""
     client = service.client()
-    assert client.request("PUT", f"/locations/by-code/{VAN}", {}).status in (200, 201)
+    for code in RING[1:]:
+        assert client.request("PUT", f"/locations/by-code/{code}", {}).status in (200, 201)
     made = [
         client.request("POST", "/items", {"sku": secrets.token_hex(8), "name": "Thing", "quantity": 1000})
         for _ in range(4)

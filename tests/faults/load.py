@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.faults.harness import SCALE, Address, Client, Tally, running
+from tests.faults.harness import SCALE, Address, Answer, Client, Tally, running
 
 OUT_OF_STOCK = "409 insufficient_stock"
 BUSY = "503 unavailable"
 RUNNING = "409 idempotency_in_progress"
+# What is refused of a transfer whose goods have arrived, in part or all of them.
+ARRIVED = ("409 over_receipt", "409 transfer_state", "409 already_reversed")
 
-
-# The code of a second location, beside the main one.
+# The codes of the locations: the main one, and others.
 VAN = "VAN"
+RING = ("MAIN", VAN, "SHOP")
 
 
 def rounds(count: float) -> int:
@@ -34,13 +36,28 @@ def random_movement(reference: str) -> dict[str, Any]:
     return movement(kind, random.randint(1, 10 if kind == "receive" else 30), reference, **place)
 
 
+def transfer(
+    way: tuple[str, str], lines: list[tuple[int, int]], reference: str, *, receive: str = "later"
+) -> dict[str, Any]:
+    """Goods, as ids of items and units, from one location to another."""
+    goods = [{"item_id": item_id, "quantity": quantity} for item_id, quantity in lines]
+    common = {"reason": "faults", "reference": reference, "receive": receive}
+    return {"from": way[0], "to": way[1], "lines": goods, **common}
+
+
 @contextmanager
 def under_load(
     service: Address, tally: Tally, items: list[int], *, writers: int = 8, readers: int = 2
 ) -> Iterator[None]:
     """Clients write and read while the block runs; after it, each write is carried on until it is answered for good."""
+    with doing(service, [writer_of(tally, items)] * writers + [reader_of(tally, items)] * readers):
+        yield
+
+
+@contextmanager
+def doing(service: Address, jobs: list[Callable[[Client], None]]) -> Iterator[None]:
+    """Each job is done over and over while the block runs, by a client of its own; what was begun is carried on."""
     stop = threading.Event()
-    jobs = [writer_of(tally, items)] * writers + [reader_of(tally, items)] * readers
     with running([until(stop, service, job) for job in jobs]):
         try:
             yield
@@ -65,11 +82,9 @@ def until(stop: threading.Event, service: Address, job: Callable[[Client], None]
 
 def for_seconds(seconds: float, service: Address, jobs: list[Callable[[Client], None]]) -> float:
     """Do each job over and over, each by a client of its own; how many seconds it took to the last answer."""
-    stop = threading.Event()
     began = time.monotonic()
-    with running([until(stop, service, job) for job in jobs]):
+    with doing(service, jobs):
         time.sleep(seconds * SCALE)
-        stop.set()
     return time.monotonic() - began
 
 
@@ -81,6 +96,36 @@ def writer_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
         tally.write(client, f"/items/{random.choice(items)}/movements", random_movement(reference), reference)
 
     return write
+
+
+def carrier_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
+    """Sends goods around a ring of locations, says what became of those on their way, and brings some back.
+
+    It goes on with each act until it is told that it is done.
+    """
+
+    def act(client: Client, path: str, body: dict[str, Any]) -> Answer | None:
+        reference = secrets.token_hex(12)
+        return tally.write(client, path, {**body, "reference": reference}, reference)
+
+    def carry(client: Client) -> None:
+        begin = random.randrange(len(RING))
+        way = RING[begin], RING[(begin + 1) % len(RING)]
+        lines = [(item_id, random.randint(1, 300)) for item_id in random.sample(items, random.randint(1, 3))]
+        sent = act(client, "/transfers", transfer(way, lines, "", receive=random.choice(("now", "later", "later"))))
+        if sent is None or sent.status != 201:
+            return
+        path = f"/transfers/{sent.json['id']}"
+        for _ in range(random.randint(0, 3)):
+            if sent.json["state"] != "received":
+                number = random.randint(1, len(lines))
+                became = random.choice(("received", "received", "returned", "damaged"))
+                units = random.randint(1, 2 if became == "damaged" else lines[number - 1][1])
+                act(client, f"{path}/receipts", {"lines": [{"line": number, became: units}]})
+        if random.random() < 0.3:
+            act(client, f"{path}/reversal", {})
+
+    return carry
 
 
 def importer_of(tally: Tally, skus: list[str], lines: int) -> Callable[[Client], None]:

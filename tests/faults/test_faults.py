@@ -18,6 +18,7 @@ from tests.faults.load import (
     BUSY,
     OUT_OF_STOCK,
     RUNNING,
+    doing,
     for_seconds,
     importer_of,
     movement,
@@ -35,15 +36,13 @@ pytestmark = pytest.mark.faults
 def test_what_was_acknowledged_survives_being_killed_under_load(
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
-    stop = threading.Event()
     kills = rounds(5)
 
-    with running([until(stop, service, writer_of(tally, items)) for _ in range(8)]):
+    with doing(service, [writer_of(tally, items)] * 8):
         for _ in range(kills):
             time.sleep(random.uniform(0.3, 0.7))
             service.kill()
             service.start()
-        stop.set()
 
     finding = found(items, f"{kills} kills, {tally.retries} retries")
     assert finding.acknowledged > kills
@@ -56,17 +55,15 @@ def test_a_file_of_movements_is_recorded_once_or_not_at_all_however_often_it_is_
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
     skus = [service.client().get(f"/items/{item_id}").json["sku"] for item_id in items]
-    stop = threading.Event()
     kills = rounds(4)
     jobs = [importer_of(tally, skus, 500)] * 2 + [writer_of(tally, items)] * 2
 
-    with running([until(stop, service, job) for job in jobs]):
+    with doing(service, jobs):
         for _ in range(kills):
             time.sleep(random.uniform(0.3, 1.0))
             service.kill()
             service.start()
         time.sleep(1)
-        stop.set()
 
     files = tally.statuses["200"]
     finding = found(items, f"{kills} kills, {files} files of 500 lines, {tally.retries} retries")

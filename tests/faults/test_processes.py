@@ -1,4 +1,4 @@
-"""Two processes on one port (PROCESSES=2): what one of them dies of is lost by nobody."""
+"""Several processes on one port (PROCESSES): what one of them dies of is lost by nobody."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.conftest import Found
 from tests.faults.harness import STARTED_WITHIN, Service, Tally, serving
-from tests.faults.load import BUSY, OUT_OF_STOCK, RUNNING, rounds, under_load
+from tests.faults.load import ARRIVED, BUSY, OUT_OF_STOCK, RUNNING, carrier_of, doing, rounds, under_load
 
 pytestmark = pytest.mark.faults
 
@@ -20,10 +20,18 @@ KILL = signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Two processes on one port, which serve both."""
-    with serving(Service(database_url, tmp_path / "instance", PROCESSES="2", LOG_LEVEL="INFO")) as service:
-        pid_of(service, 2)
+def processes() -> int:
+    """How many there are."""
+    return 2
+
+
+@pytest.fixture
+def service(database_url: str, tmp_path: Path, processes: int) -> Iterator[Service]:
+    """Processes on one port, which all serve."""
+    settings = {"PROCESSES": str(processes), "LOG_LEVEL": "INFO"}
+    with serving(Service(database_url, tmp_path / "instance", **settings)) as service:
+        for number in range(1, processes + 1):
+            pid_of(service, number)
         yield service
 
 
@@ -38,6 +46,13 @@ def pid_of(service: Service, number: int, but: str = "") -> str:
         time.sleep(0.05)
 
 
+def kill_one(service: Service, number: int) -> None:
+    """Kill the process of this number, and wait until another one serves in its place."""
+    pid = pid_of(service, number)
+    os.kill(int(pid), KILL)
+    pid_of(service, number, but=pid)
+
+
 def test_processes_on_one_port_lose_and_double_nothing_when_one_after_the_other_is_killed(
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
@@ -45,11 +60,8 @@ def test_processes_on_one_port_lose_and_double_nothing_when_one_after_the_other_
 
     with under_load(service, tally, items):
         for kill in range(kills):
-            number = 1 + kill % 2
             time.sleep(0.7)
-            pid = pid_of(service, number)
-            os.kill(int(pid), KILL)
-            pid_of(service, number, but=pid)
+            kill_one(service, 1 + kill % 2)
 
     finding = found(items, f"{kills} kills, {tally.retries} retries, {tally.statuses[BUSY]} told to wait")
     assert finding.acknowledged > kills
@@ -57,3 +69,21 @@ def test_processes_on_one_port_lose_and_double_nothing_when_one_after_the_other_
     assert not tally.given_up
     assert not tally.unexpected("201", OUT_OF_STOCK, RUNNING, BUSY)
     assert tally.longest_gap() < 5
+
+
+@pytest.mark.parametrize("processes", [3])
+def test_transfers_of_three_processes_lose_and_double_nothing_when_one_after_the_other_is_killed(
+    service: Service, tally: Tally, items: list[int], found: Found, processes: int
+) -> None:
+    kills = rounds(6)
+
+    with doing(service, [carrier_of(tally, items)] * 12):
+        for kill in range(kills):
+            time.sleep(0.7)
+            kill_one(service, 1 + kill % processes)
+
+    finding = found(items, f"{kills} kills, {tally.retries} retries, {tally.replayed} of them answered as before")
+    assert finding.acknowledged > kills
+    assert finding.is_clean
+    assert not tally.given_up
+    assert not tally.unexpected("201", OUT_OF_STOCK, *ARRIVED, RUNNING, BUSY)
