@@ -43,7 +43,7 @@ def send(
     They arrive at once, or are on their way until they are received. Raises Refusal `same_location`,
     `unknown_location` or `location_archived`, or RefusedLines.
     """
-    _lock_items(goods, sender, receiver)
+    _lock_items(goods, by, sender, receiver)
     ends = _lock_ends(sender, receiver)
     created_at = now()
     row = {"from_id": ends[0], "to_id": ends[1], "reason": reason, "reference": reference, "user_id": by.user_id}
@@ -132,10 +132,10 @@ def reverse(transfer_id: int, *, reason: str | None, reference: str, by: Princip
     return _recorded("transfer.reversed", transfer_id, by)
 
 
-def _lock_items(goods: Iterable[Goods], *codes: str) -> None:
+def _lock_items(goods: Iterable[Goods], by: Principal, *codes: str) -> None:
     """Lock items and then these locations, in the order of everybody who locks both, so that none can deadlock."""
     lines = [Line("transfer_out", reason="", location=code, **each._asdict()) for each in goods for code in codes]
-    lock_stocks(write_connection(), lines)
+    lock_stocks(write_connection(), lines, by)
 
 
 def _lock_ends(sender: str, receiver: str) -> tuple[int, int]:
