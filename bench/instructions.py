@@ -135,6 +135,16 @@ def works(folder: Path) -> Iterator[tuple[str, WSGIApplication, Callable[[], Req
     )
     yield "PATCH item", app, lambda: ask("PATCH", item(), {"reorder_level": next(numbers)})
     yield "POST item", app, lambda: ask("POST", "/items", {"sku": f"NEW-{next(numbers)}", "name": "Desk lamp"})
+    for number in range(9):
+        send(app, ask("POST", "/locations", {"code": f"L{number}"}))
+        send(app, ask("POST", f"{path}/movements", {**move, "location": f"L{number}"}))
+    yield "GET item in ten locations", app, lambda: ask("GET", path)
+    yield "POST movement, ten locations", app, lambda: ask("POST", f"{path}/movements", move)
+    yield "POST movement at the tenth", app, lambda: ask("POST", f"{path}/movements", {**move, "location": "L8"})
+    reserved = {"reservations": [{"item_id": int(path.rpartition("/")[2]), "quantity": 1, "reason": "order"}]}
+    yield "POST reservation", app, lambda: ask("POST", "/reservations", reserved)
+    yield "GET item that is reserved", app, lambda: ask("GET", path)
+    yield "POST movement, reserved", app, lambda: ask("POST", f"{path}/movements", {**move, "kind": "issue"})
 
 
 def stockroom(folder: Path) -> tuple[WSGIApplication, str]:
