@@ -7,7 +7,7 @@ import pytest
 from tests.support.clients import person
 from tests.support.documents import blocks
 from tests.support.program import ROOT
-from tests.support.reservations import is_sound, let_expire, promised, reserve
+from tests.support.reservations import is_sound, let_expire, path_of_reservation, promised, reserve
 from tests.support.shelf import add
 
 
@@ -25,35 +25,40 @@ def test_what_is_reserved_is_listed_and_known_to_the_api(run, member, bolt):
     made = run("reservation", "create", "bolt", 4, "--reason", "web order", "--reference", "order 8")
     table = run("reservation", "list").out.splitlines()
 
-    assert (made.status, made.out, last(made)) == (0, "", "Reservation 1 (open): 4 of 4 BOLT at MAIN open.")
+    [reservation] = member.get("/reservations").json["data"]
+    words = f"Reservation {reservation['id']} (open): 4 of 4 BOLT at MAIN open."
+    assert (made.status, made.out, last(made)) == (0, "", words)
     assert table[0].split()[:6] == ["id", "sku", "location", "quantity", "open", "state"]
-    assert [line.split()[:6] for line in table[1:]] == [["1", "BOLT", "MAIN", "4", "4", "open"]]
-    assert run("reservation", "list", "--sku", "bolt", "--json").json == member.get("/reservations").json["data"]
+    assert [line.split()[:6] for line in table[1:]] == [[str(reservation["id"]), "BOLT", "MAIN", "4", "4", "open"]]
+    assert run("reservation", "list", "--sku", "bolt", "--json").json == [reservation]
     assert promised(member, bolt) == (10, 4, 6)
 
 
 def test_a_reservation_is_fulfilled_in_parts_and_the_rest_released(run, app, member, bolt):
-    run("reservation", "create", "BOLT", 4, "--reason", "x", "--expires-in-minutes", 60, "--user", "mel")
+    options = ("--reason", "x", "--expires-in-minutes", 60, "--user", "mel", "--json")
+    made = run("reservation", "create", "BOLT", 4, *options).json
 
-    part = run("reservation", "fulfil", 1, "--quantity", 1)
-    rest = run("reservation", "release", 1, "--json")
+    part = run("reservation", "fulfil", made["id"], "--quantity", 1)
+    rest = run("reservation", "release", made["id"], "--json")
 
-    assert last(part) == "Reservation 1 (open): 3 of 4 BOLT at MAIN open."
-    assert rest.json == member.get("/reservations/1").json
+    assert last(part) == f"Reservation {made['id']} (open): 3 of 4 BOLT at MAIN open."
+    assert rest.json == member.get(path_of_reservation(made)).json
     assert (rest.json["state"], rest.json["user"], promised(member, bolt)) == ("released", "mel", (9, 0, 9))
     assert member.get("/movements?kind=issue").json["data"][0]["user"] == "ada"
     assert is_sound(app)
 
 
 def test_the_list_has_what_is_open_or_what_is_asked_for(run, app, member, bolt):
-    let_expire(app, reserve(member, "BOLT", 1, minutes=9))
-    reserve(member, "BOLT", 2, reference="order 8")
+    old = reserve(member, "BOLT", 1, minutes=9)
+    let_expire(app, old)
+    new = reserve(member, "BOLT", 2, reference="order 8")
 
     def ids(*options):
         return [row["id"] for row in run("reservation", "list", "--json", *options).json]
 
-    assert (ids(), ids("--state", "expired"), ids("--state", "released")) == ([2], [1], [])
-    assert (ids("--reference", "order 8"), ids("--location", "main"), ids("--location", "VAN")) == ([2], [2], [])
+    assert (ids(), ids("--state", "expired"), ids("--state", "released")) == ([new["id"]], [old["id"]], [])
+    assert ids("--reference", "order 8") == ids("--location", "main") == [new["id"]]
+    assert ids("--location", "VAN") == []
 
 
 @pytest.mark.parametrize(
@@ -67,19 +72,19 @@ def test_the_list_has_what_is_open_or_what_is_asked_for(run, app, member, bolt):
         (["create", "BOLT", 0, "--reason", "x"], 2, "1 or more"),
         (["create", "BOLT", "many", "--reason", "x"], 2, "'many'"),
         (["create", "BOLT", 1, "--reason", "x", "--expires-in-minutes", 0], 2, "--expires-in-minutes"),
-        (["fulfil", 1, "--quantity", 3], 1, "2 open; 3 are more"),
-        (["fulfil", 7], 1, "no reservation 7"),
-        (["release", 2], 1, "is released"),
+        (["fulfil", "{open}", "--quantity", 3], 1, "2 open; 3 are more"),
+        (["fulfil", 2147483647], 1, "no reservation 2147483647"),
+        (["release", "{released}"], 1, "is released"),
         (["list", "--state", "closed"], 2, "closed"),
     ],
 )
 def test_what_can_not_be_done_is_refused_and_changes_nothing(run, app, member, bolt, args, status, words):
     person(app, "gus", "guest")
-    reserve(member, "BOLT", 2)
-    member.post(f"/reservations/{reserve(member, 'BOLT', 1)['id']}/release")
+    ids = {"open": reserve(member, "BOLT", 2)["id"], "released": reserve(member, "BOLT", 1)["id"]}
+    member.post(f"/reservations/{ids['released']}/release")
     before = promised(member, bolt), member.get("/events").json
 
-    refused = run("reservation", *args)
+    refused = run("reservation", *(str(arg).format(**ids) for arg in args))
 
     assert (refused.status, refused.out) == (status, "")
     assert words in refused.err
@@ -90,10 +95,9 @@ def test_the_commands_of_the_page_about_reservations_run(run, app, member, bolt)
     page = (ROOT / "docs" / "reservations.md").read_text(encoding="utf-8")
     ((commands, _),) = blocks(page, "sh")
     add(member, "LAMP-1", quantity=5)
-    for _ in range(2):  # which the page has made before
-        reserve(member, "LAMP-1", 1)
+    number = reserve(member, "LAMP-1", 1)["id"] + 1  # on the page, it is the third
 
-    ran = [run(*shlex.split(line)[2:]) for line in commands.splitlines()]
+    ran = [run(*shlex.split(line.replace(" 3", f" {number}"))[2:]) for line in commands.splitlines()]
 
     assert [each.status for each in ran] == [0] * 5
     assert "order 9" in ran[-1].out
