@@ -138,7 +138,7 @@ def test_every_change_is_an_event_as_if_made_alone(member):
     assert (by_type["item.updated", "A"]["quantity"], by_type["item.created", "B"]["quantity"]) == (5, 0)
     assert by_type["movement.created", "A"]["quantity_after"] == 7
     stock = items(member)
-    assert by_type["item.created", "B"] == {**stock["B"], "quantity": 0}
+    assert by_type["item.created", "B"] == {**stock["B"], "quantity": 0, "available": 0}
     assert stock["A"]["version"] == 3
 
 

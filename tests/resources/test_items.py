@@ -240,7 +240,8 @@ def test_put_replaces_every_field_and_keeps_the_stock(member):
 
     assert replaced.status_code == 200
     kept = {"id": item["id"], "created_at": item["created_at"], "updated_at": replaced.json["updated_at"]}
-    assert replaced.json == {**DEFAULTS, **kept, "sku": "B", "name": "b", "quantity": 5, "version": 2}
+    stock = {"quantity": 5, "reserved": 0, "available": 5}
+    assert replaced.json == {**DEFAULTS, **kept, **stock, "sku": "B", "name": "b", "version": 2}
     assert replaced.json["updated_at"] > item["updated_at"]
     assert member.get(f"/items/{item['id']}").json == replaced.json
 
