@@ -196,7 +196,7 @@ def test_a_page_has_the_columns_of_the_import_first_in_its_order(member, format_
     page = member.get(f"/items?format={format_}")
     header = page.text.splitlines()[0].split(",") if format_ == "csv" else [cell.value for cell in sheet(page)[1]]
 
-    assert ",".join(header) == f"{HEADER},id,archived,version,created_at,updated_at"
+    assert ",".join(header) == f"{HEADER},id,reserved,available,archived,version,created_at,updated_at"
     assert imported(member, page.data, "?extra_columns=ignore", CSV if format_ == "csv" else XLSX) == (0, 0, 1)
 
 

@@ -104,6 +104,8 @@ def test_what_a_form_may_set_is_written_here(asked):
         ("POST", f"{v1}/items"): {"quantity"},
         ("POST", f"{v1}/items/2147483647/movements"): {"quantity"},
         ("PATCH", f"{v1}/locations/2147483647"): {"archived"},
+        ("PATCH", f"{v1}/reservations/2147483647"): {"expires_at"},
+        ("POST", f"{v1}/reservations/2147483647/fulfilment"): {"quantity"},
     }
 
 
