@@ -163,6 +163,17 @@ def test_each_location_has_its_own(app, member, bolt, van):
     assert is_sound(app)
 
 
+def test_what_is_on_its_way_is_not_available(app, member, bolt):
+    reserve(member, "BOLT", 4)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE items SET elsewhere = 3"))
+        connection.execute(text("INSERT INTO stocks (item_id, location_id, quantity) SELECT id, -1, 3 FROM items"))
+
+    assert promised(member, bolt) == (10, 4, 3)
+    assert stocks(member, bolt) == {"MAIN": (7, 4, 3), "IN_TRANSIT": (3, 0, 0)}
+    assert member.patch(bolt, json={"name": "Bolt"}).json["available"] == 3
+
+
 def test_what_can_not_be_reserved_is_refused(app, member, bolt, van):
     closed = add(member, "OLD", quantity=1)
     member.delete(f"/items/{closed['id']}")
