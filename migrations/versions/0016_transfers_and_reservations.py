@@ -108,7 +108,7 @@ def _create_reservations() -> None:
     op.create_index(
         "ix_reservations_open",
         "reservations",
-        ["item_id", "location_id"],
+        ["item_id", "state", "location_id"],
         sqlite_where=is_open,
         postgresql_where=is_open,
     )

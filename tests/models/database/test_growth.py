@@ -11,10 +11,11 @@ from models.database.base import db
 from models.database.current_write import DriverConnection
 from models.database.reader_pool import ReaderPool
 from models.stock import timeline
+from tests.support.reservations import reserve
 
 ITEM_SORTS = ("id", "-id", "sku", "name", "price", "quantity", "bin", "created_at", "updated_at")
 # Rows as they lie, from where the cursor stands.
-BY_ID = ("SCAN movements", "SCAN events")
+BY_ID = ("SCAN movements", "SCAN events", "SCAN reservations")
 LISTS = (
     *(f"/items?cursor=&sort={sort}" for sort in ITEM_SORTS),
     "/items?cursor=&archived=true",
@@ -35,6 +36,10 @@ LISTS = (
     "/movements?cursor=&sort=occurred_at&user=mel",
     "/movements?cursor=&sort=occurred_at&kind=count",
     "/items/1/movements?cursor=",
+    "/reservations?cursor=",
+    "/reservations?cursor=&item_id=1",
+    "/reservations?cursor=&sku=A&sort=-id",
+    "/reservations?cursor=&reference=O-7",
     "/events",
     "/events?since=1",
     "/audit?cursor=",
@@ -101,6 +106,23 @@ def test_a_report_finds_the_movements_of_its_items_by_an_index(guest, lamp, plan
     found = [step for step in steps if step.startswith("SEARCH movements")]
     assert all("USING INDEX ix_movements_item_id_occurred_at (item_id" in step for step in found)
     assert bool(found) == ("reorder" not in path)
+@pytest.mark.parametrize("path", ["/items/1", "/items?cursor=", "/items/1/stocks", "/stocks?cursor="])
+def test_what_is_reserved_is_summed_up_from_what_is_open_alone(admin, lamp, plans, path):
+    reserve(admin, "LAMP-1", 2)
+    del plans[:]
+
+    assert admin.get(path).status_code == 200
+    steps = [step for plan in plans for step in plan if "reservations" in step]
+    assert steps and all("USING INDEX ix_reservations_open (item_id=? AND state=?" in step for step in steps)
+
+
+@pytest.mark.parametrize("state", ["open", "expired", "released", "fulfilled"])
+def test_the_reservations_of_a_state_are_found_by_an_index(admin, lamp, plans, state):
+    reserve(admin, "LAMP-1", 2)
+    del plans[:]
+
+    assert admin.get(f"/reservations?state={state}").status_code == 200
+    assert [step for step in costly(plans) if "reservations" in step] == []
 
 
 def counts(plans):
