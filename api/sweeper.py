@@ -33,12 +33,17 @@ def sweeping(app: Flask) -> Iterator[None]:
 
 
 def _sweep_until(stop: threading.Event, app: Flask) -> None:
+    """Sweep again and again; of failures that follow each other, as while the database is away, log the first."""
+    has_failed = False
     while not stop.wait(EVERY):
         try:
             sweep(app)
-        except (SQLAlchemyError, Refusal, OSError, AssertionError) as error:  # it may be possible later
-            is_defect = isinstance(error, AssertionError)
-            log.warning("the end of reservations was not recorded: %s", type(error).__name__, exc_info=is_defect)
+            has_failed = False
+        except (SQLAlchemyError, Refusal, OSError, AssertionError) as error:
+            if not has_failed:
+                is_defect = isinstance(error, AssertionError)
+                log.warning("the end of reservations was not recorded: %s", type(error).__name__, exc_info=is_defect)
+            has_failed = True
 
 
 def sweep(app: Flask) -> int:

@@ -1,7 +1,7 @@
 """The end of reservations: written once, whoever looks, and late or never it changes nothing that is promised."""
 
 from collections import Counter
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import event, text
@@ -140,19 +140,22 @@ def test_nothing_is_written_during_maintenance(app, member, bolt):
     assert sweep(app) == 1
 
 
-def test_a_server_sweeps_until_it_stops(app, member, bolt, monkeypatch):
+def test_a_server_sweeps_until_it_stops_and_logs_a_failure_once(app, monkeypatch, caplog):
     monkeypatch.setattr("api.sweeper.EVERY", 0.01)
-    met = Barrier(2)
+    calls, enough = [], Event()
 
-    def meet(_):
-        met.wait(10)
+    def fail(swept):
+        calls.append(swept)
+        if len(calls) == 3:
+            enough.set()
         raise OSError("an accident, which does not end the thread")
 
-    monkeypatch.setattr("api.sweeper.sweep", meet)
+    monkeypatch.setattr("api.sweeper.sweep", fail)
     with sweeping(app):
-        met.wait(10)
-        met.wait(10)
-        met.abort()
+        assert enough.wait(10)
+
+    assert set(calls) == {app}
+    assert [each.getMessage() for each in caplog.records] == ["the end of reservations was not recorded: OSError"]
 
 
 def test_one_that_expires_while_it_is_fulfilled_is_either(app, member):
