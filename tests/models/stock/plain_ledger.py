@@ -66,10 +66,26 @@ class Transfer:
         return "partly_received" if has_arrived else "in_transit"
 
 
+@dataclass
+class Reservation:
+    """Units of an item at a place that are promised while it is open; `open` of them are not issued yet."""
+
+    sku: str
+    place: str
+    quantity: int
+    open: int
+    state: str = "open"
+
+
 def carried(sku: str, quantity: int, sender: str, receiver: str) -> list[Sent]:
     """The lines that take units from one place to another; none for none."""
     ways = (("issue", sender), ("receive", receiver))
     return [(sku, {"kind": kind, "quantity": quantity, "location": place}, None) for kind, place in ways if quantity]
+
+
+def taken(sku: str, quantity: int, place: str) -> list[Sent]:
+    """The line that takes units away, whatever is reserved there; none for none."""
+    return [(sku, {"kind": "adjust", "quantity": -quantity, "location": place}, None)] if quantity else []
 
 
 class Model:
@@ -83,11 +99,17 @@ class Model:
         self.began = datetime.now(UTC)
         self.moments = [*DAYS, self.began + timedelta(minutes=4)]
         self.ledgers: dict[str, list[Move]] = {sku: [] for sku in SKUS}
+        self.reservations: list[Reservation] = []
 
     def quantity(self, sku: str, moment: datetime | None = None, place: str | None = None) -> int:
         """The stock at the end of a moment, or with all that is recorded; in all, or at one place."""
         moves = [move for move in self.ledgers[sku] if place in (None, move.place)]
         return sum(move.delta for move in moves if moment is None or move.moment <= moment)
+
+    def reserved(self, sku: str, place: str | None = None) -> int:
+        """What is promised, in all or at one place."""
+        at = [each for each in self.reservations if each.sku == sku and place in (None, each.place)]
+        return sum(each.open for each in at if each.state == "open")
 
     def move(self, *moves: Sent) -> list[int] | None:
         """The quantity after each line, or None when one of them is refused."""
@@ -111,6 +133,8 @@ class Model:
         moment = latest + timedelta(microseconds=1) if when is None else self.moments[when]
         if any(move.counts and move.place == place and move.moment >= moment for move in ledger):
             return False
+        if line["kind"] == "issue" and line["quantity"] > there - self.reserved(sku, place):
+            return False
         signs = {"issue": -line["quantity"], "count": line["quantity"] - self.quantity(sku, moment, place)}
         ledger.append(Move(moment, signs.get(line["kind"], line["quantity"]), line["kind"] == "count", place))
         return all(self.quantity(sku, move.moment, place) >= 0 for move in ledger)
@@ -132,7 +156,7 @@ class Model:
             left[line - 1] -= received + returned + damaged
             sku = transfer.parcels[line - 1].sku
             legs += carried(sku, received + damaged, IN_TRANSIT, transfer.receiver)
-            legs += carried(sku, damaged, transfer.receiver, "")[:1]
+            legs += taken(sku, damaged, transfer.receiver)
             legs += carried(sku, returned, IN_TRANSIT, transfer.sender)
         if min(left) < 0:
             return None
@@ -155,3 +179,31 @@ class Model:
             for parcel in transfer.parcels:
                 parcel.received, parcel.returned = 0, parcel.quantity - parcel.damaged
         return after
+
+    def reserve(self, reservations: Sequence[Reservation]) -> bool:
+        """Whether all of them are made; else none is."""
+        self.status = 409
+        before = list(self.reservations)
+        for each in reservations:
+            if each.quantity > self.quantity(each.sku, place=each.place) - self.reserved(each.sku, each.place):
+                self.reservations = before
+                return False
+            self.reservations.append(each)
+        return True
+
+    def fulfil(self, reservation: Reservation, units: int) -> list[int] | None:
+        """The quantity after the movement of a fulfilment, or None when it is refused."""
+        self.status = 409
+        is_refused = reservation.state != "open" or units > reservation.open
+        after = None if is_refused else self.move(*taken(reservation.sku, units, reservation.place))
+        if after is not None:
+            reservation.open -= units
+            reservation.state = "open" if reservation.open else "fulfilled"
+        return after
+
+    def end(self, reservation: Reservation, state: str) -> bool:
+        """Whether a reservation was open, and now is released or expired."""
+        self.status = 409
+        is_open = reservation.state == "open"
+        reservation.state = state if is_open else reservation.state
+        return is_open

@@ -1,28 +1,19 @@
 """The ledger against some lines of plain Python: whatever the sequence of writes and retries, they agree."""
 
 import json
-from itertools import count, product
+from itertools import count
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
-from models.stock.verify import verify
-from models.values import rfc3339
-from tests.models.stock.plain_ledger import AHEAD, IN_TRANSIT, PLACES, SKUS, Arrival, Model, Parcel, Sent, Transfer
+from models.stock.reservation_expiry import expire_due
+from tests.models.stock.ledger_machine import REASON, Books, plain
+from tests.models.stock.plain_ledger import AHEAD, PLACES, SKUS, Arrival, Parcel, Reservation, Sent, Transfer
 from tests.support.files import NDJSON
+from tests.support.reservations import let_expire
 from tests.support.shelf import make_location
-
-REASON = {"reason": "the model says so"}
-PARCEL = ("quantity", "received", "returned", "damaged")
 
 skus = st.sampled_from(SKUS)
 whens = st.one_of(st.none(), st.integers(0, AHEAD))
@@ -40,6 +31,7 @@ lines = st.one_of(
 )
 batches = st.lists(st.tuples(skus, lines, whens), min_size=1, max_size=5)
 parcels = st.lists(st.builds(Parcel, skus, st.integers(1, 5)), min_size=1, max_size=3)
+promises = st.lists(st.tuples(skus, st.sampled_from(PLACES), st.integers(1, 7)), min_size=1, max_size=2)
 arrived = st.sampled_from(((1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0), (0, 2, 1), (1, 1, 1)))  # as Arrival has them
 
 
@@ -49,44 +41,16 @@ def arrivals_of(transfer: Transfer) -> st.SearchStrategy[list[Arrival]]:
     return st.lists(arrival, min_size=1, max_size=2)
 
 
-class Ledger(RuleBasedStateMachine):
-    """Movements, batches, files, transfers, reversals and retries, in any order, of two items at two places."""
-
-    member: Any
+class Ledger(Books):
+    """Movements, batches, files, transfers, reservations, reversals and retries, in any order, at two places."""
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        self.model = Model()
-        self.paths: dict[str, str] = {}
-        self.skus: dict[str, str] = {}
-        self.moved: list[dict[str, Any]] = []  # every movement, as the service has it
-        self.reversed: set[int] = set()
-        self.transfers: list[tuple[str, Transfer]] = []  # each with its path
-        self.sent: list[tuple[str, dict[str, Any], str, Any]] = []
-        series = next(self.numbers)
-        for sku in SKUS:
-            self.skus[sku] = f"{sku}-{series}"
-            made = self.member.post("/items", json={"sku": self.skus[sku], "name": sku})
-            self.paths[sku] = made.headers["Location"]
-            self.move(sku, {"kind": "receive", "quantity": 9}, 0)
+        self.open_books()
+        some = [(sku, {"kind": "receive", "quantity": 7, "location": place}) for sku in SKUS for place in PLACES]
+        self.move_many([(sku, line, 0) for sku, line in some])
         self.transfer(list(PLACES), data.draw(parcels), at_once=False, data=data)
-
-    def send(self, path: str, **body: Any) -> Any:
-        key = f"key {next(self.numbers)}"
-        answer = self.member.post(path, **body, headers={"Idempotency-Key": key})
-        self.sent.append((path, body, key, answer))
-        return answer
-
-    def agree(self, answer: Any, after: list[int] | None, movements: Any = None) -> None:
-        """The model and the service took the write alike; `movements` has those of the answer, if it has them."""
-        if after is None:
-            assert answer.status_code == self.model.status, answer.json
-            return
-        assert answer.status_code in (200, 201), answer.json
-        recorded = self.member.get(f"/movements?sort=-id&limit={len(after)}").json["data"][::-1]
-        assert movements in (None, recorded)
-        assert [row["quantity_after"] for row in recorded] == after
-        self.moved += recorded
+        self.reserve(data.draw(promises), data)
 
     @rule(sku=skus, line=lines, when=whens)
     def move(self, sku: str, line: dict[str, Any], when: int | None) -> None:
@@ -123,7 +87,7 @@ class Ledger(RuleBasedStateMachine):
         answer = self.send(f"/movements/{row['id']}/reversal", json={})
 
         self.model.status = 409
-        after = None if is_fixed else self.model.move((row["sku"].partition("-")[0], adjust, None))
+        after = None if is_fixed else self.model.move((plain(row), adjust, None))
         self.agree(answer, after, [answer.json])
         if after is not None:
             self.reversed |= {row["id"], answer.json["id"]}
@@ -165,56 +129,58 @@ class Ledger(RuleBasedStateMachine):
 
         self.agree(answer, self.model.bring_back(transfer))
 
-    @precondition(lambda self: self.sent)
+    @rule(promises=promises, data=st.data())
+    def reserve(self, promises: list[tuple[str, str, int]], data: st.DataObject) -> None:
+        made = [Reservation(sku, place, units, units) for sku, place, units in promises]
+        lines = [
+            {"item_id": self.id_of(sku), "location": place, "quantity": units, **REASON}
+            for sku, place, units in promises
+        ]
+
+        answer = self.send("/reservations", json={"reservations": lines})
+
+        is_made = self.model.reserve(made)
+        self.agree_that(answer, is_made)
+        if is_made:
+            ids = [each["id"] for each in answer.json["reservations"]]
+            self.reservations += zip(ids, made, strict=True)
+        for act in data.draw(
+            st.lists(st.sampled_from((self.fulfil, self.fulfil, self.release, self.expire)), max_size=2)
+        ):
+            if self.still_open():
+                act(data)
+
+    @precondition(lambda self: self.reservations)
     @rule(data=st.data())
-    def retry(self, data: st.DataObject) -> None:
-        path, body, key, first = data.draw(st.sampled_from(self.sent))
+    def fulfil(self, data: st.DataObject) -> None:
+        id_, reservation = data.draw(st.sampled_from(self.still_open() or self.reservations))
+        units = data.draw(st.one_of(st.none(), st.integers(1, 5)))
 
-        again = self.member.post(path, **body, headers={"Idempotency-Key": key})
+        answer = self.send(f"/reservations/{id_}/fulfilment", json={} if units is None else {"quantity": units})
 
-        assert (again.status_code, again.headers["Idempotent-Replayed"]) == (first.status_code, "true")
-        if first.status_code < 300:
-            assert again.data == first.data
+        after = self.model.fulfil(reservation, reservation.open if units is None else units)
+        self.agree(answer, after, [answer.json.get("movement")])
 
-    @invariant()
-    def the_stock_is_what_the_model_says(self) -> None:
-        none = dict.fromkeys((*PLACES, IN_TRANSIT), 0)
-        for sku, path in self.paths.items():
-            assert self.member.get(path).json["quantity"] == self.model.quantity(sku)
-            there = {row["location"]: row["quantity"] for row in self.member.get(f"{path}/stocks").json["data"]}
-            assert {**none, **there} == {place: self.model.quantity(sku, place=place) for place in none}
+    @precondition(lambda self: self.reservations)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        id_, reservation = data.draw(st.sampled_from(self.still_open() or self.reservations))
 
-    @invariant()
-    def every_transfer_is_what_the_model_says(self) -> None:
-        for path, transfer in self.transfers:
-            found = self.member.get(path).json
-            lines = [Parcel(line["sku"].partition("-")[0], *(line[name] for name in PARCEL)) for line in found["lines"]]
-            assert lines == transfer.parcels
-            assert (found["state"], found["reversed"]) == (transfer.state, transfer.is_reversed)
+        answer = self.send(f"/reservations/{id_}/release")
 
-    def teardown(self) -> None:
-        for sku, path in self.paths.items():
-            ledger = self.member.get(f"{path}/movements?limit=200").json["data"]
-            assert len(ledger) < 200
-            assert sum(row["delta"] for row in ledger) == self.model.quantity(sku)
-            quantity = 0
-            for row in ledger:
-                quantity += row["delta"]
-                assert row["quantity_after"] == quantity >= 0
-            for moment, place in product(self.model.moments, (None, *PLACES)):
-                at = f"{path}/quantity?at={rfc3339(moment)}" + (f"&location={place}" if place else "")
-                assert self.member.get(at).json["quantity"] == self.model.quantity(sku, moment, place) >= 0
-        with self.member.app.app_context():
-            assert list(verify()) == []
+        self.agree_that(answer, self.model.end(reservation, "released"))
 
-    def on_their_way(self) -> list[tuple[str, Transfer]]:
-        return [(path, transfer) for path, transfer in self.transfers if transfer.state != "received"]
+    @precondition(lambda self: self.reservations)
+    @rule(data=st.data())
+    def expire(self, data: st.DataObject) -> None:
+        id_, reservation = data.draw(st.sampled_from(self.reservations))
 
-    def body(self, line: dict[str, Any], when: int | None) -> dict[str, Any]:
-        return {**line, **REASON, **({} if when is None else {"occurred_at": rfc3339(self.model.moments[when])})}
+        let_expire(self.member.app, {"id": id_})
 
-    def id_of(self, sku: str) -> int:
-        return int(self.paths[sku].rpartition("/")[2])
+        self.model.end(reservation, "expired")
+        if data.draw(st.booleans()):
+            with self.member.app.app_context():
+                expire_due()
 
 
 def test_any_sequence_of_writes_and_retries_leaves_what_a_plain_sum_leaves(app: Any, member: Any) -> None:
