@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Boolean, bindparam, false, or_, select, true
+from sqlalchemy import Boolean, ColumnElement, bindparam, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from models.database.base import Model, db, table_of
@@ -97,15 +97,22 @@ class Location(Model):
 
     @classmethod
     def _get_one(cls, column: InstrumentedAttribute[Any], value: Any, lock: bool, name: str) -> Self:
-        query = select(cls).where(column == value)
-        if lock:  # in the order of ids, with the one that may stop being the default
-            _wait_for_changes()
-            query = select(cls).where(or_(column == value, cls.is_default.is_(True))).order_by(cls.id)
-            query = query.with_for_update().execution_options(populate_existing=True)
-        found = [each for each in db.session.scalars(query) if getattr(each, column.key) == value]
-        if not found or found[0].id == IN_TRANSIT_ID:
+        if lock:
+            cls._lock_with_default(column == value)
+        query = select(cls).where(column == value, cls.id != IN_TRANSIT_ID)
+        found = db.session.scalars(query.execution_options(populate_existing=lock)).one_or_none()
+        if found is None:
             raise NotFound(f"There is no location with the {name}.")
-        return found[0]
+        return found
+
+    @classmethod
+    def _lock_with_default(cls, condition: ColumnElement[bool]) -> None:
+        """Lock a location, and the one that may stop being the default, in the order of their ids."""
+        # One by one: MariaDB reads all of a small table, and would lock that of goods on their way in passing.
+        _wait_for_changes()
+        query = select(cls.id).where(or_(condition, cls.is_default.is_(True)), cls.id != IN_TRANSIT_ID)
+        for location_id in db.session.scalars(query.order_by(cls.id)).all():
+            db.session.execute(select(cls.id).where(cls.id == location_id).with_for_update())
 
     @classmethod
     def default_place(cls) -> Place:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from models.database import transactions
-from models.stock import transfers
+from models.stock import location, transfers
 from models.stock.verify import verify
 from tests.resources.test_events import read_all
 from tests.resources.test_location_races import create, refusals
@@ -187,4 +187,25 @@ def test_a_transfer_holds_its_items_before_its_locations_as_all_else_does(member
         (409, "location_in_use"),
     ]
     assert lies(member, [f"/items/{item['id']}"]) == replay(member)
+    others.shutdown()
+
+
+def test_a_change_of_locations_locks_no_goods_on_their_way_which_receipts_lock_first(
+    member, paths, unhealed, monkeypatch
+):
+    add(member, "LAMP", quantity=5)
+    send(member, ("MAIN", "VAN"), [{"sku": "LAMP", "quantity": 3}], "now")
+    back = send(member, ("VAN", "MAIN"), [{"sku": "LAMP", "quantity": 3}])
+    arrival, others, answers = {"lines": [{"line": 1, "received": 3}]}, ThreadPoolExecutor(1), []
+    wait_for_changes = location._wait_for_changes
+
+    def wait_while_goods_arrive():
+        wait_for_changes()
+        answers.append(others.submit(member.post, f"/transfers/{back.json['id']}/receipts", json=arrival))
+        wait(answers, timeout=0.5)
+
+    monkeypatch.setattr(location, "_wait_for_changes", wait_while_goods_arrive)
+    changed = member.patch(paths["SHOP"], json={"name": "Shop"})
+
+    assert refusals([changed, *(answer.result() for answer in answers)]) == [(200, ""), (201, "")]
     others.shutdown()
