@@ -291,7 +291,7 @@ class Client:
         """Every row of a collection, by cursor."""
         cursor: str | None = ""
         while cursor is not None:
-            page = self.get(f"{path}?limit=200&cursor={cursor}").json
+            page = self.get(f"{path}{'&' if '?' in path else '?'}limit=200&cursor={cursor}").json
             yield from page["data"]
             cursor = page["next_cursor"]
 
@@ -503,14 +503,14 @@ def audit(service: Address, tally: Tally, items: Iterable[int], events: Iterable
     """Read everything about these items back, over HTTP and from the database, and count what is wrong.
 
     `events` are those of the feed since before the items were made. A reference stands for one write, which is a single
-    row but for what is done to a transfer: that has several, all of one moment.
+    row but for what is done to a transfer: that has several, all of one moment. Fulfilments are told apart by id.
     """
     client = service.client()
     items = set(items)
     ledgers = {item_id: list(client.walk(f"/items/{item_id}/movements")) for item_id in items}
-    rows = [row for ledger in ledgers.values() for row in ledger if row["reference"]]
-    references = Counter(row["reference"] for row in rows if row["transfer_id"] is None)
-    references.update(reference for reference, _ in {_act(row) for row in rows if row["transfer_id"] is not None})
+    reservations = [row for item_id in items for row in client.walk(f"/reservations?item_id={item_id}")]
+    rows = [row for ledger in ledgers.values() for row in ledger]
+    references = Counter([*_references_of(rows), *(f"reserved {row['reference']}" for row in reservations)])
     written = {each for key, answer in tally.acknowledged.items() for each in _references(key, answer)}
     told = defaultdict(list)
     for each in events:
@@ -532,14 +532,25 @@ def audit(service: Address, tally: Tally, items: Iterable[int], events: Iterable
     )
 
 
-def _act(row: dict[str, Any]) -> tuple[str, str]:
-    return row["reference"], row["created_at"]
+def _references_of(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The reference of each row that has one; that of an act on a transfer once, and of a fulfilment its own id."""
+    acts = {(row["reference"], row["created_at"]) for row in rows if row["transfer_id"] is not None}
+    yield from (reference for reference, _ in acts if reference)
+    for row in rows:
+        if row["reservation_id"] is not None:
+            yield f"fulfilment {row['id']}"
+        elif row["transfer_id"] is None and row["reference"]:
+            yield row["reference"]
 
 
 def _references(key: str, answer: Answer) -> list[str]:
-    """The references of the movements that an answer says are recorded; of a transfer's, the key of the request."""
+    """The same of what an answer says is recorded; of an act on a transfer, it is the key of the request."""
     if "lines" in answer.json:
         return [key]
+    if "movement" in answer.json:
+        return [f"fulfilment {answer.json['movement']['id']}"]
+    if "reservations" in answer.json:
+        return [f"reserved {each['reference']}" for each in answer.json["reservations"]]
     movements = answer.json.get("movements", [answer.json] if "delta" in answer.json else [])
     return [movement["reference"] for movement in movements]
 
@@ -567,13 +578,12 @@ def _breaks(ledger: list[dict[str, Any]]) -> int:
 
 def _ask_database(connection: Any) -> tuple[int, int, int]:
     """References that stand twice, items and stocks that differ from their ledger, breaks of a chain or of the file."""
-    doubled = connection.execute(
-        text("SELECT COUNT(*) - COUNT(DISTINCT reference) FROM movements WHERE reference <> '' AND transfer_id IS NULL")
-    ).scalar_one()
+    own = "reference <> '' AND transfer_id IS NULL AND reservation_id IS NULL"
     acts = "SELECT DISTINCT reference, created_at FROM movements WHERE reference <> '' AND transfer_id IS NOT NULL"
-    doubled += connection.execute(
-        text(f"SELECT COUNT(*) - COUNT(DISTINCT reference) FROM ({acts}) AS acts")
-    ).scalar_one()
+    doubled = sum(
+        connection.execute(text(f"SELECT COUNT(*) - COUNT(DISTINCT reference) FROM {rows}")).scalar_one()
+        for rows in (f"movements WHERE {own}", f"({acts}) AS acts", "reservations WHERE reference <> ''")
+    )
     unequal = connection.execute(
         text(
             "SELECT COUNT(*) FROM items WHERE quantity <> "

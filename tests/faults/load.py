@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.faults.harness import SCALE, Address, Answer, Client, Tally, running
+from tests.faults.harness import GIVE_UP, SCALE, Address, Answer, Client, Tally, running
 
 OUT_OF_STOCK = "409 insufficient_stock"
 BUSY = "503 unavailable"
 RUNNING = "409 idempotency_in_progress"
 # What is refused of a transfer whose goods have arrived, in part or all of them.
 ARRIVED = ("409 over_receipt", "409 transfer_state", "409 already_reversed")
+
+# And of a reservation of which all is issued, or too little is left.
+CLOSED = ("409 over_fulfilment", "409 reservation_closed")
 
 # The codes of the locations: the main one, and others.
 VAN = "VAN"
@@ -45,6 +48,16 @@ def transfer(
     return {"from": way[0], "to": way[1], "lines": goods, **common}
 
 
+def reservation(lines: list[tuple[int, int]], reference: str) -> dict[str, Any]:
+    """Goods, as ids of items and units, that are promised."""
+    return {
+        "reservations": [
+            {"item_id": item_id, "quantity": quantity, "reason": "faults", "reference": f"{reference}/{number}"}
+            for number, (item_id, quantity) in enumerate(lines)
+        ]
+    }
+
+
 @contextmanager
 def under_load(
     service: Address, tally: Tally, items: list[int], *, writers: int = 8, readers: int = 2
@@ -63,6 +76,13 @@ def doing(service: Address, jobs: list[Callable[[Client], None]]) -> Iterator[No
             yield
         finally:
             stop.set()
+
+
+def wait_for_some(tally: Tally) -> None:
+    """Wait until some more writes are acknowledged; the next ones are under way then."""
+    enough, deadline = len(tally.acknowledged) + random.randint(5, 30), time.monotonic() + GIVE_UP
+    while len(tally.acknowledged) < enough and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def quantity_of(service: Address, item_id: int) -> int:
@@ -126,6 +146,29 @@ def carrier_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
             act(client, f"{path}/reversal", {})
 
     return carry
+
+
+def promiser_of(tally: Tally, items: list[int]) -> Callable[[Client], None]:
+    """Reserves goods, issues some of them and releases others, and moves stock that nobody has reserved.
+
+    It goes on with each until it is told that it is done.
+    """
+    write = writer_of(tally, items)
+
+    def promise(client: Client) -> None:
+        key = secrets.token_hex(12)
+        lines = [(item_id, random.randint(1, 300)) for item_id in random.sample(items, random.randint(1, 2))]
+        made = tally.write(client, "/reservations", reservation(lines, key), key)
+        for each in made.json["reservations"] if made is not None and made.status == 201 else ():
+            path = f"/reservations/{each['id']}"
+            for _ in range(random.randint(0, 2)):
+                units = random.randint(1, each["quantity"])
+                tally.write(client, f"{path}/fulfilment", {"quantity": units}, secrets.token_hex(12))
+            if random.random() < 0.6:
+                tally.write(client, f"{path}/release", None, secrets.token_hex(12))
+        write(client)
+
+    return promise
 
 
 def importer_of(tally: Tally, skus: list[str], lines: int) -> Callable[[Client], None]:

@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 import pytest
 
 from tests.faults.conftest import Found
-from tests.faults.harness import GIVE_UP, Address, Client, Service, Tally, at_once, running
+from tests.faults.harness import Address, Client, Service, Tally, at_once, running
 from tests.faults.load import (
     ARRIVED,
     BUSY,
@@ -23,6 +22,7 @@ from tests.faults.load import (
     quantity_of,
     rounds,
     transfer,
+    wait_for_some,
 )
 
 pytestmark = pytest.mark.faults
@@ -69,13 +69,6 @@ def test_transfers_in_a_ring_under_sixteen_clients_lose_and_double_nothing(
     assert_everything_is_somewhere(service, tally, items)
     assert not tally.given_up
     assert not tally.unexpected("201", OUT_OF_STOCK, *ARRIVED, BUSY)
-
-
-def wait_for_some(tally: Tally) -> None:
-    """Wait until some more writes are acknowledged; the next ones are under way then."""
-    enough, deadline = len(tally.acknowledged) + random.randint(5, 30), time.monotonic() + GIVE_UP
-    while len(tally.acknowledged) < enough and time.monotonic() < deadline:
-        time.sleep(0.005)
 
 
 def test_what_was_acknowledged_of_transfers_survives_being_killed(
