@@ -30,7 +30,7 @@ try:
     from cli.commands import COMMANDS
     from environment import read_settings
     from models.database.base import db
-    from server.affinity import cpu_for, processes_for
+    from server.affinity import cpu_for, pin_to, processes_for
     from server.balance import Balance
     from server.processes import Processes, Share, serve_share
     from server.server import Server, serve
@@ -84,7 +84,7 @@ def main() -> int:
             return Processes(partial(serve_as_one, settings, metrics), sockets, processes).run(say)
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
         say()
-        with sweeping(app):
+        with sweeping(app, partial(pin_to, cpu)):
             serve(server_of(app, settings, sockets, cpu))
     return 0
 
@@ -96,7 +96,7 @@ def serve_as_one(settings: Settings, metrics: Path, share: Share) -> None:
     gc.freeze()
     cpu = cpu_for(settings, share.sockets[0].getsockname()[1] + share.number)
     balance = Balance(share.connections, share.number)
-    with sweeping(app) if share.number == 0 else nullcontext():
+    with sweeping(app, partial(pin_to, cpu)) if share.number == 0 else nullcontext():
         serve_share(server_of(app, settings, share.sockets, cpu, balance), share)
     disconnect(app)
     if share.is_orphan():

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask import Flask
@@ -20,10 +20,13 @@ STOP_SECONDS = 10.0
 
 
 @contextmanager
-def sweeping(app: Flask) -> Iterator[None]:
-    """Run the sweeper within the `with` block; what it has begun is ended before the block is left."""
+def sweeping(app: Flask, begin: Callable[[], object]) -> Iterator[None]:
+    """Run the sweeper within the `with` block; what it has begun is ended before the block is left.
+
+    Its thread calls `begin` first, as to go where the other threads run.
+    """
     stop = threading.Event()
-    thread = threading.Thread(target=_sweep_until, args=(stop, app), daemon=True, name="sweeper")
+    thread = threading.Thread(target=_sweep_until, args=(stop, app, begin), daemon=True, name="sweeper")
     thread.start()
     try:
         yield
@@ -32,8 +35,9 @@ def sweeping(app: Flask) -> Iterator[None]:
         thread.join(STOP_SECONDS)
 
 
-def _sweep_until(stop: threading.Event, app: Flask) -> None:
+def _sweep_until(stop: threading.Event, app: Flask, begin: Callable[[], object]) -> None:
     """Sweep again and again; of failures that follow each other, as while the database is away, log the first."""
+    begin()
     has_failed = False
     while not stop.wait(EVERY):
         try:

@@ -44,7 +44,7 @@ def password_options(command: Decorated) -> Decorated:
 
 @click.group("user")
 def user_group() -> None:
-    """Users: create, list, set-role, set-locations, reset-password, (de)activate."""
+    """Users: create, list, change, deactivate."""
 
 
 @user_group.command("create", cls=StockCommand)
