@@ -43,13 +43,14 @@ class Line:
     transfer_id: int | None = None
     reservation_id: int | None = None
     unit_cost: Decimal | None = None
+    undoes: bool = False  # a transfer; it brings back what is reserved too
 
     @property
     def respects_reservations(self) -> bool:
         """Whether it takes only what nobody has reserved: it is no record of what is there, and no fulfilment."""
-        return self.kind == "transfer_out" or (
-            self.kind == "issue" and self.transfer_id is None and self.reservation_id is None
-        )
+        if self.kind == "transfer_out":
+            return not self.undoes
+        return self.kind == "issue" and self.transfer_id is None and self.reservation_id is None
 
     def delta(self, stock: int) -> int:
         """Return what this line adds to a stock, in units; a negative number if it takes something away."""

@@ -33,6 +33,7 @@ class TransferMoves:
     receiver: str
     reason: str
     reference: str
+    undoes: bool = False
 
     def moves(self, goods: Goods, sender: str, receiver: str) -> list[Line]:
         """Return the lines that take goods from one location to another; none for no units."""
@@ -52,4 +53,5 @@ class TransferMoves:
             **goods._asdict(),
             location=location,
             transfer_id=self.transfer_id,
+            undoes=self.undoes,
         )

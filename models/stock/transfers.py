@@ -5,6 +5,7 @@ way lies at a location of the service, `IN_TRANSIT`, and remains a part of the i
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -106,13 +107,15 @@ def receive(
 def reverse(transfer_id: int, *, reason: str | None, reference: str, by: Principal) -> dict[str, Any]:
     """Bring back what a transfer has sent, what is on its way too, and return the transfer.
 
-    What has arrived damaged is gone. Raises Refusal `already_reversed`, or `transfer_state` where nothing is left to be
-    brought back, RefusedLines where the destination does not have it any more, or NotFound.
+    What has arrived damaged is gone; what is reserved goes back too, since it is no new decision. Raises Refusal
+    `already_reversed`, or `transfer_state` where nothing is left to be brought back, RefusedLines where the destination
+    does not have it any more, or NotFound.
     """
     transfer = _lock(transfer_id)
     if transfer["reversed"]:
         raise Refusal("already_reversed", f"Transfer {transfer_id} was reversed before.")
-    act = _moves_of(transfer, reference or transfer["reference"], reason or f"reversal of transfer {transfer_id}")
+    reason = reason or f"reversal of transfer {transfer_id}"
+    act = replace(_moves_of(transfer, reference or transfer["reference"], reason), undoes=True)
     moves, arrivals = [], []
     for line in transfer["lines"]:
         on_its_way, received = _outstanding(line), line["received"]

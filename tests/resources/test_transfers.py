@@ -228,6 +228,19 @@ def test_a_reversal_brings_back_what_has_arrived_and_what_is_on_its_way(app, mem
     assert is_sound(app)
 
 
+def test_what_is_reserved_at_the_destination_is_brought_back_too_and_the_feed_says_so(app, member, lamp, van):
+    transfer = sent(member, {**ITEM, "quantity": 4}, receive="now")
+    promised = {**ITEM, "quantity": 3, "reason": "order", "location": van}
+    assert member.post("/reservations", json={"reservations": [promised]}).status_code == 201
+
+    back = member.post(f"{transfer}/reversal", json={})
+
+    assert back.status_code == 201
+    [event] = member.get("/events?type=item.oversubscribed").json["data"]
+    assert (event["data"]["location"], event["data"]["quantity"], event["data"]["reserved"]) == ("VAN", 0, 3)
+    assert is_sound(app)
+
+
 def test_what_the_destination_does_not_have_any_more_is_not_brought_back(app, member, lamp, van):
     transfer = sent(member, {**ITEM, "quantity": 4}, receive="now")
     member.post(f"{lamp}/movements", json={"kind": "issue", "quantity": 1, "reason": "sold", "location": van})

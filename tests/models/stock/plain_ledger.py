@@ -88,6 +88,11 @@ def taken(sku: str, quantity: int, place: str) -> list[Sent]:
     return [(sku, {"kind": "adjust", "quantity": -quantity, "location": place}, None)] if quantity else []
 
 
+def received(sku: str, quantity: int, place: str) -> list[Sent]:
+    """The line that adds units; none for none."""
+    return [(sku, {"kind": "receive", "quantity": quantity, "location": place}, None)] if quantity else []
+
+
 class Model:
     """Stock that was never below zero anywhere, moved by all the lines or by none.
 
@@ -172,7 +177,8 @@ class Model:
         legs: list[Sent] = []
         for parcel in transfer.parcels:
             legs += carried(parcel.sku, parcel.on_its_way, IN_TRANSIT, transfer.sender)
-            legs += carried(parcel.sku, parcel.received, transfer.receiver, transfer.sender)
+            legs += taken(parcel.sku, parcel.received, transfer.receiver)  # what is reserved there too
+            legs += received(parcel.sku, parcel.received, transfer.sender)
         after = None if transfer.is_reversed or not legs else self.move(*legs)
         if after is not None:
             transfer.is_reversed = True
