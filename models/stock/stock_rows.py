@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import ColumnElement, Connection, Integer, String, and_, bindparam, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, insert, or_, select, true, update
 
 from models.database.base import table_of
 from models.database.column_types import UtcTime
@@ -88,9 +88,11 @@ _MOVE = (
 
 def _places(locations: ColumnElement[bool], items: ColumnElement[bool], *, lock: bool) -> AnySelect:
     """Return the select of some locations, each with what it has of some items."""
-    there = _locations.outerjoin(_stocks, and_(_stocks.c.location_id == _locations.c.id, items))
+    # A subquery: of a plain join, MariaDB would lock the stocks too, in passing those of other items.
+    stocks = select(_stocks).where(items).subquery("there")
+    there = _locations.outerjoin(stocks, stocks.c.location_id == _locations.c.id)
     columns = [_locations.c[name] for name in ("id", "code", "code_key", "archived")]
-    query = select(*columns, _stocks.c.item_id, _stocks.c.quantity).select_from(there).where(locations)
+    query = select(*columns, stocks.c.item_id, stocks.c.quantity).select_from(there).where(locations)
     # In the order in which a change of locations locks them, so that it and a batch can't deadlock.
     return query.order_by(_locations.c.id).with_for_update(read=True, of=_locations) if lock else query
 
