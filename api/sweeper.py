@@ -20,7 +20,7 @@ STOP_SECONDS = 10.0
 
 
 @contextmanager
-def sweeping(app: Flask, begin: Callable[[], object]) -> Iterator[None]:
+def sweeping(app: Flask, begin: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Run the sweeper within the `with` block; what it has begun is ended before the block is left.
 
     Its thread calls `begin` first, as to go where the other threads run.

@@ -151,7 +151,7 @@ def test_a_server_sweeps_until_it_stops_and_logs_a_failure_once(app, monkeypatch
         raise OSError("an accident, which does not end the thread")
 
     monkeypatch.setattr("api.sweeper.sweep", fail)
-    with sweeping(app, lambda: None):
+    with sweeping(app):
         assert enough.wait(10)
 
     assert set(calls) == {app}
