@@ -74,8 +74,8 @@ def fulfil_all(tally: Tally, path: str, issued: Counter[str]) -> Callable[[Clien
 
 def race_for(service: Address, tally: Tally, path: str) -> tuple[list[Callable[[], None]], list[Counter[str]]]:
     """Sixteen clients that fulfil one reservation, and what each was told to have issued."""
-    told = [Counter[str]() for _ in range(CLIENTS)]
-    return [partial(fulfil_all(tally, path, each), service.client()) for each in told], told
+    counted = [Counter[str]() for _ in range(CLIENTS)]
+    return [partial(fulfil_all(tally, path, each), service.client()) for each in counted], counted
 
 
 def test_of_sixteen_who_reserve_one_of_ten_ten_get_it(
@@ -107,14 +107,14 @@ def test_of_fulfilments_that_race_for_one_reservation_as_many_count_as_were_rese
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
     [path] = reserve(tally, service.client(), [(items[0], 60)])
-    jobs, told = race_for(service, tally, path)
+    jobs, counted = race_for(service, tally, path)
 
     at_once(jobs)
 
     finding = found(items, f"60 units, {CLIENTS} clients, {tally.statuses[CLOSED[1]]} told that it is closed")
     assert finding.acknowledged == 1 + 60
     assert finding.is_clean
-    assert sum(told, Counter())[path] == 60
+    assert sum(counted, Counter())[path] == 60
     assert promised(service, items[0]) == (940, 0, 940)
     assert not tally.unexpected("201", *CLOSED, BUSY)
 
@@ -123,7 +123,7 @@ def test_fulfilments_that_race_while_the_service_is_killed_count_once(
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
     [path] = reserve(tally, service.client(), [(items[0], 400)])
-    jobs, told = race_for(service, tally, path)
+    jobs, counted = race_for(service, tally, path)
     kills = rounds(3)
 
     with running(jobs):
@@ -135,7 +135,7 @@ def test_fulfilments_that_race_while_the_service_is_killed_count_once(
     finding = found(items, f"{kills} kills, {tally.retries} retries, {tally.replayed} of them answered as before")
     assert finding.acknowledged == 1 + 400
     assert finding.is_clean
-    assert sum(told, Counter())[path] == 400
+    assert sum(counted, Counter())[path] == 400
     assert promised(service, items[0]) == (600, 0, 600)
     assert not tally.given_up
     assert not tally.unexpected("201", *CLOSED, RUNNING, BUSY)

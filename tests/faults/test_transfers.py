@@ -119,16 +119,16 @@ def race_of_receipts(
     service: Address, tally: Tally, path: str, lines: int
 ) -> tuple[list[Callable[[], None]], list[Counter[str]]]:
     """Sixteen clients that receive one transfer, and what each was told to have received."""
-    told = [Counter[str]() for _ in range(16)]
-    jobs = [partial(receive_all(tally, path, lines, each), service.client()) for each in told]
-    return jobs, told
+    counted = [Counter[str]() for _ in range(16)]
+    jobs = [partial(receive_all(tally, path, lines, each), service.client()) for each in counted]
+    return jobs, counted
 
 
 def assert_just_what_was_sent_has_arrived(
-    service: Address, items: list[int], path: str, units: int, told: list[Counter[str]]
+    service: Address, items: list[int], path: str, units: int, counted: list[Counter[str]]
 ) -> None:
     became = service.client().get(path).json
-    arrived = sum(told, Counter())
+    arrived = sum(counted, Counter())
     assert became["state"] == "received"
     assert {line["received"] + line["returned"] for line in became["lines"]} == {units}
     for name in ("received", "returned"):
@@ -142,14 +142,14 @@ def test_of_receipts_that_race_for_one_transfer_as_many_count_as_were_sent(
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
     path = sent(service, tally, items[:2], 40)
-    jobs, told = race_of_receipts(service, tally, path, 2)
+    jobs, counted = race_of_receipts(service, tally, path, 2)
 
     at_once(jobs)
 
     finding = found(items, f"80 units, 16 clients, {tally.statuses['409 over_receipt']} told that it is too much")
     assert finding.acknowledged == 1 + 80
     assert finding.is_clean
-    assert_just_what_was_sent_has_arrived(service, items, path, 40, told)
+    assert_just_what_was_sent_has_arrived(service, items, path, 40, counted)
     assert not tally.unexpected("201", *ARRIVED[:2], BUSY)
 
 
@@ -157,7 +157,7 @@ def test_receipts_that_race_while_the_service_is_killed_count_once(
     service: Service, tally: Tally, items: list[int], found: Found
 ) -> None:
     path = sent(service, tally, items, 100)
-    jobs, told = race_of_receipts(service, tally, path, len(items))
+    jobs, counted = race_of_receipts(service, tally, path, len(items))
     kills = rounds(3)
 
     with running(jobs):
@@ -169,7 +169,7 @@ def test_receipts_that_race_while_the_service_is_killed_count_once(
     finding = found(items, f"{kills} kills, {tally.retries} retries, {tally.replayed} of them answered as before")
     assert finding.acknowledged == 1 + 400
     assert finding.is_clean
-    assert_just_what_was_sent_has_arrived(service, items, path, 100, told)
+    assert_just_what_was_sent_has_arrived(service, items, path, 100, counted)
     assert not tally.given_up
     assert not tally.unexpected("201", *ARRIVED[:2], RUNNING, BUSY)
 
