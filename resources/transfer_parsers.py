@@ -10,6 +10,7 @@ from api.requests.types import Choice, Integer, InvalidValue
 from api.responses.pagination import Paging
 from models.stock.item_fields import MAX_QUANTITY
 from models.stock.transfer import STATES, Transfer
+from models.stock.transfer_moves import ARRIVED
 from resources.location_parsers import code_type
 from resources.movement_parsers import (
     MAX_LINES,
@@ -19,8 +20,6 @@ from resources.movement_parsers import (
     reason_type,
     reference_type,
 )
-
-ARRIVED = ("received", "returned", "damaged")
 
 
 def faults_of_arrival(line: Mapping[str, Any]) -> Iterator[InvalidValue]:

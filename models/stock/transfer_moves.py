@@ -24,6 +24,10 @@ class Arrival(NamedTuple):
     damaged: int = 0
 
 
+# What can become of the units of a line, by the names of its quantities.
+ARRIVED = ("received", "returned", "damaged")
+
+
 @dataclass(frozen=True, slots=True)
 class TransferMoves:
     """What the movements of one act on a transfer have in common, and the codes of its two locations."""

@@ -5,7 +5,6 @@ way lies at a location of the service, `IN_TRANSIT`, and remains a part of the i
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -23,16 +22,15 @@ from models.stock.movement import Movement
 from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID
 from models.stock.stock_rows import lock_stocks
 from models.stock.transfer import Transfer, TransferLine
-from models.stock.transfer_moves import Arrival, Goods, TransferMoves
+from models.stock.transfer_moves import ARRIVED, Arrival, Goods, TransferMoves
 from models.values import normalized, now
 
 _lines = table_of(TransferLine)
-_ARRIVED = ("received", "returned", "damaged")
 _insert_lines = _lines.insert().values({column.name: bindparam(column.name) for column in _lines.columns})
 _arrive = (
     update(_lines)
     .where(_lines.c.transfer_id == bindparam("of_transfer"), _lines.c.line == bindparam("of_line"))
-    .values({name: _lines.c[name] + bindparam(f"more_{name}") for name in _ARRIVED})
+    .values({name: _lines.c[name] + bindparam(f"more_{name}") for name in ARRIVED})
 )
 
 
@@ -115,7 +113,7 @@ def reverse(transfer_id: int, *, reason: str | None, reference: str, by: Princip
     if transfer["reversed"]:
         raise Refusal("already_reversed", f"Transfer {transfer_id} was reversed before.")
     reason = reason or f"reversal of transfer {transfer_id}"
-    act = replace(_moves_of(transfer, reference or transfer["reference"], reason), undoes=True)
+    act = _moves_of(transfer, reference or transfer["reference"], reason, undoes=True)
     moves, arrivals = [], []
     for line in transfer["lines"]:
         on_its_way, received = _outstanding(line), line["received"]
@@ -166,8 +164,8 @@ def _lock(transfer_id: int) -> dict[str, Any]:
     return transfer_query.read(transfer_id)
 
 
-def _moves_of(transfer: dict[str, Any], reference: str, reason: str) -> TransferMoves:
-    return TransferMoves(transfer["id"], transfer["from"], transfer["to"], reason, reference)
+def _moves_of(transfer: dict[str, Any], reference: str, reason: str, *, undoes: bool = False) -> TransferMoves:
+    return TransferMoves(transfer["id"], transfer["from"], transfer["to"], reason, reference, undoes)
 
 
 def on_their_way(transfer: dict[str, Any]) -> list[Arrival]:
@@ -177,7 +175,7 @@ def on_their_way(transfer: dict[str, Any]) -> list[Arrival]:
 
 def _outstanding(line: dict[str, Any]) -> int:
     """Return how many units of a line are on their way."""
-    outstanding: int = line["quantity"] - sum(line[name] for name in _ARRIVED)
+    outstanding: int = line["quantity"] - sum(line[name] for name in ARRIVED)
     return outstanding
 
 
@@ -219,7 +217,7 @@ def _note(transfer_id: int, arrivals: Iterable[Arrival], *, reversed: bool = Fal
     """Write what has become of the lines, and the state that the transfer has by that."""
     rows = [
         {"of_transfer": transfer_id, "of_line": arrival.line}
-        | {f"more_{name}": getattr(arrival, name) for name in _ARRIVED}
+        | {f"more_{name}": getattr(arrival, name) for name in ARRIVED}
         for arrival in arrivals
     ]
     execute_many(write_connection(), _arrive, rows)
