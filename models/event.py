@@ -122,7 +122,7 @@ class Event(Model):
             "type": type,
             "at": now(),
             "actor": by.username or None,
-            "address": by.address,
+            "address": by.address and by.address[:45],
             "request_id": by.request_id,
             "trace_id": by.trace_id,
         }

@@ -4,14 +4,15 @@ from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 # All scopes; a role has some of them, a token some of its owner's.
-SCOPES = ("items:read", "items:write", "stock:write", "users:read", "users:write", "audit:read")
+SCOPES = ("items:read", "items:write", "stock:write", "users:read", "users:write", "audit:read", "webhooks:write")
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     "guest": frozenset(SCOPES[:1]),
     "member": frozenset(SCOPES[:3]),
     "admin": frozenset(SCOPES),
 }
 ROLES = tuple(SCOPES_OF_ROLE)
-# The credential: a password (HTTP Basic), an API token, the access token of a session, a token of the OpenID provider.
+# The credential: a password (HTTP Basic), an API token, the access token or the cookie of a session, a token of the
+# OpenID provider.
 Method = Literal["password", "token", "session", "oidc"]
 # The locations of a token that has none in common with its owner: the id is that of no location.
 NOWHERE = frozenset((0,))

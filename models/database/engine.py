@@ -21,7 +21,8 @@ from models.database.lock_waits import bound_lock_waits
 from models.database.reader_pool import give_reader_pool, reader_pool_of
 from models.database.writer_queue import ServerWriterQueue, SqliteWriterQueue
 
-SPARE_CONNECTIONS = 2
+# For what the process does by itself: it sends, and writes which reservations have expired.
+SPARE_CONNECTIONS = 4
 CONNECT_SECONDS = 3
 # Options of libpq, in seconds, the last in milliseconds: a connection to a PostgreSQL host that no longer answers
 # breaks after some 10 seconds. The defaults of Linux are 15 minutes for data sent, two hours for an idle connection.
@@ -32,7 +33,7 @@ TRUSTED_SCHEMA = "ON" if sqlite3.sqlite_version_info < (3, 44) else "OFF"
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
-    """Return the options of create_engine for this URL: one connection a thread, and two to spare."""
+    """Return the options of create_engine for this URL: one connection a thread, and some to spare."""
     options: dict[str, Any] = {
         "pool_size": threads + SPARE_CONNECTIONS,
         "max_overflow": 0,

@@ -184,8 +184,9 @@ class FilterSet:
         return [condition for name, condition in self._conditions.items() if name in names]
 
     def _ids(self, tests: Iterable[ColumnElement[bool]]) -> AnySelect:
-        # A join adds columns to the rows and never changes their number, so it is left out.
-        return select(self._id).where(*tests)
+        # A join adds columns to the rows and never changes their number, so it is left out; a condition may need it.
+        ids = select(self._id) if self.query.whereclause is None else self.query.with_only_columns(self._id)
+        return ids.where(*tests)
 
 
 class _Ways(NamedTuple):

@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from models.database.base import db
 from models.database.file_lock import lock_of, locked
+from models.files.used_ids import continue_event_ids
 from models.stock.verify import ledger_faults
 
 MAGIC = b"SQLite format 3\x00"
@@ -67,6 +68,8 @@ def restore(file: Path, database: Path, known: Collection[str], newest: Collecti
         copy(file, draft)
         checked = check(draft, known, newest)
         previous = _preserve(database) if database.exists() else None
+        if previous:
+            continue_event_ids(draft, previous)
         draft.replace(database)
         _sync_folder(database.parent)
     return checked, previous

@@ -11,17 +11,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from models.database.base import db, table_of
-from models.database.writing import execute_many, execute_prepared, insert_prepared, prepare, prepare_inserts
+from models.database.writing import execute_prepared, insert_prepared, prepare, prepare_inserts
 from models.event import Event
 from models.files.moves import Move, Moves, plan_moves
 from models.principal import Principal
 from models.stock.item import Item
-from models.stock.item_fields import DEFAULTS, derived
-from models.stock.item_tag import ItemTag
+from models.stock.item_fields import DEFAULTS, MAX_QUANTITY, NO_FLAGS, derived
+from models.stock.item_lookup import LOOKUPS
 from models.stock.lines import Line, Quantities
+from models.stock.low_stock import Change as LevelChange
+from models.stock.low_stock import Levelled, may_cross, record_crossings
 from models.stock.place import Place
 from models.stock.reserved import record_oversubscribed, shortage
 from models.stock.stock_rows import MovedAt, move_stocks_at
@@ -80,11 +82,19 @@ class NewItem(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An item as it is now, `elsewhere` included, the values to set, and the movement to record."""
+    """An item as it is now, with what clients do not see of it, the values to set, and the movement to record."""
 
     item: Mapping[str, Any]
     values: Mapping[str, Any]
     move: StockMove | None
+
+    def may_cross(self, row: Mapping[str, Any]) -> bool:
+        """Return whether it may cross a level of the item, which is `row` after it."""
+        units = self.move.delta if self.move else 0
+        if row["levelled"] and units:
+            return True
+        least = -MAX_QUANTITY if row["reserving"] else row["quantity"] - row["elsewhere"]
+        return may_cross(self.item["reorder_level"], row["reorder_level"], least, row["quantity"], units)
 
 
 @dataclass(slots=True)
@@ -93,16 +103,18 @@ class Plan:
 
     new: list[Any] = field(default_factory=list)
     new_texts: list[str] = field(default_factory=list)
-    new_tags: list[tuple[int, str]] = field(default_factory=list)  # each with the place of its item
+    new_keys: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # of lookups, with the place of the item
     openings: Moves | None = None
     new_stocks: list[tuple[int, StockMove]] = field(default_factory=list)  # each with the place of its item
     changed_ids: list[int] = field(default_factory=list)
     changed: Any = None
     updated_texts: list[tuple[str, int | None, int | None]] = field(default_factory=list)
-    retagged: list[tuple[int, Sequence[str]]] = field(default_factory=list)  # each with the id of its item
+    relisted: dict[str, dict[int, Any]] = field(default_factory=dict)  # by field: the new value by the id of the item
     moves: Moves | None = None
     moved_stocks: list[MovedAt] = field(default_factory=list)
     oversubscribed: list[dict[str, Any]] = field(default_factory=list)
+    near_levels: list[LevelChange] = field(default_factory=list)
+    levels: dict[Levelled, int | None] = field(default_factory=dict)  # those that change, as they were
 
     def write(self, by: Principal) -> None:
         """Write all of it; the items to be changed are locked, and as they were when this was planned.
@@ -114,7 +126,8 @@ class Plan:
         created = zip(self.new_texts, ids, strict=True)
         texts = [(Item.REPRESENTATION.completed(text, item_id), item_id, None) for text, item_id in created]
         Event.record_texts("item.created", texts, by)
-        _insert_tags([{"item_id": ids[place], "tag": tag} for place, tag in self.new_tags])
+        for name, keys in self.new_keys.items():
+            LOOKUPS[name].insert(db.session.connection(), [(ids[place], key) for place, key in keys])
         move_stocks_at(db.session.connection(), [move.of_item(ids[place]) for place, move in self.new_stocks])
         if self.openings:
             self.openings.write(ids, by)
@@ -123,24 +136,22 @@ class Plan:
         if not self.changed_ids:
             return
         execute_prepared(db.session.connection(), _update, self.changed)
-        if self.retagged:
-            db.session.execute(delete(_tags).where(_tags.c.item_id.in_([item_id for item_id, _ in self.retagged])))
-        _insert_tags([{"item_id": item_id, "tag": tag} for item_id, tags in self.retagged for tag in tags])
+        for name, values in self.relisted.items():
+            LOOKUPS[name].replace_many(db.session.connection(), values)
         Event.record_texts("item.updated", self.updated_texts, by)
         move_stocks_at(db.session.connection(), self.moved_stocks)
         if self.moves:
             self.moves.write(self.changed_ids, by)
         record_oversubscribed(self.oversubscribed, by)
+        record_crossings(self.near_levels, by, self.levels)
 
 
 # A new item without the fields that its creator gives, as clients see it.
 BLANK = {**DEFAULTS, "price": money(DEFAULTS["price"]), "tags": []}
 _items = table_of(Item)
-_tags = table_of(ItemTag)
 _updated = ("name", *DEFAULTS, "quantity", "elsewhere", "moved_at", "version", "updated_at", "name_key", "search_text")
 _update = update(_items).where(_items.c.id == bindparam("id")).values({name: bindparam(name) for name in _updated})
 _MOVED_AT = select(_items.c.id, _items.c.moved_at).where(_items.c.id.in_(bindparam("ids", expanding=True)))
-_insert_tag = insert(_tags)
 
 
 def plan(new: Sequence[NewItem], changes: Sequence[Change], by: Principal) -> Plan:
@@ -158,15 +169,16 @@ def _plan_new(planned: Plan, many: Sequence[NewItem], at: datetime, by: Principa
     empty = dict.fromkeys(("quantity", "reserved", "available"), 0)
     rows = [{**BLANK, **new.fields, **generated, **empty} for new in many]
     planned.new_texts = [Item.REPRESENTATION.text_of(row, 1) for row in rows]
-    planned.new_tags = [(place, tag) for place, row in enumerate(rows) for tag in row["tags"]]
+    planned.new_keys = {
+        name: [(place, key) for place, row in enumerate(rows) for key in lookup.keys_of(row[name])]
+        for name, lookup in LOOKUPS.items()
+    }
     openings = [
         (place, row, opening) for place, (row, (_, opening)) in enumerate(zip(rows, many, strict=True)) if opening
     ]
     for _, row, opening in openings:
         row |= {"quantity": opening.delta, "elsewhere": opening.elsewhere, "moved_at": at}
-    stocked = [
-        {"elsewhere": 0, "reserving": False, "moved_at": None, **_to_row(row, at), "created_at": at} for row in rows
-    ]
+    stocked = [{"elsewhere": 0, "moved_at": None, **NO_FLAGS, **_to_row(row, at), "created_at": at} for row in rows]
     planned.new = prepare_inserts(Item, stocked, ("id",))
     moves = [opening.planned(place, row) for place, row, opening in openings]
     planned.openings = plan_moves(moves, at, by) if moves else None
@@ -179,13 +191,14 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
     moved_at = {row.id: row.moved_at for row in db.session.execute(_MOVED_AT, {"ids": ids})}
     rows = []
     moved: list[Move] = []
-    for place, (item, values, move) in enumerate(changes):
+    for place, change in enumerate(changes):
+        item, values, move = change
         row = {**item, **values, "moved_at": moved_at[item["id"]], "updated_at": updated_at}
         if values:
             row["version"] += 1
             planned.updated_texts.append((as_text(row), row["id"], None))
-        if "tags" in values:
-            planned.retagged.append((row["id"], row["tags"]))
+        for name in LOOKUPS.keys() & values:
+            planned.relisted.setdefault(name, {})[row["id"]] = row[name]
         if move is not None:
             row["version"] += 1
             row["quantity"] += move.delta
@@ -194,6 +207,10 @@ def _plan_changes(planned: Plan, changes: Sequence[Change], at: datetime, by: Pr
             moved.append(move.planned(place, row))
             planned.moved_stocks.append(move.of_item(row["id"]))
             planned.oversubscribed += move.shortages(row)
+        if change.may_cross(row):
+            planned.levels[Levelled(row["id"])] = item["reorder_level"]
+            if move is not None:
+                planned.near_levels.append(LevelChange(row["id"], move.place.location_id, move.delta))
         rows.append(_to_row(row, at))
     planned.changed = prepare(_update, rows)
     planned.moves = plan_moves(moved, at, by) if moved else None
@@ -218,8 +235,3 @@ def _to_row(row: Mapping[str, Any], updated_at: datetime) -> dict[str, Any]:
     """Return the row of the table for an item that is written at `updated_at`."""
     others = derived(row["sku"], row["name"], row["description"], row["barcode"])
     return {**row, "price": Decimal(row["price"]), "updated_at": updated_at, **others}
-
-
-def _insert_tags(rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        execute_many(db.session.connection(), _insert_tag, rows)

@@ -16,7 +16,9 @@ from models.stock.item import Item
 _items = table_of(Item)
 # By what rows are found.
 _KEYS = {"sku": _items.c.sku_key, "barcode": _items.c.barcode}
-_ITEM = select(*item_query.COLUMNS, _items.c.sku_key, _items.c.elsewhere)
+# What clients do not see of an item.
+_WITHIN = ("elsewhere", "reserving", "levelled")
+_ITEM = select(*item_query.COLUMNS, _items.c.sku_key, *(_items.c[name] for name in _WITHIN))
 _FIND = {match: _ITEM.where(column.in_(bindparam("keys", expanding=True))) for match, column in _KEYS.items()}
 # With a plan by another index MariaDB would wait for, and then keep locked, every row that it goes through: of a small
 # table it prefers to read all by the primary key.
@@ -102,7 +104,8 @@ def existing_items(
     else:
         found = list(db.session.execute(_FIND[match], {"keys": keys}))
     items = {
-        (each.sku_key if match == "sku" else each.barcode): {**item_query.to_dict(each), "elsewhere": each.elsewhere}
+        (each.sku_key if match == "sku" else each.barcode): item_query.to_dict(each)
+        | {name: getattr(each, name) for name in _WITHIN}
         for each in found
     }
     for item in items.values():

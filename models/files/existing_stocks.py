@@ -9,9 +9,10 @@ from models.database.base import db, table_of
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock
 from models.stock.place import IN_TRANSIT_ID, Place
-from models.stock.reserved import OneStock, reserved_of
+from models.stock.reserved import OneStock, Promised, reserved_of
 from models.values import normalized
 
+NOTHING = Promised(0, 0)
 _locations = table_of(Location)
 _stocks = table_of(LocationStock)
 _FIND_PLACES = select(*(_locations.c[name] for name in ("id", "code", "archived", "code_key"))).where(
@@ -29,7 +30,7 @@ class ExistingStocks(NamedTuple):
     default: Place
     named: Mapping[str, Place]
     quantities: Mapping[tuple[int, int], int]
-    reserved: Mapping[OneStock, int]
+    promised: Mapping[OneStock, Promised]
 
     def place(self, code: str | None) -> Place | None:
         """Return the location with a code, or the default one without; None if there is none."""
@@ -43,7 +44,7 @@ class ExistingStocks(NamedTuple):
 
     def reserved_there(self, item: Mapping[str, Any], place: Place) -> int:
         """Return what is reserved of an item at a location, in units."""
-        return self.reserved.get(OneStock(item["id"], place.location_id), 0)
+        return self.promised.get(OneStock(item["id"], place.location_id), NOTHING).reserved
 
 
 def existing_stocks(codes: Iterable[str], items: Sequence[Mapping[str, Any]]) -> ExistingStocks:

@@ -16,6 +16,7 @@ from models.database.base import db
 from models.database.page_cache import large_page_cache
 from models.database.transactions import RetryTransaction, transactional
 from models.files.bulk import discard_plans
+from models.files.changes import StockChanges
 from models.files.existing import lock_versions
 from models.files.movement_staging import AppliedLine, Items, MovementStaging, StagedLine
 from models.files.moves import Move, Moves, plan_moves
@@ -25,6 +26,7 @@ from models.principal import Principal
 from models.refusals import NotFound, Refusal
 from models.stock.lines import Quantities
 from models.stock.location import Location
+from models.stock.low_stock import Change, changes_of, record_crossings
 from models.stock.place import Place
 from models.stock.reserved import oversubscribed, record_oversubscribed
 from models.stock.stock_rows import (
@@ -45,25 +47,19 @@ from models.values import now, rfc3339
 COLUMN_OF = {
     "quantity_changed": "expect_quantity",
     "counted_since": "occurred_at",
-    "insufficient_stock": "quantity",
-    "stock_limit": "quantity",
-    "location_required": "quantity",
-    "location_archived": "location",
-    "location_forbidden": "location",
-    "unknown_location": "location",
+    **dict.fromkeys(("insufficient_stock", "stock_limit", "location_required"), "quantity"),
+    **dict.fromkeys(("location_archived", "location_forbidden", "unknown_location"), "location"),
 }
 IDS_BY_NAME = {"sku_key": ids_by_sku_key, "barcode": ids_by_barcode}
 
 
 class _StockMoves(NamedTuple):
-    """What is to be written of the stocks of some items: the parameters of the items, and the stocks at locations.
-
-    And the events of those that have less than is reserved.
-    """
+    """What is to be written of the stocks of some items, and what events may follow from it."""
 
     of_items: Any
     at_locations: list[MovedAt]
     oversubscribed: list[dict[str, Any]]
+    near_levels: list[Change]
 
 
 class _Planned(NamedTuple):
@@ -87,7 +83,9 @@ class MovementImport:
         self._rows = 0
         self._watch = watch
         self._staging = MovementStaging()
+        self._changes = StockChanges()
         self._locations: dict[int, int] = {}  # the version of each when the lines were applied
+        self._near_levels: list[Change] = []  # that may cross one, of the items that were moved
         self._are_renamed = False  # whether an item has got another name since the lines have found it
 
     def close(self) -> None:
@@ -145,8 +143,10 @@ class MovementImport:
             versions = {stock.item_id: stock.version for stock in stocks.by_id.values()}
             moved = {each.stock.item_id: each.stock for each in taken}.values()
             applied = [_applied(lines[each.number], each) for each in taken]
-            moves = _StockMoves(prepare_moves(moved, now()), moved_at(stocks), oversubscribed(taken))
+            moves = _StockMoves(prepare_moves(moved, now()), moved_at(stocks), oversubscribed(taken), changes_of(moved))
             self._staging.put_applied(items, applied, versions, moves)
+            if self.dry_run:
+                self._changes.add(applied)
         return [(lines[number], refusal) for number, refusal in refusals.items()]
 
     def _plan(self, part: int) -> _Planned:
@@ -173,7 +173,8 @@ class MovementImport:
             raise self._refusal(self.faults)
         if not self.dry_run:
             self._write()
-        return {**self._answer(self._staging.count), "errors": [], "error_counts": {}}
+        changes = {"changes": self._changes.listed()} if self.dry_run else {}
+        return {**self._answer(self._staging.count), "errors": [], "error_counts": {}, **changes}
 
     def _answer(self, recorded: int) -> dict[str, Any]:
         """Return the answer with this number of movements, without the errors."""
@@ -197,9 +198,10 @@ class MovementImport:
                     item_ids, moves = stored or self._plan(part)
                     moves.write(item_ids, self.by)
                     progress.update(len(item_ids))
+            record_crossings(self._near_levels, self.by)
 
     def _move_items(self, connection: Connection) -> None:
-        faults = Faults()
+        faults, self._near_levels = Faults(), []
         if self._are_renamed:
             faults.add(self._find_items(connection))
         for items in self._staging.items():
@@ -220,10 +222,11 @@ class MovementImport:
             if refused:
                 yield from starmap(_fault, refused)
                 return
-        of_items, at_locations, short = self._staging.moves(items)
+        of_items, at_locations, short, near = self._staging.moves(items)
         move_prepared(connection, of_items)
         move_stocks_at(connection, at_locations)
         record_oversubscribed(short, self.by)
+        self._near_levels += near
 
 
 def _applied(line: StagedLine, taken: Taken) -> AppliedLine:

@@ -7,7 +7,8 @@ from sqlalchemy import bindparam, select
 
 from models.database.reading import PreparedQuery
 from models.people.secrets import hashed
-from models.people.session import Session
+from models.people.session import COOKIE, Session
+from models.people.session_query import last_used, valid_until
 from models.people.token import ApiToken
 from models.people.user import User
 from models.values import normalized, now
@@ -29,6 +30,18 @@ class SessionUser(NamedTuple):
     """The active user of a session that has not ended."""
 
     id: int
+    username: str
+    role: str
+    location_ids: list[int] | None
+
+
+class CookieUser(NamedTuple):
+    """A session by cookie that has not ended, and its active user."""
+
+    session_id: int
+    last_used_at: datetime
+    expires_at: datetime
+    user_id: int
     username: str
     role: str
     location_ids: list[int] | None
@@ -64,6 +77,12 @@ def find_by_session(session_id: int, user_id: int) -> SessionUser | None:
     return _BY_SESSION.one_or_none(session_id=session_id, user_id=user_id)
 
 
+def find_by_cookie(secret: str) -> CookieUser | None:
+    """Return the session of a cookie and its active user; None if it has ended or expired."""
+    session = _BY_COOKIE.one_or_none(hash=hashed(secret))
+    return session if session and session.expires_at > now() else None
+
+
 def find_by_secret(secret: str) -> TokenOwner | None:
     """Return an API token and its active owner; None if the secret is not valid."""
     token = _BY_SECRET.one_or_none(hash=hashed(secret))
@@ -88,6 +107,25 @@ _BY_SESSION = PreparedQuery(
         User.active.is_(True),
     ),
     SessionUser,
+)
+_BY_COOKIE = PreparedQuery(
+    select(
+        Session.id.label("session_id"),
+        last_used.label("last_used_at"),
+        valid_until.label("expires_at"),
+        User.id.label("user_id"),
+        User.username,
+        User.role,
+        User.location_ids,
+    )
+    .join(User, User.id == Session.user_id)
+    .where(
+        Session.family_hash == bindparam("hash"),
+        Session.kind == COOKIE,
+        Session.ended_at.is_(None),
+        User.active.is_(True),
+    ),
+    CookieUser,
 )
 _BY_SECRET = PreparedQuery(
     select(

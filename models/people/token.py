@@ -24,7 +24,7 @@ PREFIX = "stk_"
 CHECKSUM_LENGTH = 6  # CRC-32 in base 62: a mistyped token is refused without a look-up
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # two digits of base 62
 PREFIX_LENGTH = 12
-# The precision of `last_used_at`: one write a minute for each token, not one a request.
+# The precision of `last_used_at`: one write a minute for each token or cookie, not one a request.
 LAST_USE_EVERY = timedelta(seconds=60)
 # How long a rotated token remains valid, so that its script can get the successor meanwhile.
 OVERLAP = timedelta(hours=24)

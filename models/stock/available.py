@@ -12,7 +12,7 @@ from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock
 from models.stock.place import IN_TRANSIT_ID
-from models.stock.reservation import IS_VALID, RESERVED, Reservation
+from models.stock.reservation import IS_VALID, RESERVED, STATE_IS_OPEN, Reservation
 
 _items, _locations, _transit = table_of(Item), table_of(Location), table_of(LocationStock).alias("transit")
 NOTHING: ColumnElement[int] = literal_column("0", Integer())
@@ -31,13 +31,19 @@ def _left(quantity: ColumnElement[int], taken: ColumnElement[int]) -> ColumnElem
 _of_item = _transit.c.item_id == _items.c.id
 _on_its_way = select(_transit.c.quantity).where(_of_item, _transit.c.location_id == _IN_TRANSIT_ID)
 _open = select(RESERVED).where(IS_VALID, Reservation.item_id == _items.c.id)
-_in_transit = _if(_items.c.elsewhere > NOTHING, _on_its_way.correlate(_items))
+# What of an item is on its way.
+in_transit = _if(_items.c.elsewhere > NOTHING, _on_its_way.correlate(_items))
 _reserved = _if(_items.c.reserving, _open.correlate(_items))
 # The members of an item that no column has.
 OF_ITEM: dict[str, ColumnElement[int]] = {
     "reserved": _reserved,
-    "available": _left(_items.c.quantity, _in_transit + _reserved),
+    "available": _left(_items.c.quantity, in_transit + _reserved),
 }
+_held = select(RESERVED).where(STATE_IS_OPEN, Reservation.item_id == _items.c.id)
+_held_there = _held.where(Reservation.location_id == _locations.c.id)
+# What reservations hold of an item, and of its stock at a location: until their end is written, past their time too.
+held = _if(_items.c.reserving, _held.correlate(_items))
+held_there = _if(_items.c.reserving, _held_there.correlate(_items, _locations))
 
 
 def of_stock(quantity: ColumnElement[int], location_id: Any = _locations.c.id) -> dict[str, ColumnElement[int]]:

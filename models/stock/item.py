@@ -58,6 +58,8 @@ class Item(Model):
     elsewhere: Mapped[int] = mapped_column(default=0, server_default="0")
     # Whether it may have open reservations: then they are summed up, under the lock of this row.
     reserving: Mapped[bool] = mapped_column(Boolean(), default=False, server_default=false())
+    # Whether a stock of it has a reorder level of its own.
+    levelled: Mapped[bool] = mapped_column(Boolean(), default=False, server_default=false())
     moved_at: Mapped[datetime | None] = mapped_column(UtcTime())
     reorder_level: Mapped[int | None]
     bin: Mapped[str] = mapped_column(exact_text(100))

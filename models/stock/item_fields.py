@@ -57,6 +57,9 @@ FIELDS: dict[str, ItemField] = {
 DEFAULTS: dict[str, Any] = {name: field.default for name, field in FIELDS.items() if field.default is not REQUIRED}
 FILE_COLUMNS = tuple(name for name, field in FIELDS.items() if field.in_files)
 
+# What a new item says of rows of other tables: it has none.
+NO_FLAGS = {"reserving": False, "levelled": False}
+
 # The names by which a list can be sorted, each with its column; the id is always the last sort key.
 SORTS = {
     "sku": "sku_key",

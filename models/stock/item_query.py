@@ -1,6 +1,6 @@
 """Queries of items that are only read: plain rows as clients see them, which cost a fraction of an ORM object."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, exists, false, func, select, true
@@ -16,12 +16,13 @@ from models.stock import item_search
 from models.stock.available import OF_ITEM
 from models.stock.item import Item
 from models.stock.item_fields import SORTS
-from models.stock.item_tag import ItemTag
+from models.stock.item_lookup import ItemAttribute, ItemTag, attribute_hash
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock
 from models.stock.place import MAIN_ID
 from models.values import normalized
 
+MAX_ATTRIBUTES = 10  # by which a list is filtered at once
 COLUMNS = Item.REPRESENTATION.columns(table_of(Item), **OF_ITEM)
 _ALL = select(*COLUMNS)
 _BY_ID = PreparedQuery(_ALL.where(Item.id == bindparam("item_id")))
@@ -53,6 +54,13 @@ def read_by_barcode(barcode: str) -> dict[str, Any]:
     return to_dict(row)
 
 
+def _has_attribute(name: str) -> Condition:
+    """Return the condition that an item has the attribute whose hash is the parameter of this name."""
+    has = ItemAttribute.entry_hash == bindparam(name)
+    test = exists().where(ItemAttribute.item_id == Item.id, has)
+    return Condition(test, name, ids=select(ItemAttribute.item_id).where(has))
+
+
 # Makes of a row of `matching` what clients see: the same as `Item.to_dict` returns.
 to_dict = Item.REPRESENTATION.of_row
 
@@ -73,6 +81,7 @@ _CONDITIONS = {
         "tag",
         ids=select(ItemTag.item_id).where(ItemTag.tag == bindparam("tag")),
     ),
+    **{f"attribute_{number}": _has_attribute(f"attribute_{number}") for number in range(MAX_ATTRIBUTES)},
     # What is at the main location has no row of its own, and what is at another one has.
     "at_main": Condition(Item.quantity > Item.elsewhere),
     "at_location": Condition(
@@ -107,6 +116,7 @@ def matching(
     archived: bool = False,
     q: str | None = None,
     sku: str | None = None,
+    attribute: Sequence[str] | None = None,
     location: str | None = None,
     low_stock: bool | None = None,
     as_json: bool = False,
@@ -114,6 +124,7 @@ def matching(
 ) -> BoundQuery:
     """Return the query of the items that meet every condition; `q` finds items that have each of its words.
 
+    `attribute` has names with values, as `colour:green`, at most `MAX_ATTRIBUTES` of them; an item must have each.
     `location`, the code of one, finds items that have stock there. With `as_json` the rows of a page can be written as
     JSON and nothing else: tags and attributes are not parsed.
     """
@@ -121,6 +132,7 @@ def matching(
     items = _ITEMS.where(
         **item_search.values_of(normalized(q or "").split(), archived=archived),
         sku=None if sku is None else normalized(sku),
+        **{f"attribute_{number}": attribute_hash(entry) for number, entry in enumerate(attribute or ())},
         at_main=location_id == MAIN_ID or None,
         at_location=None if location_id == MAIN_ID else location_id,
         low=low_stock or None,

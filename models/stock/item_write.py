@@ -21,10 +21,11 @@ from models.representation import serialize
 from models.stock import item_query
 from models.stock.available import NOTHING
 from models.stock.item import Item
-from models.stock.item_fields import DEFAULTS, derived, same
-from models.stock.item_tag import ItemTag
+from models.stock.item_fields import DEFAULTS, MAX_QUANTITY, NO_FLAGS, derived, same
+from models.stock.item_lookup import LOOKUPS
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock
+from models.stock.low_stock import Levelled, may_cross, record_crossings
 from models.stock.movement import Movement
 from models.stock.stock_rows import MovedAt, move_stocks_at
 from models.values import normalized, now
@@ -41,6 +42,10 @@ _LOCK_ID = PreparedQuery(_LOCK.where(_items.c.id == bindparam("item_id")))
 _LOCK_SKU = PreparedQuery(_LOCK.where(_items.c.sku_key == bindparam("key")))
 
 
+class _AvailableItem(Values):
+    """A locked item of which all is available: nothing is on its way, and no reservation holds any of it."""
+
+
 def lock(item_id: int) -> Values:
     """Lock an item, archived or not, until the transaction ends, and return it; raises NotFound."""
     return _found(_LOCK_ID.one_or_none(item_id=item_id), f"id {item_id}")
@@ -54,7 +59,7 @@ def lock_sku(sku: str) -> Values:
 def _found(row: Any, name: str) -> Values:
     if row is None:
         raise NotFound(f"There is no item with the {name}.")
-    item = Item.REPRESENTATION.of_row(row)
+    item = _AvailableItem(Item.REPRESENTATION.of_row(row))
     return item_query.read(item["id"]) if row.reserving or row.elsewhere else item
 
 
@@ -67,11 +72,12 @@ def create(*, by: Principal, quantity: int = 0, **fields: Any) -> Values:
     row = {**DEFAULTS, **fields, "archived": False, "version": 1, "created_at": at, "updated_at": at}
     place = Location.default_place() if quantity else None
     elsewhere = quantity if place and place.location_id else 0
-    stock = {"quantity": quantity, "elsewhere": elsewhere, "moved_at": at if quantity else None, "reserving": False}
+    stock = {"quantity": quantity, "elsewhere": elsewhere, "moved_at": at if quantity else None, **NO_FLAGS}
     with _refusing_duplicates(row):
         [item_id] = insert_many(Item, [{**row, **_derived(row), **stock}])
     item = Item.REPRESENTATION.of_values({**row, "id": item_id, "quantity": 0, "reserved": 0, "available": 0})
-    ItemTag.insert(item_id, item["tags"])
+    for name, lookup in LOOKUPS.items():
+        lookup.insert(write_connection(), [(item_id, key) for key in lookup.keys_of(item[name])])
     Event.record("item.created", item, by, item_id=item_id)
     if place:
         move_stocks_at(write_connection(), [MovedAt(item_id, place.location_id, quantity, is_new=True)])
@@ -106,8 +112,8 @@ def change(item: Values, *, by: Principal, **fields: Any) -> Values:
     changed = {name: value for name, value in fields.items() if not same(item[name], serialize(value))}
     if not changed:
         return item
-    if "tags" in changed:
-        ItemTag.replace(item["id"], changed["tags"])
+    for name in LOOKUPS.keys() & changed:
+        LOOKUPS[name].replace(write_connection(), item["id"], changed[name])
     return _write(item, changed, "item.updated", by)
 
 
@@ -134,7 +140,17 @@ def _write(item: Values, changed: Values, event_type: str, by: Principal) -> Val
     with _refusing_duplicates(written):
         execute_one(write_connection(), _update(*sorted(row)), {**row, "item_id": item["id"]})
     Event.record(event_type, written, by, item_id=item["id"])
+    if "reorder_level" in changed:
+        _record_crossing(item, changed["reorder_level"], by)
     return written
+
+
+def _record_crossing(item: Values, level: int | None, by: Principal) -> None:
+    """Record that what is available of an item has crossed its level, which has changed."""
+    quantity, before = item["quantity"], item["reorder_level"]
+    least = quantity if isinstance(item, _AvailableItem) else -MAX_QUANTITY
+    if may_cross(before, level, least, quantity, 0):
+        record_crossings((), by, {Levelled(item["id"]): before})
 
 
 @lru_cache

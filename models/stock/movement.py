@@ -23,6 +23,7 @@ from models.stock.item import Item
 from models.stock.lines import Line, Quantities, RefusedLines
 from models.stock.location import Location
 from models.stock.location_rights import LocationRights
+from models.stock.low_stock import changes_of, record_crossings
 from models.stock.place import MAIN_ID, Place
 from models.stock.reservation import Reservation
 from models.stock.reserved import oversubscribed, record_oversubscribed
@@ -136,6 +137,7 @@ class Movement(Model):
         move_stocks_at(connection, moved_at(stocks))
         movements = cls.insert([_moved(each, recorded_at, by) for each in taken], by)
         record_oversubscribed(oversubscribed(taken), by)
+        record_crossings(changes_of(stocks.by_id.values()), by)
         return movements
 
     @classmethod

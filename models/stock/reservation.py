@@ -74,8 +74,7 @@ class Reservation(Model):
 STATE_IS_OPEN: ColumnElement[bool] = Reservation.state == literal_column("'open'")
 # Whether it is past its time, whatever its state says, and whether it promises anything now.
 IS_DUE: ColumnElement[bool] = and_(STATE_IS_OPEN, Reservation.expires_at <= StatementNow())
-IS_VALID: ColumnElement[bool] = and_(
-    STATE_IS_OPEN, or_(Reservation.expires_at.is_(None), Reservation.expires_at > StatementNow())
-)
+LASTS: ColumnElement[bool] = or_(Reservation.expires_at.is_(None), Reservation.expires_at > StatementNow())
+IS_VALID: ColumnElement[bool] = and_(STATE_IS_OPEN, LASTS)
 # How many units of some valid ones are promised.
 RESERVED: ColumnElement[int] = cast(func.sum(Reservation.open), Integer)

@@ -5,6 +5,7 @@ run it at the same time.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
@@ -14,6 +15,7 @@ from models.database.transactions import transactional
 from models.event import Event
 from models.principal import SYSTEM
 from models.stock.item import Item
+from models.stock.low_stock import Change, has_levels, record_crossings
 from models.stock.reservation import IS_DUE, Reservation
 from models.stock.reservation_query import RESERVATIONS, to_dict
 from models.stock.reservations import touch
@@ -23,9 +25,14 @@ from models.values import now
 BATCH = 500
 _reservations = table_of(Reservation)
 _DUE = PreparedQuery(select(Reservation.item_id).where(IS_DUE).order_by(Reservation.expires_at).limit(BATCH))
-_LOCK = select(Item.id).where(Item.id.in_(bindparam("items", expanding=True))).order_by(Item.id)
+_LOCK = (
+    select(Item.id, Item.reorder_level, Item.levelled)
+    .where(Item.id.in_(bindparam("items", expanding=True)))
+    .order_by(Item.id)
+)
 _DUE_OF_ITEMS = (
-    RESERVATIONS.where(IS_DUE, Reservation.item_id.in_(bindparam("items", expanding=True)))
+    RESERVATIONS.add_columns(Reservation.location_id)
+    .where(IS_DUE, Reservation.item_id.in_(bindparam("items", expanding=True)))
     .order_by(Reservation.id)
     .limit(BATCH)
 )
@@ -52,15 +59,18 @@ def expire_due() -> int:
 @transactional
 def _expire(items: Sequence[int], *, waits: bool) -> int:
     """Write the end of what is due of these items, of those that nobody has locked unless it `waits` for the lock."""
-    locked = db.session.scalars(_LOCK.with_for_update(skip_locked=not waits), {"items": items}).all()
-    if not locked:
+    locked: dict[int, Any] = {
+        row.id: row for row in db.session.execute(_LOCK.with_for_update(skip_locked=not waits), {"items": items})
+    }
+    rows = db.session.execute(_DUE_OF_ITEMS, {"items": list(locked)}).all() if locked else []
+    if not rows:
         return 0
-    due = [to_dict(row) for row in db.session.execute(_DUE_OF_ITEMS, {"items": locked})]
-    if not due:
-        return 0
+    due = [to_dict(row) for row in rows]
     written = db.session.connection().execute(_EXPIRE, {"ids": [each["id"] for each in due], "at": now()})
     if written.rowcount != len(due):
         raise AssertionError(f"{written.rowcount} of {len(due)} reservations of locked items expired")
     touch({each["item_id"] for each in due})
     Event.record_many("reservation.expired", [(each, each["item_id"], None) for each in due], SYSTEM)
+    freed = [Change(row.item_id, row.location_id, row.open) for row in rows if has_levels(locked[row.item_id])]
+    record_crossings(freed, SYSTEM)
     return len(due)

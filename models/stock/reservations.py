@@ -1,7 +1,7 @@
 """Reserving stock: making reservations, fulfilling and releasing them, and changing when they expire.
 
 A reservation is passed as clients see it. Whoever changes one has locked it before, in the same transaction: by its
-item, under whose lock every reservation of it is made and changed.
+item, under whose lock every reservation of it is made and changed. A release locks it itself.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,11 +24,12 @@ from models.stock import reservation_query
 from models.stock.item import Item
 from models.stock.lines import Line, RefusedLines
 from models.stock.location_rights import LocationRights
+from models.stock.low_stock import Change, changes_of, has_levels, record_crossings
 from models.stock.movement import Movement
-from models.stock.place import MAIN_ID
+from models.stock.place import MAIN_ID, Place
 from models.stock.reservation import STATE_IS_OPEN, Reservation
 from models.stock.reserved import check_available, read_reserved
-from models.stock.stock_levels import StockAt, Stocks
+from models.stock.stock_levels import Stock, StockAt, Stocks
 from models.stock.stock_rows import lock_stocks
 from models.values import normalized, now, rfc3339
 
@@ -79,6 +80,7 @@ def _reserve(stocks: Stocks, line: Line) -> StockAt:
     at.check(line)
     check_available(at, line.quantity)
     stock.reserved[at.location_id] = at.reserved + line.quantity
+    at.freed -= line.quantity
     return at
 
 
@@ -111,6 +113,7 @@ def _insert(
     ]
     touch({each["item_id"] for each in made})
     Event.record_many("reservation.created", [(each, each["item_id"], None) for each in made], by)
+    record_crossings(changes_of(stocks.by_id.values()), by)
     return made
 
 
@@ -120,6 +123,11 @@ def lock(reservation_id: int, by: Principal) -> Values:
     Raises Refusal `location_forbidden`, and RetryTransaction as `lock_stocks` does, or where its location has just got
     another code.
     """
+    return _lock(reservation_id, by)[0]
+
+
+def _lock(reservation_id: int, by: Principal) -> tuple[Values, Stock, Place]:
+    """Lock a reservation like `lock`, and return it with the stock of its item and its location."""
     found = reservation_query.read(reservation_id)
     line = Line("reserve", 0, "", item_id=found["item_id"], location=found["location"])
     stocks = lock_stocks(write_connection(), [line], by)
@@ -127,7 +135,8 @@ def lock(reservation_id: int, by: Principal) -> Values:
     if place is None:
         raise RetryTransaction
     LocationRights(by).check(place, named=True)
-    return reservation_query.read(reservation_id)  # again: another transaction may have changed it before this lock
+    reservation = reservation_query.read(reservation_id)  # again: another may have changed it before this lock
+    return reservation, stocks.by_id[reservation["item_id"]], place
 
 
 def fulfil(reservation: Values, quantity: int | None, *, by: Principal) -> tuple[Values, Values]:
@@ -157,11 +166,17 @@ def fulfil(reservation: Values, quantity: int | None, *, by: Principal) -> tuple
     return movement, fulfilled
 
 
-def release(reservation: Values, *, by: Principal) -> Values:
-    """Give back what is open of a locked reservation, and return it; raises Refusal `reservation_closed`."""
+def release(reservation_id: int, *, by: Principal) -> Values:
+    """Lock a reservation and give back what is open of it, and return it.
+
+    Raises Refusal `reservation_closed`, and what `lock` raises.
+    """
+    reservation, stock, place = _lock(reservation_id, by)
     _check_open(reservation)
     released = _change(reservation, state="released")
     _record("reservation.released", released, by)
+    if has_levels(stock):
+        record_crossings([Change(stock.item_id, place.location_id, released["open"])], by)
     return released
 
 

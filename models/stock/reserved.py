@@ -7,7 +7,7 @@ statement of its own: within the one that waits for the lock, PostgreSQL would s
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from models.database.base import table_of
 from models.database.current_write import WriteConnection
@@ -15,14 +15,16 @@ from models.database.writing import execute_one
 from models.event import Event
 from models.principal import Principal
 from models.refusals import Refusal
+from models.stock.available import NOTHING
 from models.stock.lines import Line, Quantities
 from models.stock.place import MAIN_ID
-from models.stock.reservation import IS_VALID, RESERVED, Reservation
+from models.stock.reservation import LASTS, RESERVED, STATE_IS_OPEN, Reservation
 
 _reservations = table_of(Reservation)
+_lasting = func.sum(case((LASTS, _reservations.c.open), else_=NOTHING))
 _SUMS = (
-    select(_reservations.c.item_id, _reservations.c.location_id, RESERVED)
-    .where(IS_VALID)
+    select(_reservations.c.item_id, _reservations.c.location_id, _lasting, RESERVED)
+    .where(STATE_IS_OPEN)
     .group_by(_reservations.c.item_id, _reservations.c.location_id)
 )
 _OF_ONE = _SUMS.where(_reservations.c.item_id == bindparam("item"))
@@ -36,13 +38,24 @@ class OneStock(NamedTuple):
     location_id: int | None
 
 
+class Promised(NamedTuple):
+    """How many units are reserved, and how many are open of reservations that are past their time."""
+
+    reserved: int
+    overdue: int
+
+
 class LockedItem(Protocol):
-    """A locked item; `reserved` has what is reserved of it by location, None being the main one."""
+    """A locked item; `reserved` has what is reserved of it by location, None being the main one.
+
+    `overdue` is what is open of reservations that are past their time, until their end is written.
+    """
 
     item_id: int
     sku: str
     reserving: bool
     reserved: dict[int | None, int]
+    overdue: int
 
 
 class StockThere(Protocol):
@@ -77,19 +90,20 @@ def read_reserved(connection: WriteConnection, items: Iterable[LockedItem]) -> N
     reserving = {item.item_id: item for item in items if item.reserving}
     if not reserving:
         return
-    for (item_id, location_id), units in reserved_of(connection, list(reserving)).items():
-        reserving[item_id].reserved[location_id] = units
+    for (item_id, location_id), promised in reserved_of(connection, list(reserving)).items():
+        reserving[item_id].reserved[location_id] = promised.reserved
+        reserving[item_id].overdue += promised.overdue
 
 
-def reserved_of(connection: WriteConnection, item_ids: Sequence[int]) -> dict[OneStock, int]:
-    """Return how many units are reserved of each stock of these items, one at least; those without any are missing."""
+def reserved_of(connection: WriteConnection, item_ids: Sequence[int]) -> dict[OneStock, Promised]:
+    """Return what is reserved of each stock of these items; those without open reservations are missing."""
     if len(item_ids) == 1:
         found = execute_one(connection, _OF_ONE, {"item": item_ids[0]})
     else:
         found = cast(Connection, connection).execute(_OF_MANY, {"items": item_ids})
     return {
-        OneStock(item_id, None if location_id == MAIN_ID else location_id): int(units)
-        for item_id, location_id, units in found.fetchall()
+        OneStock(item_id, None if location_id == MAIN_ID else location_id): Promised(int(lasting), int(units - lasting))
+        for item_id, location_id, lasting, units in found.fetchall()
     }
 
 

@@ -25,6 +25,7 @@ class StockAt:
         self.place = place
         self.quantity = quantity
         self.delta = 0
+        self.freed = 0  # by how much that has changed what is available; less than nothing for what is taken
         self.is_new = is_new
         self._item = stock
         self._times: list[datetime] = []
@@ -53,6 +54,9 @@ class StockAt:
             raise insufficient(self, -delta)
         self.quantity += delta
         self.delta += delta
+        # What is on its way is not available; and what is fulfilled was not before.
+        if line.reservation_id is None and self.place.location_id != IN_TRANSIT_ID:
+            self.freed += delta
         return delta
 
     @property
@@ -115,14 +119,17 @@ class Stock:
             self.quantity,
             self.elsewhere,
             reserving,
+            self.reorder_level,
+            levelled,
             moved_at,
             archived,
             default_id,
             default_code,
         ) = row
         self.moved_at = self.recorded_until = as_utc(moved_at)
-        self.archived, self.reserving = bool(archived), bool(reserving)
+        self.archived, self.reserving, self.levelled = bool(archived), bool(reserving), bool(levelled)
         self.reserved: dict[int | None, int] = {}  # by location
+        self.overdue = 0  # what is open of reservations that are past their time
         self.default = Place.of(default_id, default_code)
         self.delta = self.delta_elsewhere = 0
         self.at: dict[int | None, StockAt] = {}

@@ -22,7 +22,10 @@ from models.stock.stock_levels import Stock, Stocks
 from models.values import normalized
 
 _items = table_of(Item)
-_COLUMNS = ("id", "sku", "barcode", "version", "quantity", "elsewhere", "reserving", "moved_at", "archived")
+_COLUMNS = (
+    *("id", "sku", "barcode", "version", "quantity", "elsewhere", "reserving", "reorder_level", "levelled"),
+    *("moved_at", "archived"),
+)
 _locations = table_of(Location)
 _stocks = table_of(LocationStock)
 # The default location, beside each item: so a movement that names no location costs no look-up.

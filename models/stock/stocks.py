@@ -6,9 +6,10 @@ The main location has a stock of every item, another one of those items that hav
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, func, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, exists, func, or_, select, true, update
 
 from models.database.base import db, table_of
+from models.database.column_types import UtcTime
 from models.database.filters import BoundQuery, FilterSet, Unindexed
 from models.database.reading import AnySelect, PreparedQuery
 from models.event import Event
@@ -20,8 +21,9 @@ from models.stock.available import of_stock
 from models.stock.item import Item
 from models.stock.location import Location
 from models.stock.location_stock import LocationStock, StockSettings
+from models.stock.low_stock import Levelled, record_crossings
 from models.stock.place import IN_TRANSIT_ID, MAIN_ID
-from models.values import normalized
+from models.values import normalized, now
 
 REPRESENTATION = Representation(
     "Stock",
@@ -109,6 +111,18 @@ ORDERS = {
 }
 _OF_ITEM = PreparedQuery(_EVERY.where(_items.c.id == bindparam("item_id")).order_by(_locations.c.id))
 _ONE = PreparedQuery(_EVERY.where(_items.c.id == bindparam("item_id"), _locations.c.id == bindparam("location_id")))
+# Whether a stock of the item has a level is written with each change of one, under the lock of the item; with a new
+# version, so that an import which was planned before notices it.
+_has_level = exists().where(_settings.c.item_id == _items.c.id, _settings.c.reorder_level.is_not(None))
+_TOUCH = (
+    update(_items)
+    .where(_items.c.id == bindparam("item"))
+    .values(
+        levelled=_has_level.correlate(_items),
+        version=_items.c.version + 1,
+        updated_at=bindparam("at", type_=UtcTime()),
+    )
+)
 
 
 def matching(*, location: str | None = None, sku: str | None = None, low_stock: bool | None = None) -> BoundQuery:
@@ -156,6 +170,9 @@ def change_settings(item: Mapping[str, Any], location: Location, *, by: Principa
     stock = one(item["id"], location.id)
     if before != settings:
         Event.record("stock.updated", stock, by, item_id=item["id"])
+    if before.get("reorder_level") != settings.get("reorder_level"):
+        db.session.execute(_TOUCH, {"item": item["id"], "at": now()})
+        record_crossings((), by, {Levelled(item["id"], location.id): before["reorder_level"]})
     return stock
 
 

@@ -16,6 +16,7 @@ from models.database.base import db
 from models.database.reading import AnySelect
 from models.event import Event
 from models.stock.item import Item
+from models.stock.level_faults import level_faults
 from models.stock.location_stock import LocationStock
 from models.stock.movement import Movement
 from models.stock.reservation_faults import reservation_faults
@@ -36,6 +37,7 @@ def verify(advance: Callable[[int], object] = lambda _: None) -> Iterator[str]:
     yield from transfer_faults()
     yield from history_faults()
     yield from reservation_faults()
+    yield from level_faults()
 
 
 def ledger_faults(advance: Callable[[int], object] = lambda _: None, session: Session | None = None) -> Iterator[str]:

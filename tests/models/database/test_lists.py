@@ -13,6 +13,7 @@ from models.database.base import db
 from models.database.reader_pool import ReaderPool, reader_pool_of
 from models.event import UNCHANGED
 from models.stock import item_search
+from models.stock.item_lookup import attribute_hash
 
 ITEMS, MOVEMENTS = 4000, 16_000
 LIMIT = 5
@@ -38,6 +39,9 @@ FILL = (
     FROM n
     """,
     "INSERT INTO item_tags (tag, item_id) SELECT 'all', id FROM items UNION ALL SELECT 't' || (id % 80), id FROM items",
+    "INSERT INTO item_attributes (entry_hash, item_id)"
+    f" SELECT '{attribute_hash('kind:thing')}', id FROM items"
+    f" UNION ALL SELECT '{attribute_hash('rare:true')}', id FROM items WHERE id % 80 = 7",
     f"""
     INSERT INTO movements (item_id, user_id, kind, delta, quantity_after, reason, reference, occurred_at, created_at)
     {NUMBERS.format(MOVEMENTS)}
@@ -67,6 +71,7 @@ ITEM_FILTERS = (
     "&barcode=4000007",
     *(f"&q={word}" for word in ("thing", "th", "1234", "SKU-1234", "4001234", "40012345", "zz", "zzz")),
     *(f"&tag={tag}" for tag in ("all", "t7", "none")),
+    *(f"&attribute={entry}" for entry in ("kind:thing", "rare:true", "rare:none")),
     *(f"&bin={place}" for place in ("L7", "none")),
     *(f"&location={location}" for location in LOCATIONS),
     *(f"&low_stock={low}" for low in ("true", "false")),
@@ -75,6 +80,8 @@ ITEM_FILTERS = (
     *(f"&updated_since=2026-01-{day}:00Z" for day in ("01T00:00", "01T00:30", "01T01:06", "02T00:00")),
     "&tag=all&bin=L7",
     "&tag=t7&bin=none",
+    "&attribute=kind:thing&attribute=rare:true",
+    "&attribute=kind:thing&tag=t7",
     "&min_price=45&max_price=45",
     "&low_stock=false&min_price=90",
 )

@@ -14,7 +14,7 @@ from models.database.base import db
 from models.database.schema import alembic_config, is_modelled, migrate
 from models.stock.verify import verify
 from models.values import rfc3339
-from tests.support.clients import person
+from tests.support.clients import Client, person, signed_in, with_cookie
 from tests.support.databases import settings_for
 from tests.support.shelf import add
 
@@ -192,6 +192,45 @@ def test_tags_and_barcodes_of_older_versions_are_found_in_one_form(app, member):
     for tag in (composed, decomposed):
         assert member.get("/items", query_string={"tag": tag}).json["total_items"] == 3
     assert member.get(f"/items/by-barcode/{decomposed}").json["sku"] == "A"
+
+
+def test_items_of_before_know_whether_a_stock_of_theirs_has_a_level(app, member):
+    for sku, settings in (("A", {"reorder_level": 0}), ("B", {"bin": "shelf 3"}), ("C", None)):
+        path = f"/items/{add(member, sku)['id']}/stocks/MAIN"
+        assert settings is None or member.patch(path, json=settings).status_code == 200
+    with app.app_context():
+        command.downgrade(alembic_config(), "0018")
+        migrate()
+        with db.engine.connect() as connection:
+            levelled = connection.execute(text("SELECT levelled FROM items ORDER BY id")).scalars().all()
+        faults = list(verify())
+
+    assert ([bool(each) for each in levelled], faults) == ([True, False, False], [])
+
+
+def test_sign_ins_of_before_go_on_as_those_of_tokens_and_cookies_do_not_outlive_a_downgrade(app, member):
+    mel, browser = signed_in(app, "mel"), with_cookie(app, "mel")
+    with app.app_context():
+        command.downgrade(alembic_config(), "0019")
+        migrate()
+
+    (session,) = mel.get("/sessions").json["data"]
+    assert (session["kind"], session["current"], session["client"]) == ("token", True, None)
+    assert session["last_used_at"] == session["created_at"]
+    assert browser.get("/users/me").status_code == 401
+    refreshed = Client(app).post("/auth/refresh", json={"refresh_token": mel.pair["refresh_token"]})
+    assert refreshed.status_code == 200
+
+
+def test_items_of_before_are_found_by_their_attributes(app, member):
+    add(member, "A", attributes={"colour": "green", "watts": 7, "on": True, "a": "b:c", "a:b": "c"})
+    add(member, "B")
+    with app.app_context():
+        command.downgrade(alembic_config(), "0020")
+        migrate()
+
+    for entry in ("colour:green", "watts:7", "on:true", "a:b:c"):
+        assert [item["sku"] for item in member.get(f"/items?attribute={entry}").json["data"]] == ["A"]
 
 
 # Downgrades

@@ -48,6 +48,12 @@ class Instance:
         self.disconnect()
         return found
 
+    def events(self) -> list[tuple[int, str]]:
+        """Each event of the change feed by its id, with the SKU that it is about."""
+        found = [(event["id"], event["data"]["sku"]) for event in self.member.get("/events").json["data"]]
+        self.disconnect()
+        return found
+
     def run(self, *args: str | Path) -> tuple[int, str]:
         """The exit status and what was printed on stderr."""
         result = self.app.test_cli_runner().invoke(args=[str(arg) for arg in args])
@@ -97,6 +103,18 @@ def test_a_restored_instance_can_be_written_to(instance, backup):
     instance.add("NEW")
 
     assert instance.skus() == ["LAMP-1", "NEW"]
+    assert instance.run("verify")[0] == 0
+
+
+def test_after_a_restore_no_event_gets_an_id_that_another_had(instance, backup):
+    instance.add("LATER")
+    given = dict(instance.events())
+
+    instance.run("restore", backup)
+    instance.add("NEW")
+
+    assert {sku for event_id, sku in instance.events() if event_id not in given} == {"NEW"}
+    assert {sku for event_id, sku in instance.events() if event_id in given} == {"LAMP-1"}
     assert instance.run("verify")[0] == 0
 
 

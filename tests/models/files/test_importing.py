@@ -183,6 +183,21 @@ def test_a_count_that_finds_less_than_is_reserved_meanwhile_says_so(app, member,
     assert (events["item.updated"]["reserved"], events["item.updated"]["available"]) == (3, 2)
 
 
+@pytest.mark.parametrize("of", ["", "/stocks/MAIN"])
+def test_a_reorder_level_that_is_set_meanwhile_is_crossed(app, member, by, of):
+    item = add(member, "A", quantity=5)
+
+    import_with(
+        app,
+        by,
+        [row(2, "A", stock={"quantity": 2})],
+        lambda: member.patch(f"/items/{item['id']}{of}", json={"reorder_level": 3}),
+    )
+
+    [low] = [event["data"] for event in member.get("/events").json["data"] if event["type"] == "item.low_stock"]
+    assert (low["available"], low["location"]) == (2, "MAIN" if of else None)
+
+
 @pytest.mark.parametrize("match", ["sku", "barcode"])
 def test_an_item_that_is_created_meanwhile_is_updated(app, member, by, match):
     rows = [row(2, "A", name="new", barcode="7", stock={"quantity": 5})]

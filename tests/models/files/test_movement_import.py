@@ -108,6 +108,18 @@ def test_what_is_reserved_no_longer_by_the_end_counts(app, member, by, end):
     assert "item.oversubscribed" not in {event["type"] for event in member.get("/events").json["data"]}
 
 
+@pytest.mark.parametrize("of", ["", "/stocks/MAIN"])
+def test_a_reorder_level_that_is_set_meanwhile_is_crossed(app, member, by, of):
+    path = f"/items/{add(member, 'A', quantity=5)['id']}{of}"
+    lines = [line(2, "A", "issue", 2), line(3, "A", "issue", 1)]
+
+    assert import_with(app, by, lines, lambda: member.patch(path, json={"reorder_level": 3})) == []
+
+    *_, last = member.get("/events").json["data"]
+    assert (last["type"], last["data"]["available"]) == ("item.low_stock", 2)
+    assert last["data"]["location"] == ("MAIN" if of else None)
+
+
 def test_what_others_have_moved_meanwhile_counts(app, member, by):
     items = [add(member, sku, quantity=3) for sku in ("A", "B")]
     delivery = {"kind": "receive", "quantity": 10, "reason": "delivery"}

@@ -30,6 +30,8 @@ class Books(RuleBasedStateMachine):
         self.transfers: list[tuple[str, Transfer]] = []  # each with its path
         self.reservations: list[tuple[int, Reservation]] = []  # each with its id
         self.sent: list[tuple[str, dict[str, Any], str, Any]] = []
+        self.cursor = ""
+        self.events()
         series = next(self.numbers)
         for sku in SKUS:
             self.skus[sku] = f"{sku}-{series}"
@@ -55,6 +57,26 @@ class Books(RuleBasedStateMachine):
     def agree_that(self, answer: Any, is_done: bool) -> None:
         """The same of a write that moves no stock."""
         assert answer.status_code in ((200, 201) if is_done else (self.model.status,)), answer.json
+        self.agree_about_levels()
+
+    def agree_about_levels(self) -> None:
+        """The last act has crossed the levels that the model says, each once."""
+        found = [
+            (event["type"], plain(data), *(data[name] for name in ("location", "available", "reorder_level")))
+            for event, data in ((event, event["data"]) for event in self.events())
+            if event["type"] in ("item.low_stock", "item.restocked") and data["sku"] in self.skus.values()
+        ]
+        assert sorted(found, key=str) == sorted(self.model.crossings(), key=str)
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events since this was asked last."""
+        events: list[dict[str, Any]] = []
+        more = True
+        while more:
+            page = self.member.get(f"/events?limit=1000&since={self.cursor}").json
+            events += page["data"]
+            self.cursor, more = page["next_cursor"], page["has_more"]
+        return events
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())

@@ -1,7 +1,7 @@
 """What the service promises of stock, in plain Python: sums of what was recorded, and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -12,6 +12,10 @@ IN_TRANSIT = "IN_TRANSIT"
 DAYS = [datetime(2025, 11, day, tzinfo=UTC) for day in range(1, 5)]
 AHEAD = len(DAYS)
 
+# What may have a level: the total of an item, or its stock at a place.
+Levelled = tuple[str, str | None]
+# What a level was crossed by: the type of the event, the SKU and the place, what is available then, and the level.
+Crossing = tuple[str, str, str | None, int, int]
 # The SKU, the line as a client sends it, and the number of its moment, None for now.
 Sent = tuple[str, dict[str, Any], int | None]
 
@@ -68,13 +72,22 @@ class Transfer:
 
 @dataclass
 class Reservation:
-    """Units of an item at a place that are promised while it is open; `open` of them are not issued yet."""
+    """Units of an item at a place that are promised while it is open; `open` of them are not issued yet.
+
+    One `is_due` has expired, and nobody has written that.
+    """
 
     sku: str
     place: str
     quantity: int
     open: int
     state: str = "open"
+    is_due: bool = field(default=False, compare=False)
+
+    @property
+    def holds(self) -> int:
+        """What is not available because of it, for levels."""
+        return self.open if self.state == "open" or self.is_due else 0
 
 
 def carried(sku: str, quantity: int, sender: str, receiver: str) -> list[Sent]:
@@ -105,6 +118,8 @@ class Model:
         self.moments = [*DAYS, self.began + timedelta(minutes=4)]
         self.ledgers: dict[str, list[Move]] = {sku: [] for sku in SKUS}
         self.reservations: list[Reservation] = []
+        self.levels: dict[Levelled, int | None] = {(sku, place): None for sku in SKUS for place in (None, *PLACES)}
+        self._were_low = dict.fromkeys(self.levels, False)
 
     def quantity(self, sku: str, moment: datetime | None = None, place: str | None = None) -> int:
         """The stock at the end of a moment, or with all that is recorded; in all, or at one place."""
@@ -115,6 +130,24 @@ class Model:
         """What is promised, in all or at one place."""
         at = [each for each in self.reservations if each.sku == sku and place in (None, each.place)]
         return sum(each.open for each in at if each.state == "open")
+
+    def left(self, sku: str, place: str | None) -> int:
+        """What is available, in all or at one place; less than nothing where more is promised than there is."""
+        held = sum(each.holds for each in self.reservations if each.sku == sku and place in (None, each.place))
+        on_its_way = 0 if place else self.quantity(sku, place=IN_TRANSIT)
+        return self.quantity(sku, place=place) - on_its_way - held
+
+    def crossings(self) -> list[Crossing]:
+        """What an act has crossed, when this is asked after each."""
+        found: list[Crossing] = []
+        for (sku, place), level in self.levels.items():
+            left = self.left(sku, place)
+            was_low, is_low = self._were_low[sku, place], level is not None and left <= level
+            self._were_low[sku, place] = is_low
+            if level is not None and is_low != was_low:
+                type_ = "item.low_stock" if is_low else "item.restocked"
+                found.append((type_, sku, place, max(0, left), level))
+        return found
 
     def move(self, *moves: Sent) -> list[int] | None:
         """The quantity after each line, or None when one of them is refused."""
@@ -212,4 +245,10 @@ class Model:
         self.status = 409
         is_open = reservation.state == "open"
         reservation.state = state if is_open else reservation.state
+        reservation.is_due |= is_open and state == "expired"
         return is_open
+
+    def write_ends(self) -> None:
+        """What has expired is written."""
+        for each in self.reservations:
+            each.is_due = False

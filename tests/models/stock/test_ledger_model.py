@@ -29,6 +29,7 @@ lines = st.one_of(
         optional={"expect_quantity": st.integers(0, 9), **places},
     ),
 )
+levels = st.one_of(st.none(), st.integers(0, 12))
 batches = st.lists(st.tuples(skus, lines, whens), min_size=1, max_size=5)
 parcels = st.lists(st.builds(Parcel, skus, st.integers(1, 5)), min_size=1, max_size=3)
 promises = st.lists(st.tuples(skus, st.sampled_from(PLACES), st.integers(1, 7)), min_size=1, max_size=2)
@@ -42,11 +43,13 @@ def arrivals_of(transfer: Transfer) -> st.SearchStrategy[list[Arrival]]:
 
 
 class Ledger(Books):
-    """Movements, batches, files, transfers, reservations, reversals and retries, in any order, at two places."""
+    """Movements, batches, files, transfers, reservations, reversals, levels, retries, in any order, at two places."""
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         self.open_books()
+        for sku, place in self.model.levels:
+            self.set_level(sku, place, data.draw(levels))
         some = [(sku, {"kind": "receive", "quantity": 7, "location": place}) for sku in SKUS for place in PLACES]
         self.move_many([(sku, line, 0) for sku, line in some])
         self.transfer(list(PLACES), data.draw(parcels), at_once=False, data=data)
@@ -179,8 +182,32 @@ class Ledger(Books):
 
         self.model.end(reservation, "expired")
         if data.draw(st.booleans()):
+            self.model.write_ends()
             with self.member.app.app_context():
                 expire_due()
+        self.agree_about_levels()
+
+    @rule(sku=skus, place=st.sampled_from((None, *PLACES)), level=levels)
+    def set_level(self, sku: str, place: str | None, level: int | None) -> None:
+        path = self.paths[sku] if place is None else f"{self.paths[sku]}/stocks/{place}"
+
+        answer = self.member.patch(path, json={"reorder_level": level})
+
+        self.model.levels[sku, place] = level
+        self.agree_that(answer, True)
+
+    @rule(sku=skus, place=st.sampled_from(PLACES), quantity=st.integers(0, 9), level=levels)
+    def import_items(self, sku: str, place: str, quantity: int, level: int | None) -> None:
+        row = {"sku": self.skus[sku], "quantity": quantity, "location": place, "reorder_level": level}
+
+        answer = self.send("/items/import", data=json.dumps(row), content_type=NDJSON)
+
+        if self.model.quantity(sku, place=place) != quantity:
+            after = self.model.move((sku, {"kind": "count", "quantity": quantity, "location": place}, None))
+            self.model.levels[sku, None] = level
+            self.agree(answer, after)
+        self.model.levels[sku, None] = level
+        self.agree_that(answer, True)
 
 
 def test_any_sequence_of_writes_and_retries_leaves_what_a_plain_sum_leaves(app: Any, member: Any) -> None:
