@@ -13,6 +13,7 @@ from cli.exports import export_command
 from cli.files import import_command
 from cli.instance import backup_command, maintenance_group, restore_command, upgrade_command, version_command
 from cli.locations import location_group
+from cli.mail import mail_group
 from cli.migrations import migrations_group
 from cli.reports import report_group
 from cli.reservations import reservation_group
@@ -20,9 +21,14 @@ from cli.stock import stats_command, verify_command
 from cli.tokens import token_group
 from cli.transfers import transfer_group
 from cli.users import user_group
+from cli.worker import worker_command
 from environment import read_settings
 from models.database.base import db
 from models.event import Event
+from models.outbound.delivery import Delivery
+from models.outbound.lease import Lease
+from models.outbound.subscription import Subscription
+from models.outbound.webhook import Webhook
 from models.people.token import ApiToken
 from models.people.user import User
 from models.stock.item import Item
@@ -36,6 +42,7 @@ from settings import SettingsError
 COMMANDS: tuple[click.Command, ...] = (
     *(user_group, token_group, location_group, transfer_group, reservation_group),
     *(import_command, export_command, report_group, stats_command, verify_command),
+    *(mail_group, worker_command),
     *(backup_command, restore_command, upgrade_command, maintenance_group, version_command),
 )
 
@@ -65,5 +72,6 @@ def init_cli(app: Flask) -> None:
 
 def _shell_names() -> dict[str, Any]:
     """Return the names that `flask shell` knows from the start."""
-    models = (ApiToken, Event, Item, Location, Movement, Reservation, Transfer, User)
-    return {"db": db} | {model.__name__: model for model in models}
+    stock = (Item, Location, Movement, Reservation, Transfer)
+    others = (ApiToken, Delivery, Event, Lease, Subscription, User, Webhook)
+    return {"db": db} | {model.__name__: model for model in (*stock, *others)}

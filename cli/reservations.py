@@ -1,6 +1,5 @@
 """`reservation …`: what is promised, and still there."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -67,12 +66,7 @@ def list_(*, as_json: bool, **conditions: Any) -> None:
 def fulfil(*, reservation_id: int, quantity: int | None, username: str | None, as_json: bool) -> None:
     """Issue what was reserved, or a part of it. The rest stays open."""
     by = _user(username)
-
-    def fulfil_locked(reservation: dict[str, Any]) -> dict[str, Any]:
-        _, fulfilled = reservations.fulfil(reservation, quantity, by=by)
-        return fulfilled
-
-    _report(_change(reservation_id, by, fulfil_locked), as_json)
+    _report(_fulfil(reservation_id, quantity, by), as_json)
 
 
 @reservation_group.command("release", cls=StockCommand)
@@ -82,7 +76,7 @@ def fulfil(*, reservation_id: int, quantity: int | None, username: str | None, a
 def release(*, reservation_id: int, username: str | None, as_json: bool) -> None:
     """Release what is open of a reservation. It is available again."""
     by = _user(username)
-    _report(_change(reservation_id, by, lambda reservation: reservations.release(reservation, by=by)), as_json)
+    _report(transactional(reservations.release)(reservation_id, by=by), as_json)
 
 
 def _user(username: str | None) -> Principal:
@@ -100,8 +94,9 @@ def _create(line: Line, minutes: int | None, by: Principal) -> dict[str, Any]:
 
 
 @transactional
-def _change(reservation_id: int, by: Principal, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    return change(reservations.lock(reservation_id, by))
+def _fulfil(reservation_id: int, quantity: int | None, by: Principal) -> dict[str, Any]:
+    _, fulfilled = reservations.fulfil(reservations.lock(reservation_id, by), quantity, by=by)
+    return fulfilled
 
 
 def _report(reservation: dict[str, Any], as_json: bool) -> None:
