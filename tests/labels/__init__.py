@@ -1,0 +1,1 @@
+"""Tests of labels: what stands where, and how it is written."""
