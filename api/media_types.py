@@ -8,6 +8,7 @@ TSV = "text/tab-separated-values"
 PLAIN = "text/plain"
 OLD_EXCEL = "application/vnd.ms-excel"  # what browsers say of CSV too, where Excel is installed
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+SVG = "image/svg+xml"  # SVG 2, appendix P
 NDJSON = "application/x-ndjson"
 MULTIPART = "multipart/form-data"
 # What the form of a web page sends, from any site (the HTML standard, `enctype`).

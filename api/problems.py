@@ -33,12 +33,12 @@ PROBLEMS = {
     "unauthorized": Problem(
         401,
         "Credentials required",
-        "Send HTTP Basic credentials, or a token as `Authorization: Bearer …` or `X-API-Key: …`.",
+        "Send HTTP Basic credentials, or a token as `Authorization: Bearer …` or `X-API-Key: …`, or sign in.",
     ),
     "invalid_credentials": Problem(
         401,
         "Invalid credentials",
-        "The user name, password or token is wrong, expired or revoked, or the user is inactive.",
+        "The user name, password, token or cookie is wrong, expired or revoked, or the user is inactive.",
     ),
     "address_not_allowed": Problem(
         401, "Address not allowed", "This token may only be used from the networks in its `allowed_ips`."
@@ -65,7 +65,7 @@ PROBLEMS = {
     "password_required": Problem(
         403, "Password required", "An API token may not do this: use the password or a sign-in of the user."
     ),
-    "sign_in_required": Problem(403, "Sign-in required", "This requires the access token of a sign-in."),
+    "sign_in_required": Problem(403, "Sign-in required", "This requires a sign-in: its access token or its cookie."),
     "registration_closed": Problem(403, "Registration closed", "Ask an administrator of this service for an account."),
     "token_required": Problem(403, "Token required", "This requires an API token."),
     # 404 to 431: the request does not fit the resource
@@ -137,6 +137,15 @@ PROBLEMS = {
         409, "Already reversed", "A movement can be reversed once; `reversed_by` is the id of its reversal."
     ),
     "not_reversible": Problem(409, "Not reversible", "A reversal can't be reversed; record a new movement instead."),
+    "too_many_webhooks": Problem(409, "Too many webhooks", "There can be 100 webhooks; delete one that is not needed."),
+    "too_many_requested": Problem(409, "Too many requested", "100 tests and deliveries wait already; wait for them."),
+    "not_next": Problem(409, "Not next", "Only the event at which a webhook stands can be skipped: `next_event_id`."),
+    "mail_not_configured": Problem(
+        409, "Mail not configured", "An administrator names the mail server in the setting `SMTP_URL` first."
+    ),
+    "too_many_subscriptions": Problem(
+        409, "Too many subscriptions", "There can be 100 subscriptions; delete one that is not needed."
+    ),
     "idempotency_in_progress": Problem(
         409,
         "Request in progress",
@@ -167,6 +176,9 @@ PROBLEMS = {
     ),
     "same_location": Problem(422, "Same location", "A transfer goes from one location to another."),
     "unknown_line": Problem(422, "Unknown line", "`GET /transfers/{id}` has the lines of the transfer."),
+    "url_not_allowed": Problem(
+        422, "URL not allowed", "Webhooks go to `https` at global addresses, or into `WEBHOOK_ALLOW_NETS`."
+    ),
     "unknown_location": Problem(422, "Unknown location", "No location has this code; `GET /locations` lists them."),
     "idempotency_key_reused": Problem(
         422,

@@ -10,7 +10,9 @@ from flask import Request
 from flask.globals import app_ctx, request_ctx
 from flask_restful.reqparse import Namespace
 
-from api.auth.authentication import Challenged, authenticate, required
+from api.auth import cookie
+from api.auth.authentication import authenticate, required
+from api.auth.challenges import Challenged, code_of
 from api.auth.permissions import Permission
 from api.errors import InvalidInput
 from api.idempotency import once, refuse_key
@@ -50,7 +52,7 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
         g.cacheable = self.cacheable
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            principal = g.principal = authenticate(request.environ)
+            principal = g.principal = self.authenticate(request)
         except (Challenged, Refusal):
             count_request(None)
             raise
@@ -62,10 +64,14 @@ class StrictResource(flask_restful.Resource):  # type: ignore[misc] # Flask-REST
             g.representation = negotiate(request, operation.media_types, by_name="format" in operation.parser.query)
             return self._answer(request, operation, method, args, kwargs)
         except (Challenged, Refusal) as refusal:
-            code = refusal.code if isinstance(refusal, Refusal) else refusal.problem
+            code = code_of(refusal)
             if principal and PROBLEMS[code].status == HTTPStatus.FORBIDDEN:
                 record_refusal(principal, code)
             raise
+
+    def authenticate(self, request: Request) -> Principal | None:
+        """Return whose credential was sent, None if none was; raises Challenged (401) or Refusal (400)."""
+        return authenticate(request.environ)
 
     def _answer(self, request: Request, operation: Operation, method: str, args: Any, kwargs: Any) -> Any:
         """Refuse the headers that the operation does not honour, parse, then call the method."""
@@ -111,6 +117,10 @@ class ProtectedResource(StrictResource):
     """A resource that is closed: `permissions` says for each method what the principal must have."""
 
     permissions: ClassVar[Mapping[str, Permission]] = {}
+
+    def authenticate(self, request: Request) -> Principal | None:
+        """Return whose credential was sent or, without one, whose cookie; where nothing is closed, none is read."""
+        return authenticate(request.environ) or cookie.authenticate(request)
 
     def authorize(self, method: str, principal: Principal | None) -> None:
         """Raise Challenged or Refusal where the principal lacks the permission; KeyError where none is declared."""

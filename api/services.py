@@ -18,6 +18,7 @@ from api.middleware.maintenance_flag import MaintenanceFlag
 from api.monitoring.failed_sign_ins import FailedSignIns
 from api.monitoring.metrics import Metrics
 from api.throttle import Interval, Throttle
+from models.outbound.secret_box import SecretBox
 from settings import Settings
 
 NAME = "stockroom"
@@ -28,8 +29,9 @@ class Services:
     """The settings and the shared state of one application."""
 
     settings: Settings
+    secret_box: SecretBox  # encrypts the secrets of webhooks
     passwords: PasswordVerifier
-    token_uses: Throttle  # which tokens had their last use recorded lately
+    last_uses: Throttle  # which tokens and sessions had their last use recorded lately
     issuer: Issuer | None  # None where no OpenID provider is set
     limits: Limits
     maintenance: MaintenanceFlag

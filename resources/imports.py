@@ -10,9 +10,9 @@ from api.auth.permissions import scope
 from api.openapi.components import FAULT, READ_AS
 from api.operation import gives, idempotent, takes
 from api.resource import ProtectedResource
-from models.files.changes import MAX_CHANGES
+from models.files.changes import CHANGES
 from models.files.importing import COUNTS, Import
-from models.json_schema import BOOLEAN, COUNT, ID, TEXT, closed, list_of
+from models.json_schema import BOOLEAN, COUNT, TEXT, closed, list_of
 from models.stock.location import Location
 from resources.file_parser import UNREADABLE, FileParser, Watch, dry_run_field, stage_file
 from resources.import_options import OPTIONS, rules_of
@@ -20,7 +20,6 @@ from resources.item_rows import columns_of, rows_of
 from tables.presets import PRESETS
 from tables.reading import Options
 
-CHANGE = closed("Change", {"row": ID, "sku": TEXT, "field": TEXT, "from": {}, "to": {}})
 OUTCOME = closed(
     "ImportOutcome",
     {
@@ -31,7 +30,7 @@ OUTCOME = closed(
         "errors": {**list_of(FAULT), "maxItems": 0},
         "error_counts": {"type": "object", "maxProperties": 0},
     },
-    {"changes": {**list_of(CHANGE), "maxItems": MAX_CHANGES}},
+    {"changes": CHANGES},
 )
 PRESET = closed(
     "ImportPreset", {"name": TEXT, "title": TEXT, "columns": {"type": "object", "additionalProperties": TEXT}}

@@ -17,6 +17,7 @@ from models.stock.item_fields import (
     SKU_LENGTH,
     SORTS,
 )
+from models.stock.item_query import MAX_ATTRIBUTES
 from resources.location_parsers import code_type
 
 SET_BY_SERVICE = ("id", "reserved", "available", "archived", "version", "created_at", "updated_at")
@@ -26,6 +27,12 @@ USE_MOVEMENTS = {"quantity": ("use_movements", "changes by movements only: POST 
 sku_type = Sku(SKU_LENGTH)
 sku_field = Field("sku", sku_type, required=True, help="Unique, ignoring case; stored as first written.")
 barcode_type = Barcode(BARCODE_LENGTH)
+attribute_type = Text(
+    Attributes.name.max_length + 1 + Attributes.text.max_length,
+    lines=True,
+    pattern=r".+:[\s\S]*",
+    pattern_words="must be a name and a value, as colour:green",
+)
 TAG_LENGTH = 50
 fields = (
     Field("name", Text(NAME_LENGTH, 1), required=True),
@@ -73,6 +80,12 @@ filters = (
     QueryField("sku", Text(SKU_LENGTH, 1), help="Ignoring case."),
     QueryField("barcode", barcode_type),
     QueryField("tag", Name(TAG_LENGTH, 1)),
+    QueryField(
+        "attribute",
+        ListOf(attribute_type, MAX_ATTRIBUTES, 1),
+        action="append",
+        help="A name with its value, as `colour:green`; with several, an item must have each.",
+    ),
     QueryField("bin", Text(100)),
     QueryField("location", code_type, help="The code of a location: has stock there."),
     QueryField("low_stock", Boolean(), help="At or below the reorder level."),

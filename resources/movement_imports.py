@@ -12,6 +12,7 @@ from api.operation import gives, idempotent, takes
 from api.requests.fields import QueryField
 from api.requests.types import Choice
 from api.resource import ProtectedResource
+from models.files.changes import CHANGES
 from models.files.movement_import import MovementImport
 from models.json_schema import BOOLEAN, COUNT, closed, list_of
 from models.stock.movement import KINDS
@@ -30,6 +31,7 @@ OUTCOME = closed(
         "errors": {**list_of(FAULT), "maxItems": 0},
         "error_counts": {"type": "object", "maxProperties": 0},
     },
+    {"changes": CHANGES},
 )
 
 

@@ -103,7 +103,7 @@ class ReservationReleaseResource(ProtectedResource):
     @short
     def post(self, reservation_id: int) -> Any:
         """Release what is open of a reservation; it is available again."""
-        return answer(reservations.release(_locked(reservation_id), by=current_principal()))
+        return answer(reservations.release(reservation_id, by=current_principal()))
 
 
 def _locked(reservation_id: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from resources.items import (
     ItemResource,
     ItemRestoreResource,
 )
+from resources.labels import ItemLabelResource
 from resources.locations import LocationByCodeResource, LocationListResource, LocationResource
 from resources.movement_imports import MovementImportResource
 from resources.movements import (
@@ -30,6 +31,7 @@ from resources.reservations import (
     ReservationReleaseResource,
     ReservationResource,
 )
+from resources.sessions import CurrentSessionResource, NewSessionResource, SessionListResource, SessionResource
 from resources.sign_ins import (
     LoginResource,
     LogoutResource,
@@ -40,6 +42,7 @@ from resources.sign_ins import (
 )
 from resources.stats import StatsResource
 from resources.stocks import ItemStockListResource, ItemStockResource, StockListResource
+from resources.subscriptions import SubscriptionListResource, SubscriptionResource
 from resources.tokens import CurrentTokenResource, TokenListResource, TokenResource, TokenRotateResource
 from resources.transfers import (
     TransferListResource,
@@ -48,16 +51,31 @@ from resources.transfers import (
     TransferReversalResource,
 )
 from resources.users import CurrentPasswordResource, CurrentUserResource, UserListResource, UserResource
+from resources.webhook_deliveries import (
+    WebhookDeliveryListResource,
+    WebhookRedeliveryResource,
+    WebhookTestResource,
+)
+from resources.webhooks import (
+    WebhookListResource,
+    WebhookReplayResource,
+    WebhookResource,
+    WebhookSecretResource,
+    WebhookSkipResource,
+)
 
 ITEM = f"{V1}/items/<id:item_id>"
 TRANSFER = f"{V1}/transfers/<id:transfer_id>"
 RESERVATION = f"{V1}/reservations/<id:reservation_id>"
+WEBHOOK = f"{V1}/webhooks/<id:webhook_id>"
+DELIVERY = f"{WEBHOOK}/deliveries/<id:delivery_id>"
 
 
 def add_routes(api: Api) -> None:
     """Map every resource; the OpenAPI document has paths and tags in this order."""
     _add_stock(api)
     _add_files_and_events(api)
+    _add_webhooks(api)
     _add_people(api)
     _add_docs(api)
 
@@ -70,6 +88,7 @@ def _add_stock(api: Api) -> None:
     api.add_resource(ItemRestoreResource, f"{ITEM}/restore", endpoint="item_restore")
     api.add_resource(ItemQuantityResource, f"{ITEM}/quantity", endpoint="item_quantity")
     api.add_resource(ItemHistoryResource, f"{ITEM}/history", endpoint="item_history")
+    api.add_resource(ItemLabelResource, f"{ITEM}/label", endpoint="item_label")
     api.add_resource(ItemStockListResource, f"{ITEM}/stocks", endpoint="item_stocks")
     api.add_resource(ItemStockResource, f"{ITEM}/stocks/<code:code>", endpoint="item_stock")
     api.add_resource(StockListResource, f"{V1}/stocks", endpoint="stocks")
@@ -98,10 +117,23 @@ def _add_files_and_events(api: Api) -> None:
     api.add_resource(MovementExportResource, f"{V1}/movements/export", endpoint="movement_export")
     api.add_resource(EventListResource, f"{V1}/events", endpoint="events")
     api.add_resource(AuditResource, f"{V1}/audit", endpoint="audit")
+    api.add_resource(SubscriptionListResource, f"{V1}/subscriptions", endpoint="subscriptions")
+    api.add_resource(SubscriptionResource, f"{V1}/subscriptions/<id:subscription_id>", endpoint="subscription")
     api.add_resource(ValuationResource, f"{V1}/reports/valuation", endpoint="valuation")
     api.add_resource(ReorderResource, f"{V1}/reports/reorder", endpoint="reorder")
     api.add_resource(TurnoverResource, f"{V1}/reports/turnover", endpoint="turnover")
     api.add_resource(StatsResource, f"{V1}/stats", endpoint="stats")
+
+
+def _add_webhooks(api: Api) -> None:
+    api.add_resource(WebhookListResource, f"{V1}/webhooks", endpoint="webhooks")
+    api.add_resource(WebhookResource, WEBHOOK, endpoint="webhook")
+    api.add_resource(WebhookSecretResource, f"{WEBHOOK}/rotate-secret", endpoint="webhook_secret")
+    api.add_resource(WebhookReplayResource, f"{WEBHOOK}/replay", endpoint="webhook_replay")
+    api.add_resource(WebhookSkipResource, f"{WEBHOOK}/skip", endpoint="webhook_skip")
+    api.add_resource(WebhookTestResource, f"{WEBHOOK}/test", endpoint="webhook_test")
+    api.add_resource(WebhookDeliveryListResource, f"{WEBHOOK}/deliveries", endpoint="webhook_deliveries")
+    api.add_resource(WebhookRedeliveryResource, f"{DELIVERY}/redeliver", endpoint="webhook_redelivery")
 
 
 def _add_people(api: Api) -> None:
@@ -113,6 +145,10 @@ def _add_people(api: Api) -> None:
     api.add_resource(CurrentTokenResource, f"{V1}/tokens/current", endpoint="current_token")
     api.add_resource(TokenResource, f"{V1}/tokens/<id:token_id>", endpoint="token")
     api.add_resource(TokenRotateResource, f"{V1}/tokens/<id:token_id>/rotate", endpoint="token_rotate")
+    api.add_resource(NewSessionResource, f"{V1}/session", endpoint="new_session")
+    api.add_resource(CurrentSessionResource, f"{V1}/session", endpoint="current_session")
+    api.add_resource(SessionListResource, f"{V1}/sessions", endpoint="sessions")
+    api.add_resource(SessionResource, f"{V1}/sessions/<id:session_id>", endpoint="session")
     api.add_resource(LoginResource, f"{V1}/auth/login", endpoint="login")
     api.add_resource(RefreshResource, f"{V1}/auth/refresh", endpoint="refresh")
     api.add_resource(LogoutResource, f"{V1}/auth/logout", endpoint="logout")

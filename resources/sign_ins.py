@@ -6,64 +6,27 @@ from flask import Response, after_this_request, request, url_for
 from flask_restful.reqparse import Namespace
 
 from api.auth import authentication as auth
-from api.auth import code_flow
-from api.auth.accounts import email_type, new_hash, new_username_type, password_type, renewed_hash
+from api.auth import code_flow, cookie
+from api.auth.accounts import new_hash
 from api.auth.authentication import current_principal
+from api.auth.challenges import Challenged, code_of, unauthorized, wrong_credentials
 from api.auth.permissions import session_required
-from api.auth.sign_ins import PAIR, begin_session, token_pair
+from api.auth.sign_ins import PAIR, begin_session, end_current_session, session_origin, sign_in, token_pair
 from api.middleware.hosts import base_url
 from api.operation import gives, gives_one, takes
-from api.requests.fields import Field, QueryField
-from api.requests.parsers import RequestParser
-from api.requests.text import Text
+from api.paths import PAGE
 from api.resource import OpenResource, ProtectedResource
 from api.responses.conditional import answer
 from api.services import current_settings
 from models.database.transactions import transactional
-from models.event import ACCESS, Event
-from models.people import credentials
-from models.people.session import Refreshed, Session, SessionExpired
+from models.people.session import Kind, Refreshed, Session, SessionExpired
 from models.people.user import User
 from models.principal import Principal
 from models.refusals import Refusal
+from resources.sign_in_parsers import answer_parser, begin_parser, login_parser, refresh_parser, registration_parser
 
-credential_type = Text(512, lines=True)
-login_parser = RequestParser(
-    Field("username", credential_type, required=True),
-    Field("password", credential_type, required=True),
-    example={"username": "mia", "password": "a long sentence is best"},
-    name="Login",
-)
-refresh_parser = RequestParser(
-    Field("refresh_token", Text(200), required=True, help="Of the previous response; it can be used once."),
-    example={"refresh_token": "0CqYv…"},
-    name="Refresh",
-)
-registration_parser = RequestParser(
-    Field("username", new_username_type, required=True),
-    Field("email", email_type, required=True),
-    Field("password", password_type, required=True),
-    example={"username": "mia", "email": "mia@example.com", "password": "a long sentence is best"},
-    name="Registration",
-)
-
-
+# The cookie of a login transaction, which is sent to the callback alone.
 COOKIE = "stockroom_oidc"
-
-
-class _CallbackParser(RequestParser):
-    """The response of a provider; parameters that it adds are ignored (RFC 6749 section 4.1.2)."""
-
-    def _unknown_parameters(self, parameters: Any) -> Any:
-        return (fault for fault in super()._unknown_parameters(parameters) if fault.part in self.query)
-
-
-answer_parser = _CallbackParser(
-    QueryField("code", Text(4096), help="Exchanged for tokens, once."),
-    QueryField("state", Text(512), help="Of the sign-in that was begun."),
-    QueryField("iss", Text(512), help="The issuer (RFC 9207)."),
-    QueryField("error", Text(512), help="Why the provider refused the sign-in."),
-)
 
 
 class LoginResource(OpenResource):
@@ -73,11 +36,7 @@ class LoginResource(OpenResource):
     @gives(PAIR, name="login")
     def post(self, args: Namespace) -> Any:
         """Sign in with a password; the access token is valid for minutes, the refresh token can be used once."""
-        before = credentials.find_by_name(args["username"])
-        principal = auth.verify_password(args["username"], args["password"])
-        if principal is None or before is None:
-            raise auth.wrong_credentials()
-        return token_pair(_begin(principal, before.password_hash, renewed_hash(before.password_hash, args["password"])))
+        return token_pair(sign_in(args["username"], args["password"], "token"))
 
 
 class RefreshResource(OpenResource):
@@ -90,11 +49,11 @@ class RefreshResource(OpenResource):
         try:
             refreshed = _refresh(args["refresh_token"])
         except SessionExpired:
-            raise auth.unauthorized(
+            raise unauthorized(
                 "sign_in_expired", "This sign-in at the OpenID provider is too old; sign in there again."
             ) from None
         if refreshed is None:
-            raise auth.wrong_credentials()
+            raise wrong_credentials()
         return token_pair(refreshed)
 
 
@@ -104,12 +63,10 @@ class LogoutResource(ProtectedResource):
     permissions = {"POST": session_required}
 
     @gives(None, 204, name="logout")
-    @transactional
     def post(self) -> Any:
-        """Sign out; the tokens of this sign-in are refused from now on."""
-        principal = current_principal()
-        Session.end(principal.session_id or 0)
-        Event.record("sign_in.ended", {"username": principal.username}, principal, stream=ACCESS)
+        """Sign out; the tokens or the cookie of this sign-in are refused from now on."""
+        end_current_session(current_principal())
+        cookie.delete_cookie()
         return None, 204
 
 
@@ -131,12 +88,19 @@ class RegistrationResource(OpenResource):
 class OidcLoginResource(OpenResource):
     """Sign-in at the OpenID provider."""
 
+    @takes(begin_parser)
     @gives(None, 302, refuses=("not_found", "issuer_unreachable"), name="begin_oidc_login")
-    def get(self) -> Any:
+    def get(self, args: Namespace) -> Any:
         """Redirect the browser to the OpenID provider, which sends it back to the callback."""
-        url, cookie = code_flow.start_login(_callback())
-        response = Response(status=302, headers={"Location": url})
-        response.set_cookie(COOKIE, cookie, max_age=code_flow.LIFETIME, **_cookie_options())
+        page = args["page"] or False
+        try:
+            url, transaction = code_flow.start_login(_callback(), page=page)
+        except Refusal as refusal:
+            if not page:
+                raise
+            return _back_to_page(refusal)
+        response = _redirect(url)
+        response.set_cookie(COOKIE, transaction, max_age=code_flow.LIFETIME, **_cookie_options())
         return response
 
 
@@ -144,15 +108,23 @@ class OidcCallbackResource(OpenResource):
     """The callback of the OpenID provider."""
 
     @takes(answer_parser)
-    @gives(PAIR, refuses=("not_found", "invalid_state", "sign_in_refused", "issuer_unreachable"), name="oidc_callback")
+    @gives(
+        PAIR,
+        *(200, 302),
+        refuses=("not_found", "invalid_state", "sign_in_refused", "issuer_unreachable"),
+        name="oidc_callback",
+    )
     def get(self, args: Namespace) -> Any:
-        """Exchange the code of the OpenID provider for tokens of this service."""
+        """Exchange the code of the OpenID provider for tokens; a sign-in that the page began gets a cookie instead."""
         after_this_request(_forget)
-        claims = code_flow.complete_login(request.cookies.get(COOKIE, ""), args, _callback())
-        principal = auth.principal_of(claims)
-        if principal is None:
-            raise auth.wrong_credentials()
-        return token_pair(begin_session(principal, current_settings().oidc_session_lifetime))
+        transaction = code_flow.read_transaction(request.cookies.get(COOKIE, ""))
+        if not transaction.page:
+            return token_pair(_complete(transaction, args, "token"))
+        try:
+            cookie.set_cookie(_complete(transaction, args, "cookie"))
+        except (Challenged, Refusal) as refusal:
+            return _back_to_page(refusal)
+        return _redirect(PAGE)
 
 
 @transactional
@@ -162,15 +134,24 @@ def _register(username: str, email: str, password_hash: str) -> Any:
 
 
 @transactional
-def _begin(principal: Principal, verified_hash: str, renewed_hash: str | None) -> Refreshed:
-    if not User.confirm_password(principal.user_id, verified_hash, renewed_hash):  # the password was changed meanwhile
-        raise auth.wrong_credentials()
-    return begin_session(principal)
-
-
-@transactional
 def _refresh(refresh_token: str) -> Refreshed | None:
-    return Session.refresh(refresh_token, current_settings().refresh_token_lifetime)
+    return Session.refresh(refresh_token, current_settings().refresh_token_lifetime, session_origin())
+
+
+def _complete(transaction: code_flow.LoginTransaction, answer: Namespace, kind: Kind) -> Refreshed:
+    """Begin the session of whom the provider has let in; raises Challenged (401) or Refusal."""
+    principal = auth.principal_of(code_flow.complete_login(transaction, answer, _callback()))
+    if principal is None:
+        raise wrong_credentials()
+    return begin_session(principal, kind, current_settings().oidc_session_lifetime)
+
+
+def _back_to_page(refusal: Challenged | Refusal) -> Response:
+    return _redirect(f"{PAGE}?problem={code_of(refusal)}")
+
+
+def _redirect(url: str) -> Response:
+    return Response(status=302, headers={"Location": url})
 
 
 def _callback() -> str:

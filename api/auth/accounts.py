@@ -29,6 +29,20 @@ class Email(Text):
         return text
 
 
+# What mail servers agree on without quotes (RFC 5322 section 3.2.3); a domain may have letters beyond ASCII.
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+LABEL = r'[^@\s<>(),:;\\"\[\].]+'
+RECIPIENT_LENGTH = 254
+
+
+class Recipient(Text):
+    """A mail address that every mail server takes."""
+
+    def __init__(self) -> None:
+        pattern = rf"{ATOM}(\.{ATOM})*@{LABEL}(\.{LABEL})*"
+        super().__init__(RECIPIENT_LENGTH, 3, pattern=pattern, pattern_words="must be an address as mia@example.com")
+
+
 class Username(Text):
     """The name of a user."""
 
@@ -56,7 +70,7 @@ password_type = Text(
     pattern=r"[^\t\n\r]*",
     pattern_words="must not contain control characters",
 )
-email_type = Email()
+email_type, recipient_type = Email(), Recipient()
 
 
 def new_hash(field: str, password: str, username: str) -> str:

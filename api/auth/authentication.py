@@ -1,4 +1,4 @@
-"""Authentication: who sends a request, by HTTP Basic, Bearer or X-API-Key, and the 401 for others."""
+"""Authentication: who sends a request, by HTTP Basic, Bearer or X-API-Key; `api.auth.cookie` is for our own page."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -8,14 +8,14 @@ from wsgiref.types import WSGIEnvironment
 from flask import g, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from werkzeug.datastructures import Authorization
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import TooManyRequests
 
 from api.auth import access_tokens, oidc
+from api.auth.challenges import unauthorized, wrong_credentials
 from api.middleware.addresses import comes_from
 from api.middleware.headers import add_header
 from api.middleware.rate_limits import check_sign_in, client_network, count_failed_sign_in
 from api.monitoring.audit import count_refused_sign_in, record_failed_sign_in, record_refusal
-from api.problems import PROBLEMS
 from api.request_id import request_origin
 from api.services import services
 from models.database.best_effort import write_best_effort
@@ -25,7 +25,6 @@ from models.principal import SCOPES_OF_ROLE, SYSTEM, Method, Principal, bound_to
 from models.refusals import Refusal
 from models.values import normalized, now
 
-REALM = "Stockroom API"
 # How long recording the last use of a token may wait for the write lock (SQLite), in seconds; then it is left out.
 RECORD_WAIT = 0.05
 # The user name under which any API token may come in HTTP Basic.
@@ -44,19 +43,6 @@ bearer = HTTPTokenAuth("Bearer")
 api_keys = HTTPTokenAuth("ApiKey", header="X-API-Key")
 
 
-class Challenged(HTTPException):
-    """A 401 or 403 with challenges: which credentials would be accepted (RFC 9110 section 11.6.1)."""
-
-    def __init__(self, problem: str, detail: str, *challenges: str) -> None:
-        super().__init__(detail)
-        self.problem = problem
-        self.code = PROBLEMS[problem].status
-        self.challenges = challenges
-
-    def get_headers(self, *_: Any, **__: Any) -> list[tuple[str, str]]:
-        return [("WWW-Authenticate", each) for each in self.challenges]
-
-
 def current_principal() -> Principal:
     """Return who sends this request; raises Challenged (401) for a request without credentials."""
     return required(g.get("principal"))
@@ -65,29 +51,9 @@ def current_principal() -> Principal:
 def required(principal: Principal | None) -> Principal:
     """Return the principal; raises Challenged (401) for a request without credentials."""
     if principal is None:
-        raise unauthorized("unauthorized", "This needs credentials: HTTP Basic, a Bearer token or X-API-Key.")
+        detail = "This needs credentials: HTTP Basic, a Bearer token, X-API-Key or, in a page, the cookie of a sign-in."
+        raise unauthorized("unauthorized", detail)
     return principal
-
-
-def unauthorized(problem: str, detail: str, **bearer_error: str) -> Challenged:
-    """Return a 401 with one challenge for each scheme; `bearer_error` has the parameters of RFC 6750 section 3."""
-    return Challenged(
-        problem,
-        detail,
-        challenge("Basic", realm=REALM, charset="UTF-8"),
-        challenge("Bearer", realm=REALM, **bearer_error),
-    )
-
-
-def wrong_credentials(**bearer_error: str) -> Challenged:
-    """Return the 401 for a credential that is not valid; it does not say which part of it was wrong."""
-    detail = "The user name, password or token is wrong, expired or revoked."
-    return unauthorized("invalid_credentials", detail, **bearer_error)
-
-
-def challenge(scheme: str, **parameters: str) -> str:
-    """Return one challenge; every parameter is quoted, because some clients read no others."""
-    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
 def authenticate(environ: WSGIEnvironment) -> Principal | None:
@@ -158,7 +124,7 @@ def verify_password(username: str | None, password: str) -> Principal | None:
         record_failed_sign_in(user and user.username)
         count_failed_sign_in(username)
         return None
-    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "password")
+    return principal_with(user.id, user, SCOPES_OF_ROLE[user.role], "password")
 
 
 @bearer.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
@@ -175,7 +141,7 @@ def principal_of(claims: oidc.Claims) -> Principal | None:
     user = oidc.user_of(claims, SYSTEM._replace(**request_origin()))
     if not user.active:
         return None
-    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "oidc")
+    return principal_with(user.id, user, SCOPES_OF_ROLE[user.role], "oidc")
 
 
 def verify_access_token(token: str) -> Principal | None:
@@ -184,7 +150,7 @@ def verify_access_token(token: str) -> Principal | None:
     user = claims and credentials.find_by_session(claims.session_id, claims.user_id)
     if not claims or not user:
         return None
-    return _principal(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
+    return principal_with(user.id, user, SCOPES_OF_ROLE[user.role], "session", session_id=claims.session_id)
 
 
 @api_keys.verify_token  # type: ignore[untyped-decorator] # Flask-HTTPAuth has no types
@@ -201,7 +167,7 @@ def _principal_of_token(secret: str, username: str) -> Principal | None:
     if token is None or normalized(username) not in (ANY_OWNER, normalized(token.username)):
         return None
     scopes = SCOPES_OF_ROLE[token.role].intersection(token.scopes)
-    principal = _principal(token.user_id, token, scopes, "token", token.owner_location_ids, token_id=token.id)
+    principal = principal_with(token.user_id, token, scopes, "token", token.owner_location_ids, token_id=token.id)
     if token.allowed_ips and not comes_from(token.allowed_ips):
         record_refusal(principal, "address_not_allowed")
         raise unauthorized("address_not_allowed", f"This token may not be used from {request.remote_addr}.")
@@ -211,7 +177,7 @@ def _principal_of_token(secret: str, username: str) -> Principal | None:
     return principal
 
 
-def _principal(
+def principal_with(
     user_id: int,
     user: Any,
     scopes: frozenset[str],
@@ -219,6 +185,7 @@ def _principal(
     owner_location_ids: list[int] | None = None,
     **ids: Any,
 ) -> Principal:
+    """Return the principal of this request: the user with these scopes, and the ids of the credential."""
     location_ids = bound_to(user.location_ids, owner_location_ids)
     return Principal(
         user_id, user.username, user.role, scopes, method, location_ids=location_ids, **ids, **request_origin()
@@ -229,7 +196,7 @@ def _record_use(token_id: int, last_used_at: datetime | None) -> None:
     """Record the use of a token, at most once a minute; if that fails, the request goes on."""
     if last_used_at is not None and now() - last_used_at < LAST_USE_EVERY:
         return
-    if services().token_uses.allow(token_id):
+    if services().last_uses.allow(token_id):
         write_best_effort(
             f"the last use of token {token_id}",
             partial(ApiToken.record_use, token_id, request.remote_addr),

@@ -18,7 +18,7 @@ from flask import current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from api.auth import oidc
-from api.auth.authentication import unauthorized, wrong_credentials
+from api.auth.challenges import unauthorized, wrong_credentials
 from api.auth.issuer import FAILURES, TIMEOUT, Issuer, IssuerUnreachable, Provider, fetch
 from api.errors import Unreadable
 from api.services import services
@@ -39,15 +39,17 @@ class LoginTransaction(NamedTuple):
     state: str
     nonce: str
     verifier: str
+    page: bool = False  # whether the page for people began it, and the browser returns there
 
 
-def start_login(redirect_uri: str) -> tuple[str, str]:
+def start_login(redirect_uri: str, *, page: bool) -> tuple[str, str]:
     """Return the URL of the provider to redirect the browser to, and the value of the cookie to set.
 
     Raises NotFound if no provider is set, IssuerUnreachable if its metadata is unknown and can't be fetched.
     """
     issuer = _issuer()
-    transaction = LoginTransaction(*(random_letters(SECRET_LENGTH) for _ in LoginTransaction._fields))
+    state, nonce, verifier = (random_letters(SECRET_LENGTH) for _ in range(3))
+    transaction = LoginTransaction(state, nonce, verifier, page)
     url: str = prepare_grant_uri(
         issuer.provider().endpoint("authorization_endpoint"),
         issuer.settings.client_id,
@@ -63,14 +65,25 @@ def start_login(redirect_uri: str) -> tuple[str, str]:
     return url, cookie if isinstance(cookie, str) else cookie.decode()
 
 
-def complete_login(cookie: str, answer: Any, redirect_uri: str) -> oidc.Claims:
+def read_transaction(cookie: str) -> LoginTransaction:
+    """Return the login transaction that was begun in this browser.
+
+    Raises NotFound if no provider is set, Unreadable `invalid_state` if none was begun in the last 10 minutes.
+    """
+    _issuer()
+    try:
+        return LoginTransaction(*_signer().loads(cookie, max_age=LIFETIME))
+    except BadData:
+        raise _invalid_state() from None
+
+
+def complete_login(transaction: LoginTransaction, answer: Any, redirect_uri: str) -> oidc.Claims:
     """Return the claims that the provider answers in exchange for the code; `answer` has the query of the callback.
 
     Raises NotFound if no provider is set, Unreadable `invalid_state` for the callback of another transaction,
     Challenged (401) if the provider refused, IssuerUnreachable.
     """
     issuer = _issuer()
-    transaction = _login_transaction(cookie)
     if not hmac.compare_digest(transaction.state.encode(), (answer["state"] or "").encode()):
         raise _invalid_state()
     if answer["iss"] not in (None, issuer.settings.issuer):  # the answer of another provider (RFC 9207)
@@ -119,13 +132,6 @@ def _client_auth(issuer: Issuer, provider: Provider) -> Any:
     method = "client_secret_post" if "client_secret_post" in offered else "client_secret_basic"
     secret = issuer.settings.client_secret
     return ClientAuth(issuer.settings.client_id, secret, method if secret else "none")
-
-
-def _login_transaction(cookie: str) -> LoginTransaction:
-    try:
-        return LoginTransaction(*_signer().loads(cookie, max_age=LIFETIME))
-    except BadData:
-        raise _invalid_state() from None
 
 
 def _invalid_state() -> Unreadable:

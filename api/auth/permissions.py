@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from api.auth.authentication import REALM, Challenged, challenge
+from api.auth.challenges import REALM, Challenged, challenge
 from models.principal import SCOPES_OF_ROLE, Principal
 from models.refusals import Refusal
 
 # The security schemes of the OpenAPI document.
-BASIC, BEARER, API_KEY = "basic", "bearer", "apiKey"
+BASIC, BEARER, API_KEY, COOKIE = "basic", "bearer", "apiKey", "cookie"
 
 
 class Permission(Protocol):
@@ -54,7 +54,7 @@ class ScopesRequired:
     """Scopes, each of the role and, for a token, of the token too."""
 
     scopes: tuple[str, ...]
-    schemes: tuple[str, ...] = (BASIC, BEARER, API_KEY)
+    schemes: tuple[str, ...] = (BASIC, BEARER, API_KEY, COOKIE)
     refusals: tuple[str, ...] = ("forbidden", "insufficient_scope")
 
     def __call__(self, principal: Principal) -> None:
@@ -62,24 +62,51 @@ class ScopesRequired:
             require_scope(principal, name)
 
 
-any_user = CredentialRequired((BASIC, BEARER, API_KEY))
+@dataclass(frozen=True)
+class AllRequired:
+    """Several permissions at once; the first that is not met refuses."""
+
+    permissions: tuple[Permission, ...]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(name for each in self.permissions for name in each.scopes)
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        first, *others = self.permissions
+        return tuple(scheme for scheme in first.schemes if all(scheme in each.schemes for each in others))
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        return tuple(code for each in self.permissions for code in each.refusals)
+
+    def __call__(self, principal: Principal) -> None:
+        for permission in self.permissions:
+            permission(principal)
+
+
+any_user = CredentialRequired((BASIC, BEARER, API_KEY, COOKIE))
 # A token may not change what it depends on: it would outlive its own revocation.
 password_required = CredentialRequired(
-    (BASIC, BEARER),
+    (BASIC, BEARER, COOKIE),
     ("password", "session"),
     "password_required",
     "A token may not do this; use the password or a sign-in of the user.",
 )
 # A token of the OpenID provider is a person's too, but it makes nothing that would outlive it.
 person_required = CredentialRequired(
-    (BASIC, BEARER),
+    (BASIC, BEARER, COOKIE),
     ("password", "session", "oidc"),
     "password_required",
-    "An API token may not change a password, make an admin, lower a role or open locations that it is not bound to; "
-    "use the password or a sign-in of an admin.",
+    "An API token may not change a password, make an admin, lower a role, open locations that it is not bound to, or "
+    "skip an event of a webhook; use the password or a sign-in of an admin.",
 )
 session_required = CredentialRequired(
-    (BEARER,), ("session",), "sign_in_required", "Only the access token of a sign-in can ask this."
+    (BEARER, COOKIE),
+    ("session",),
+    "sign_in_required",
+    "Only a sign-in can ask this, by its access token or its cookie.",
 )
 token_required = CredentialRequired(
     (BEARER, API_KEY), ("token",), "token_required", "Only a request that carries an API token can ask this."
@@ -89,6 +116,11 @@ token_required = CredentialRequired(
 def scope(*names: str) -> Permission:
     """Return the permission of these scopes."""
     return ScopesRequired(names)
+
+
+def all_of(*permissions: Permission) -> Permission:
+    """Return the permission that requires all of these."""
+    return AllRequired(permissions)
 
 
 def require_scope(principal: Principal, name: str) -> None:

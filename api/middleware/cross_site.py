@@ -5,7 +5,7 @@ Browsers say it in `Sec-Fetch-Site` (Fetch Metadata) and `Origin` (the Fetch sta
 
 from functools import partial
 
-from flask import Flask
+from flask import Flask, Request
 from flask.globals import request_ctx
 
 from api.middleware.hosts import base_url
@@ -31,8 +31,17 @@ def _refuse_foreign_pages(allowed: frozenset[str]) -> None:
         return
     if environ.get("HTTP_SEC_FETCH_SITE", "").lower() in FOREIGN:
         raise _cross_site()
-    if origin is not None and origin not in (base_url(), f"{request.scheme}://{request.host}".lower()):
+    if origin is not None and not is_ours(origin, request):
         raise _cross_site()
+
+
+def is_ours(origin: str, request: Request) -> bool:
+    """Return whether an `Origin` is that of our pages: of `PUBLIC_URL`, or that which the request was sent to.
+
+    Where `PUBLIC_URL` has TLS, the same host without it is another origin, although a proxy asks us without.
+    """
+    base, asked = base_url(), f"{request.scheme}://{request.host}".lower()
+    return origin == base or (origin == asked and base != asked.replace("http:", "https:", 1))
 
 
 def _cross_site() -> Refusal:

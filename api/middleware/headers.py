@@ -19,7 +19,7 @@ SECURITY_HEADERS = (
 SECURITY_NAMES = {name.lower() for name, _ in SECURITY_HEADERS}
 # The headers with URLs, which many clients follow only if they are absolute; they are made and stored as paths.
 LINKING = {"location", "link"}
-VARY = ("Accept", "Authorization", "X-API-Key")
+VARY = ("Accept", "Authorization", "Cookie", "X-API-Key")
 
 
 VARY_HEADER = ("Vary", ", ".join(VARY))

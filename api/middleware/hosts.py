@@ -42,6 +42,11 @@ def absolute(links: str) -> str:
     return base + links if links.startswith("/") else links.replace("</", f"<{base}/")
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether `host:port` names this machine itself."""
+    return _is_loopback(_name(host))
+
+
 def _refuse_other_names(names: frozenset[str]) -> None:
     name = _name(request.host)
     if name not in names and not _is_loopback(name):

@@ -71,6 +71,8 @@ def init_logs(level: str, log_format: str) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if hasattr(sys.stderr, "reconfigure"):
         sys.stderr.reconfigure(errors="backslashreplace")  # a cp1252 console has few characters
+    # At INFO it reports, whenever it is imported, that it will draw no pictures.
+    logging.getLogger("pyBarcode").setLevel(logging.WARNING)
     logging.basicConfig(level=level, handlers=[line_handler(sys.stderr, log_format)], force=True)
     if sys.stderr and logging.getLogger(ACCESS).isEnabledFor(logging.INFO):  # Windows services have no stderr
         open_access_log(sys.stderr, log_format)

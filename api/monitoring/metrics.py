@@ -11,15 +11,20 @@ from flask import Flask
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from api.monitoring.shared_metrics import SharedMetrics
+from api.single_flight import SingleFlight
 from models.database.base import db
 from models.database.reader_pool import reader_pool_of
+from models.outbound.status import COUNTED, Lag, failing_subscriptions, lags
 from models.stock.movement import ALL_KINDS
 from settings import VERSION, Settings
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# How long the database may take to answer, in seconds.
+TIMEOUT = 2.0
 # How many combinations of labels are cached.
 CACHED = 1024
 # The upper bounds of the histogram's buckets, in seconds.
@@ -61,6 +66,7 @@ class Metrics:
             shared.mirror(of_process)
         for collector in (shared.collector(),) if shared else of_process:
             self.registry.register(collector)
+        self.registry.register(_Outbound(app))
         self._labelled = lru_cache(CACHED)(self._label)
 
     def _label(self, method: str, route: str | None, status: int) -> tuple[prometheus.Counter, prometheus.Histogram]:
@@ -80,6 +86,58 @@ class Metrics:
         """Count movements that were recorded, so many of each kind."""
         for kind, count in kinds.items():
             self._movements_of[kind].inc(count)
+
+
+class _Outbound(Collector):
+    """What is yet to be sent, read from the database at each scrape; nothing of it while that can't be read."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._running: SingleFlight[str, tuple[list[Lag], int] | None] = SingleFlight("metrics")
+
+    def describe(self) -> Iterator[Metric]:
+        """Return nothing: else the registry would collect, and so read, when it is made."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            read = self._running.start("outbound", self._read).result(TIMEOUT)
+        except TimeoutError:
+            return
+        if read is None:
+            return
+        found, failing = read
+        events = GaugeMetricFamily(
+            "stockroom_webhook_lag_events",
+            f"Events that a webhook has yet to get, {COUNTED} at most.",
+            labels=["webhook"],
+        )
+        seconds = GaugeMetricFamily(
+            "stockroom_webhook_lag_seconds", "How long the first of them has been there.", labels=["webhook"]
+        )
+        attempts = GaugeMetricFamily(
+            "stockroom_webhook_failed_attempts", "Failed attempts of that one so far.", labels=["webhook"]
+        )
+        for lag in found:
+            labels = [str(lag.webhook_id)]
+            events.add_metric(labels, lag.events)
+            seconds.add_metric(labels, max(0.0, (lag.now - lag.since).total_seconds()) if lag.since else 0.0)
+            attempts.add_metric(labels, lag.attempts)
+        paused = sum(not lag.active for lag in found)
+        yield from (events, seconds, attempts)
+        yield GaugeMetricFamily(
+            "stockroom_webhooks_paused", "Webhooks that get nothing until they are switched on.", paused
+        )
+        yield GaugeMetricFamily(
+            "stockroom_subscriptions_failing", "Subscriptions whose last mail was not sent.", failing
+        )
+
+    def _read(self) -> tuple[list[Lag], int] | None:
+        with self._app.app_context():
+            try:
+                return lags(), failing_subscriptions()
+            except SQLAlchemyError:
+                return None
 
 
 class _Connections(Collector):

@@ -13,8 +13,12 @@ Json = dict[str, Any]
 INTRODUCTION = """\
 Keeps the stock of a company: no count is lost or doubled, and every change has a user, a time and a reason.
 
-Authenticate with HTTP Basic, or with a token as `Authorization: Bearer …` or `X-API-Key: …`. Times are RFC 3339 in UTC;
-amounts are exact decimals, returned as strings. An unknown field or query parameter is refused by name.
+Authenticate with HTTP Basic, or with a token as `Authorization: Bearer …` or `X-API-Key: …`. A page of the service may
+have a cookie instead: it counts with `Sec-Fetch-Site: same-origin`, or with the service's own `Origin`, and to change
+something with `X-Stockroom: 1` too. Where that header is sent, no 401 has a challenge for HTTP Basic.
+
+Times are RFC 3339 in UTC; amounts are exact decimals, returned as strings. An unknown field or query parameter is
+refused by name.
 
 HEAD returns what GET does, without the body; OPTIONS lists the methods of a path in `Allow`; other methods are 405.
 Every response has `X-Request-ID`, the client's own if it sent one of up to 128 letters, digits, dots and hyphens.
@@ -29,6 +33,7 @@ READ_AS = closed(
         **{name: nullable(TEXT) for name in ("encoding", "delimiter", "decimal", "sheet")},
         "columns": {"type": "object", "additionalProperties": TEXT},
     },
+    {"other_columns": list_of(TEXT)},
 )
 OF_IMPORT = {
     "dry_run": BOOLEAN,
@@ -78,6 +83,7 @@ PROBLEM = closed(
         "reversed_by": ID,
         **OF_TRANSFER,
         **OF_RESERVATION,
+        "next_event_id": nullable(ID),
         **OF_IMPORT,
         **OF_FILE,
     },
@@ -149,6 +155,12 @@ SECURITY_SCHEMES: Json = {
         "description": "An API token (`stk_…`), the access token of a sign-in, or a token of the OpenID provider.",
     },
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API token (`stk_…`)."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-stockroom",
+        "description": "The cookie of `POST /api/v1/session`; on this machine without TLS its name is `stockroom`.",
+    },
 }
 
 

@@ -97,7 +97,7 @@ def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
         if field.help:
             parameter["description"] = field.help
         if parameter["schema"].get("type") == "array":
-            parameter |= {"style": "form", "explode": False}
+            parameter |= {"style": "form", "explode": field.repeats}
         yield parameter
 
 
@@ -106,7 +106,8 @@ def _header_parameters(endpoint: Endpoint) -> Iterator[Json]:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
     if endpoint.checked and (endpoint.method != "GET" or endpoint.output.tagged):
         yield {"$ref": "#/components/parameters/IfMatch"}
-    if endpoint.method in ("GET", "PUT") and endpoint.output.tagged:
+    revalidated = endpoint.method == "GET" and endpoint.output.revalidated
+    if endpoint.output.tagged and (endpoint.method == "PUT" or revalidated):
         yield {"$ref": "#/components/parameters/IfNoneMatch"}
 
 

@@ -4,6 +4,7 @@ Those with a name are shared: they are components, to which operations refer.
 """
 
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from api import media_types
@@ -22,7 +23,14 @@ OF_ANY_REQUEST = (
     *("too_many_requests", "headers_too_large", "internal_error", "unavailable", "server_busy", "maintenance"),
     "issuer_unreachable",
 )
-SUCCESSES = {200: "Success.", 201: "Created.", 204: "Success, without a body.", 302: "A redirect to `Location`."}
+SUCCESSES = {
+    200: "Success.",
+    201: "Created.",
+    202: "Accepted; it is done soon.",
+    204: "Success, without a body.",
+    302: "A redirect to `Location`.",
+}
+KINDS_OF_SUCCESS = {201: "Created", 202: "Accepted"}
 NOT_MODIFIED: Json = {"description": "Not modified: If-None-Match has this ETag.", "headers": headers("ETag")}
 
 
@@ -34,7 +42,7 @@ def responses_of(endpoint: Endpoint, responses: Json) -> Json:
 def _successes(endpoint: Endpoint, responses: Json) -> Json:
     output = endpoint.output
     answers = {str(status): _success(endpoint, status, responses) for status in output.statuses}
-    if endpoint.method == "GET" and output.tagged:
+    if endpoint.method == "GET" and output.tagged and output.revalidated:
         answers["304"] = _shared("NotModified", NOT_MODIFIED, responses)
     return answers
 
@@ -57,15 +65,15 @@ def _success(endpoint: Endpoint, status: int, responses: Json) -> Json:
         "description": SUCCESSES[status],
         "headers": headers(*names, perhaps=["Content-Disposition"] * (output.file and or_json)),
     }
-    if output.schema is None:
+    if output.schema is None or status == HTTPStatus.FOUND:
         return _shared("NoContent", answer, responses) if status == 204 else answer
     kinds = endpoint.operation.media_types
     schemas = {JSON: output.schema, XLSX: BINARY}
     answer["content"] = {kind: {"schema": schemas.get(kind, TEXT)} for kind in kinds}
     if "title" not in output.schema:
         return answer
-    created, keyed = "Created" * (status == 201), "WithKey" * endpoint.operation.idempotent
-    name = f"{created}{output.schema['title']}{keyed}"
+    kind, keyed = KINDS_OF_SUCCESS.get(status, ""), "WithKey" * endpoint.operation.idempotent
+    name = f"{kind}{output.schema['title']}{keyed}"
     return _shared(name, answer, responses)
 
 

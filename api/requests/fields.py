@@ -1,9 +1,10 @@
 """The arguments of a parser: a member of the JSON body, or a parameter of the query string."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from flask_restful import reqparse
+from werkzeug.datastructures import MultiDict
 
 from api.requests.types import InvalidValue, schema_of, text_schema_of
 from models.json_schema import Schema
@@ -62,7 +63,10 @@ class Field(Argument):
 
 
 class QueryField(Argument):
-    """A parameter of the query string; it has its default when the client left it out."""
+    """A parameter of the query string; it has its default when the client left it out.
+
+    With the action "append" it can be given several times, and its type takes the list of its texts.
+    """
 
     def __init__(
         self,
@@ -71,9 +75,21 @@ class QueryField(Argument):
         *,
         required: bool = False,
         default: Any = None,
+        action: Literal["store", "append"] = "store",
         help: str = "",  # noqa: A002
     ) -> None:
-        super().__init__(name, type=type, required=required, default=default, help=help)
+        super().__init__(name, type=type, required=required, default=default, action=action, help=help)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it can be given several times."""
+        return bool(self.action == "append")
+
+    def parse(self, source: Mapping[str, Any], bundle_errors: bool = True) -> tuple[Any, bool]:
+        """Return the value or, of one that repeats, the list of them; raise InvalidValues."""
+        if self.repeats and isinstance(source, MultiDict) and self.name in source:
+            return self.type(source.getlist(self.name)), True
+        return super().parse(source, bundle_errors)
 
     def convert(self, value: str) -> Any:
         """Return the text of a parameter as the type reads it; raise InvalidValues."""

@@ -200,7 +200,7 @@ class RequestParser(reqparse.RequestParser):  # type: ignore[misc] # Flask-RESTf
         for name, values in parameters.lists():
             if name not in self.query:
                 yield unknown(name, self.query, "unknown_parameter", "query parameter")
-            elif len(values) > 1:
+            elif len(values) > 1 and not self.query[name].repeats:
                 yield InvalidValue("repeated", "must be given once", name)
 
     def _unknown_fields(self, members: Mapping[str, Any]) -> Iterable[InvalidValue]:

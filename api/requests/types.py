@@ -158,10 +158,11 @@ class Only(Boolean):
 
 
 class Choice:
-    """One of these strings."""
+    """One of these strings; `title` is the name of its schema in the OpenAPI document, if it is shared."""
 
-    def __init__(self, *choices: str) -> None:
+    def __init__(self, *choices: str, title: str = "") -> None:
         self.choices = choices
+        self.title = title
 
     def __call__(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
@@ -172,7 +173,7 @@ class Choice:
     from_text = __call__
 
     def schema(self) -> Json:
-        return {"type": "string", "enum": list(self.choices)}
+        return {**({"title": self.title} if self.title else {}), "type": "string", "enum": list(self.choices)}
 
 
 class Timestamp:

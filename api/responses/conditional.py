@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Collection
 from typing import Any
 
 from flask import Request, Response
@@ -22,17 +23,32 @@ TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 TAGS = re.compile(rf'\*|(?=.*")(?:{TAG}[ \t]*)?(?:,[ \t]*(?:{TAG}[ \t]*)?)*')
 
 
-def answer(representation: Body, status: int = 200, headers: dict[str, str] | None = None) -> Any:
+def answer(
+    representation: Body,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    *,
+    untagged: Collection[str] = (),
+) -> Any:
     """Return one resource with its ETag; 304 without a body where `If-None-Match` of a read has that tag.
 
+    The members `untagged`, which change without anybody's request, are no part of the tag. A read of such a resource is
+    never 304: the client has the tag, and may not have what these members are now.
     Raises PreconditionFailed (412) where `If-Match` of a read has another tag, and Unreadable (400) where one of these
     headers is malformed.
     """
     content = json_bytes(representation)
     request = request_ctx.request
-    if request.method in ("GET", "HEAD"):
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and not untagged:
         return _answer_content(request, content, JSON)
-    return representation, status, {"ETag": quote_etag(_etag_of(content)), **(headers or {})}
+    etag = _etag_of(_tagged(representation, untagged) if untagged else content)
+    tagged = {"ETag": quote_etag(etag), **(headers or {})}
+    if is_read:
+        expected, _ = _conditions(request)
+        _check_expected(expected, etag)
+        return whole(content, headers=tagged)
+    return representation, status, tagged
 
 
 def answer_content(content: bytes, content_type: str) -> Response:
@@ -50,8 +66,8 @@ def _answer_content(request: Request, content: bytes, content_type: str) -> Resp
     return whole(content, content_type, headers=headers)
 
 
-def check_unchanged(representation: Body) -> None:
-    """Refuse a write of a resource whose ETag is not the one in `If-Match`.
+def check_unchanged(representation: Body, *, untagged: Collection[str] = ()) -> None:
+    """Refuse a write of a resource whose ETag is not the one in `If-Match`; `untagged` as in `answer`.
 
     It belongs inside the write, after the row was locked. Raises PreconditionFailed (412), PreconditionRequired (428)
     where the settings require If-Match of PUT, PATCH and DELETE, or Unreadable (400) for a malformed header.
@@ -59,7 +75,7 @@ def check_unchanged(representation: Body) -> None:
     request = request_ctx.request
     expected, unwanted = _conditions(request)
     if expected is not None or unwanted is not None:
-        etag = _etag_of(json_bytes(representation))
+        etag = _etag_of(_tagged(representation, untagged))
         _check_expected(expected, etag)
         if unwanted is not None and unwanted.contains_weak(etag):
             raise PreconditionFailed("The resource exists already; If-None-Match forbids changing it.")
@@ -98,6 +114,11 @@ def refuse_conditions(request: Request) -> None:
 def _check_expected(expected: ETags | None, etag: str) -> None:
     if expected is not None and not expected.contains(etag):
         raise PreconditionFailed("The resource has changed since you read it; read it again.")
+
+
+def _tagged(representation: Body, untagged: Collection[str]) -> bytes:
+    """Return what the tag of a representation is made of."""
+    return json_bytes({name: value for name, value in representation.items() if name not in untagged})
 
 
 def _etag_of(content: bytes) -> str:

@@ -6,11 +6,13 @@ from flask import Request, g
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import NotAcceptable
 
-from api.media_types import CSV, NDJSON, XLSX
+from api.media_types import CSV, NDJSON, PLAIN, SVG, XLSX
 from tables import reading
 
-# The names by which a client asks for a table where it can't set headers: a link, a spreadsheet.
-FORMATS = {reading.CSV: CSV, reading.XLSX: XLSX, reading.NDJSON: NDJSON}
+# The names by which a client asks for a table or a label where it can't set headers: a link, a spreadsheet.
+TABLE_FORMATS = {reading.CSV: CSV, reading.XLSX: XLSX, reading.NDJSON: NDJSON}
+LABEL_FORMATS = {"svg": SVG, "zpl": PLAIN}
+FORMATS = TABLE_FORMATS | LABEL_FORMATS
 
 
 def negotiate(request: Request, offered: Sequence[str], *, by_name: bool = False) -> str:

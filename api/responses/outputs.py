@@ -14,7 +14,8 @@ class Output:
     schema: Schema | None  # of the body; None where there is no body
     statuses: tuple[int, ...] = (200,)
     refuses: tuple[str, ...] = ()  # codes of `api.problems.PROBLEMS`
-    tagged: bool = False  # carries an ETag; a GET then answers 304 too
+    tagged: bool = False  # carries an ETag; a GET then answers 304 too, unless `revalidated` is false
+    revalidated: bool = True
     linked: bool = False  # carries the Link header of a page
     checked: bool | None = None  # whether it honours If-Match and If-None-Match; if not said, all but POST do
     file: bool = False  # carries the name of a file, where it is a table

@@ -10,7 +10,7 @@ from api.errors import InvalidInput, fault
 from api.media_types import CSV
 from api.requests.fields import QueryField
 from api.requests.types import Boolean, Choice, InvalidValue
-from api.responses.negotiation import FORMATS, representation
+from api.responses.negotiation import TABLE_FORMATS, representation
 from models.json_schema import Schema
 from tables import reading
 from tables.records import InvalidOption
@@ -33,7 +33,7 @@ class Delimiter:
 
 # The parameters of every operation that answers tables.
 TABLE_FIELDS = (
-    QueryField("format", Choice(*FORMATS), help="The format of the table; it comes before `Accept`."),
+    QueryField("format", Choice(*TABLE_FORMATS), help="The format of the table; it comes before `Accept`."),
     QueryField("delimiter", Delimiter(), help="What stands between the cells of a CSV; a comma if not given."),
     QueryField(
         "bom", Boolean(), default=False, help="Begin the CSV with a byte order mark, which Excel needs to read UTF-8."
@@ -46,7 +46,7 @@ def layout_of(args: Mapping[str, Any], title: str, columns: Sequence[str]) -> La
 
     Raises InvalidInput for a parameter that says nothing about its format.
     """
-    format_ = next((name for name, media_type in FORMATS.items() if media_type == representation()), "json")
+    format_ = next((name for name, media_type in TABLE_FORMATS.items() if media_type == representation()), "json")
     idle = [] if format_ == reading.CSV else [name for name in ("delimiter", "bom") if args[name]]
     if idle:
         words = f"says nothing about an answer that is {format_}; add format=csv"

@@ -86,7 +86,7 @@ def log() -> Iterator[io.StringIO]:
         ("GET", "/nowhere", 404, "not_found"),
         ("POST", "/nowhere", 404, "not_found"),
         ("GET", "//nowhere", 404, "not_found"),
-        ("GET", "//", 404, "not_found"),
+        ("GET", "//app/nowhere", 404, "not_found"),
         ("GET", "//api/v2/items", 404, "not_found"),
         ("GET", "/items/", 404, "not_found"),
         ("GET", f"/{V1}//items", 404, "not_found"),

@@ -77,14 +77,14 @@ def test_a_method_that_declares_no_output_is_refused_by_name_when_the_document_i
 @pytest.mark.parametrize(
     ("permission", "scopes", "schemes", "refusals"),
     [
-        (any_user, (), ("basic", "bearer", "apiKey"), ()),
-        (password_required, (), ("basic", "bearer"), ("password_required",)),
-        (session_required, (), ("bearer",), ("sign_in_required",)),
+        (any_user, (), ("basic", "bearer", "apiKey", "cookie"), ()),
+        (password_required, (), ("basic", "bearer", "cookie"), ("password_required",)),
+        (session_required, (), ("bearer", "cookie"), ("sign_in_required",)),
         (token_required, (), ("bearer", "apiKey"), ("token_required",)),
         (
             scope("items:write", "stock:write"),
             ("items:write", "stock:write"),
-            ("basic", "bearer", "apiKey"),
+            ("basic", "bearer", "apiKey", "cookie"),
             ("forbidden", "insufficient_scope"),
         ),
     ],

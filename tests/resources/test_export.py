@@ -212,7 +212,7 @@ item_fields = st.fixed_dictionaries(
         "quantity": st.integers(0, 10**9),
         "reorder_level": st.none() | st.integers(0, 10**9),
         "bin": short,
-        "tags": st.lists(short.map(lambda text: text.replace("|", "")).filter(bool), max_size=3, unique=True),
+        "tags": st.lists(short.map(lambda text: text.replace("|", "").strip()).filter(bool), max_size=3, unique=True),
         "attributes": st.dictionaries(
             short.filter(bool),
             short

@@ -75,6 +75,17 @@ def test_an_existing_item_gets_the_columns_that_are_there(member):
     assert (member.get("/items?tag=old").json["total_items"], member.get("/items?tag=y").json["total_items"]) == (0, 1)
 
 
+def test_what_a_file_says_of_attributes_is_found_by_them(member):
+    entries = ("size:1", "size:2", "hue:red")
+    imported(member, 'sku,name,attributes\nA,a,"{""size"": 1, ""hue"": ""red""}"\nB,b,"{""size"": 1}"\n')
+    before = [[item["sku"] for item in member.get(f"/items?attribute={entry}").json["data"]] for entry in entries]
+
+    imported(member, 'sku,attributes\nA,"{""size"": 2}"\nB,\n')
+
+    after = [[item["sku"] for item in member.get(f"/items?attribute={entry}").json["data"]] for entry in entries]
+    assert (before, after) == ([["A", "B"], [], ["A"]], [[], ["A"], []])
+
+
 def test_an_empty_cell_empties_its_field_and_leaves_the_stock_alone(member):
     add(member, "A", description="long", price="2.00", barcode="1", tags=["t"], reorder_level=3, quantity=5)
 

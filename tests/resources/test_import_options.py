@@ -40,6 +40,7 @@ def test_a_file_tells_what_it_was_read_as(member):
             "decimal": ",",
             "sheet": None,
             "columns": {"SKU": "sku", "Title": "name"},
+            "other_columns": ["Colour"],
         },
         "errors": [],
         "error_counts": {},
@@ -66,6 +67,7 @@ def test_extra_columns_are_reported_once_and_left_out_when_asked(member):
         "extra_columns=ignore",
     ):
         assert words in error["message"]
+    assert send(member, file).json["read_as"]["other_columns"] == ["Colour", "nmae"]
     assert imported(member, file, "?extra_columns=ignore") == (1, 0, 0)
     assert items(member)["A"]["price"] == "1.00"
 

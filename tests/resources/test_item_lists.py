@@ -113,6 +113,56 @@ def test_a_list_by_tag_follows_its_changes(member):
     assert member.get(f"/items/{item['id']}").json["tags"] == ["two", "three"]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "skus"),
+    [
+        (["colour:green"], ["A", "B"]),
+        (["colour:green", "watts:7"], ["A"]),
+        (["watts:7"], ["A", "C"]),
+        (["dimmable:true"], ["A"]),
+        (["length:2.5"], ["B"]),
+        (["ratio:1:4"], ["B"]),
+        (["note:two\nlines"], ["B"]),
+        (["caf\u00e9:"], ["C"]),
+        (["cafe\u0301:"], ["C"]),
+        (["colour:Green"], ["C"]),
+        (["colour:gree"], []),
+        (["watts:7.0"], []),
+        (["colour:green", "watts:8"], []),
+        (["colour:green", *(f"none{number}:" for number in range(9))], []),
+    ],
+)
+def test_items_are_listed_and_exported_by_their_attributes_and_must_have_each(member, attributes, skus):
+    add(member, "A", attributes={"colour": "green", "watts": 7, "dimmable": True})
+    add(member, "B", attributes={"colour": "green", "length": 2.5, "ratio": "1:4", "note": "two\nlines"})
+    add(member, "C", attributes={"colour": "Green", "watts": "7", "cafe\u0301": ""})
+    exported = member.get("/items/export", query_string={"attribute": attributes, "fields": "sku"}).text
+
+    assert found(member, attribute=attributes) == skus
+    assert exported.split()[1:] == skus
+
+
+def test_a_list_by_attribute_follows_its_changes(member):
+    """Two attributes can be written alike: `a:b` with `c`, and `a` with `b:c`."""
+    item = add(member, "A", attributes={"a": "b:c", "a:b": "c", "size": 1})
+    before = [found(member, attribute=entry) for entry in ("a:b:c", "size:1", "size:2")]
+
+    member.patch(f"/items/{item['id']}", json={"attributes": {"size": 2, "a": None}})
+
+    assert before == [["A"], ["A"], []]
+    assert [found(member, attribute=entry) for entry in ("a:b:c", "size:1", "size:2")] == [["A"], [], ["A"]]
+    member.put(f"/items/{item['id']}", json={"sku": "A", "name": "A"})
+    assert found(member, attribute="size:2") == []
+
+
+def test_the_links_of_a_list_have_every_attribute_that_was_asked_for(member):
+    for sku in "ABC":
+        add(member, sku, attributes={"colour": "green", "watts": 7})
+    first = member.get("/items?attribute=colour:green&attribute=watts:7&limit=2")
+
+    assert '?attribute=colour%3Agreen&attribute=watts%3A7&limit=2&page=2>; rel="next"' in first.headers["Link"]
+
+
 def test_an_item_with_many_tags_is_listed_once(member):
     add(member, "A", tags=["one", "two", "three"])
 
@@ -223,6 +273,12 @@ def test_without_fields_an_item_is_listed_as_it_is_read(member, shelf):
         ("barcode=", "barcode"),
         ("tag=", "tag"),
         ("tag=a&tag=b", "tag"),
+        ("attribute=", "attribute[0]"),
+        ("attribute=colour", "attribute[0]"),
+        ("attribute=a:b&attribute=:b", "attribute[1]"),
+        ("attribute=a:b&attribute=a:b", "attribute[1]"),
+        (f"attribute={'a' * 65}:{'b' * 1001}", "attribute[0]"),
+        ("&".join(f"attribute=a:{number}" for number in range(11)), "attribute"),
         ("bin=%00", "bin"),
         ("q=%00", "q"),
         ("q=" + "x" * 201, "q"),

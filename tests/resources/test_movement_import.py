@@ -185,6 +185,31 @@ def test_a_dry_run_checks_everything_and_changes_nothing(member, shelf):
     assert member.get("/events").json == before
 
 
+@on_one_database
+def test_a_dry_run_lists_what_each_line_makes_of_the_stock_in_the_order_of_the_file(member, shelf):
+    rows = "NUT,receive,3\nBOLT,count,5\nbolt,issue,4\nNUT,issue,10\n"
+
+    answer = send(member, f"sku,kind,quantity\n{rows}", "?dry_run=true").json
+
+    assert [(each["row"], each["sku"], each["field"], each["from"], each["to"]) for each in answer["changes"]] == [
+        (1, "NUT", "quantity", 7, 10),
+        (3, "BOLT", "quantity", 5, 1),
+        (4, "NUT", "quantity", 10, 0),
+    ]
+    assert "changes" not in send(member, "sku,kind,quantity\nNUT,receive,1\n").json
+
+
+@on_one_database
+def test_a_dry_run_lists_the_first_thousand_changes_of_the_file(member, shelf):
+    rows = "".join(f"{('NUT', 'BOLT')[n % 2]},1\n" for n in range(1100))
+
+    changes = send(member, f"sku,quantity\n{rows}", "?dry_run=true&kind=receive").json["changes"]
+
+    assert [each["row"] for each in changes] == list(range(1, 1001))
+    assert (changes[0]["sku"], changes[1]["sku"]) == ("NUT", "BOLT")
+    assert quantities(member) == {"BOLT": 5, "NUT": 7}
+
+
 # --- the rules are those of a batch ---------------------------------------------------------------------------------
 
 

@@ -3,13 +3,11 @@
 import logging
 import re
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, event, select, text
+from sqlalchemy import select
 
 from api.services import services_of
 from api.throttle import Throttle
@@ -20,6 +18,7 @@ from models.principal import SCOPES
 from tests.support.clients import PASSWORD, Client, person, signed_in, with_password
 from tests.support.databases import on_one_database, settings_for
 from tests.support.durations import within
+from tests.support.watching import statements, write_locked
 
 BODY = {"name": "till", "scopes": ["items:read"]}
 
@@ -386,7 +385,7 @@ def test_the_uses_of_the_same_minute_write_nothing(app, database_url, tmp_path, 
 
 def test_a_use_of_another_minute_is_noted_again(app, mel, told, till):
     seconds = [0.0]
-    services_of(app).token_uses = Throttle(60, lambda: seconds[-1])
+    services_of(app).last_uses = Throttle(60, lambda: seconds[-1])
     till.get("/items")
     with app.app_context():
         token = db.session.get(ApiToken, told["id"])
@@ -408,37 +407,3 @@ def test_reading_goes_on_while_nobody_can_write(app, mel, told, till, caplog):
     assert [answer.status_code for answer in answers] == [200] * 3
     assert mel.get(f"/tokens/{told['id']}").json["last_used_at"] is None
     assert len([line for line in caplog.messages if "last use" in line]) <= 1
-
-
-@contextmanager
-def write_locked(app) -> Iterator[None]:
-    """Another program holds what the note of a token's use would write."""
-    with app.app_context():
-        engine = create_engine(db.engine.url)
-    try:
-        with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.execute(text("BEGIN IMMEDIATE"))
-            else:
-                connection.execute(text("SELECT id FROM api_tokens FOR UPDATE"))
-            yield
-            connection.rollback()
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def statements(app) -> Iterator[list[str]]:
-    """The statements that the database of this application gets meanwhile."""
-    made: list[str] = []
-
-    def record(_connection, _cursor, statement, *_):
-        made.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", record)
-    try:
-        yield made
-    finally:
-        event.remove(engine, "before_cursor_execute", record)

@@ -106,6 +106,10 @@ def test_what_a_form_may_set_is_written_here(asked):
         ("PATCH", f"{v1}/locations/2147483647"): {"archived"},
         ("PATCH", f"{v1}/reservations/2147483647"): {"expires_at"},
         ("POST", f"{v1}/reservations/2147483647/fulfilment"): {"quantity"},
+        ("POST", f"{v1}/webhooks"): {"active"},
+        ("PATCH", f"{v1}/webhooks/2147483647"): {"active"},
+        ("POST", f"{v1}/subscriptions"): {"active"},
+        ("PATCH", f"{v1}/subscriptions/2147483647"): {"active"},
     }
 
 

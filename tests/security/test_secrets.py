@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from api.monitoring.logs import line_handler
+from models.outbound.webhook import Webhook
 from models.people.token import ApiToken
 from models.people.user import User
 from tests.support.program import PASSWORD, Program, program
@@ -37,6 +38,7 @@ class Session:
         self.connection = HTTPConnection(host, int(port), timeout=20)
         self.secrets: set[str] = set()
         self.told = b""
+        self.cookie = ""  # what the last answer sets
 
     def ask(self, method: str, path: str, body: Any = None, *, status: int, **headers: str) -> Any:
         sent = None if body is None else json.dumps(body).encode()
@@ -48,6 +50,7 @@ class Session:
         )
         response = self.connection.getresponse()
         answered = response.read()
+        self.cookie = (response.headers["Set-Cookie"] or "").partition(";")[0]
         assert response.status == status, (method, path, answered)
         if response.status >= 400:
             self.told += answered + str(response.headers).encode()
@@ -89,6 +92,8 @@ def everything(session: Session) -> None:
     session.ask("GET", f"/items?access_token={key}", status=422, X_API_Key=key)
     successor = session.ask("POST", f"/tokens/{token['id']}/rotate", status=201, Authorization=bearer)
     session.secret(successor["token"])
+    hooked(session, bearer)
+    in_a_browser(session, login)
     session.ask("POST", "/auth/refresh", spent, status=401)
     change = {"current_password": user["password"], "new_password": session.secret(NEW_PASSWORD)}
     basic = session.basic("mel", user["password"])
@@ -100,6 +105,41 @@ def everything(session: Session) -> None:
     session.ask("GET", f"/nowhere/{session.secret(REFRESH_TOKEN)}", status=404)
     session.ask("DELETE", f"/users/{session.secret(REFRESH_TOKEN)}", status=404, Authorization=admin)
     session.ask("GET", "/items", status=401, Authorization=session.basic(session.secret(AS_A_NAME), GUESSED + "#"))
+
+
+def hooked(session: Session, bearer: str) -> None:
+    """Every answer with the secret of a webhook, and the refusals of one that a client brings along."""
+    hook = {"url": "http://127.0.0.1:9/", "types": ["*"]}  # where nobody listens, so that deliveries fail
+    guessed = {"secret": session.secret("whsec_" + base64.b64encode(GUESSED.encode()).decode())}
+    session.ask("POST", "/webhooks", {**hook, **guessed}, status=422, Authorization=bearer)
+    made = session.ask("POST", "/webhooks", {**hook, "since": "0"}, status=201, Authorization=bearer)
+    path = f"/webhooks/{made['id']}"
+    session.secret(made["secret"])
+    session.ask("POST", f"{path}/rotate-secret", status=400, Authorization=bearer, Idempotency_Key="k")
+    for _ in range(2):
+        rotated = session.ask("POST", f"{path}/rotate-secret", status=200, Authorization=bearer)
+        session.secret(rotated["secret"])
+    session.ask("PATCH", path, {"active": False, **guessed}, status=422, Authorization=bearer)
+    session.ask("PATCH", path, {"active": False}, status=200, Authorization=bearer, If_Match="*")
+    session.ask("POST", f"{path}/test", status=202, Authorization=bearer, Idempotency_Key="k")
+    session.ask("POST", f"{path}/replay", {"since": "0"}, status=202, Authorization=bearer, Idempotency_Key="l")
+
+
+def in_a_browser(session: Session, login: dict[str, str]) -> None:
+    """Every answer with a cookie, and the refusals of one that is right, wrong, over or beside another credential."""
+    page = {"Sec_Fetch_Site": "same-origin", "X_Stockroom": "1"}
+    session.ask("POST", "/session", login, status=400, Idempotency_Key="k", **page)
+    session.ask("POST", "/session", login, status=201, **page)
+    cookie = session.cookie
+    secret = session.secret(cookie.partition("=")[2])
+    session.ask("GET", "/session", status=200, Cookie=cookie, **page)
+    session.ask("GET", "/items", status=401, Cookie=cookie)
+    session.ask("GET", f"/items?cookie={secret}", status=422, Cookie=cookie, **page)
+    session.ask("POST", "/auth/refresh", {"refresh_token": secret}, status=401, **page)
+    session.ask("GET", "/items", status=401, Cookie=cookie, Authorization="Bearer stk_no", **page)
+    session.ask("GET", "/items", status=401, Cookie=f"stockroom={session.secret('A' + secret[1:] + '9')}", **page)
+    session.ask("DELETE", "/session", status=204, Cookie=cookie, **page)
+    session.ask("GET", "/items", status=401, Cookie=cookie, **page)
 
 
 def forge(session: Session) -> None:
@@ -119,6 +159,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A whole session: who did it, the log, what the audit and the feed tell, and the bytes of the database."""
     instance: Path = tmp_path_factory.mktemp("day") / "instance"
     settings = {"INSTANCE_PATH": str(instance), "PORT": "0", "ADMIN_PASSWORD": PASSWORD, "LOG_FORMAT": "text"}
+    settings["WEBHOOK_ALLOW_NETS"] = "127.0.0.0/8"
     log: list[str] = []
     with program(**settings, LOG_LEVEL=request.param, LOGIN_RATE_LIMIT="", read_errors=True) as service:
         stderr = service.process.stderr
@@ -156,6 +197,7 @@ def test_no_secret_stands_in_an_event(day):
 
     assert "sign_in.failed" in told
     assert "token.created" in told
+    assert "webhook.secret_rotated" in told
     assert found(session.secrets, told) == []
     assert "scrypt" not in told
 
@@ -193,7 +235,10 @@ def test_what_looks_like_a_token_is_left_out_of_any_line(log_format):
     assert "GET /items/stk_[removed]?t=eyJ[removed]&n=1 in stk_short" in lines.getvalue()
 
 
-@pytest.mark.parametrize("model", [User, ApiToken])
+@pytest.mark.parametrize("model", [User, ApiToken, Webhook])
 def test_the_shape_of_an_answer_has_no_place_for_a_secret(model):
-    assert not {"password", "password_hash", "hash", "token"} & model.SCHEMA["properties"].keys()
+    assert (
+        not {"password", "password_hash", "hash", "token", "secret", "former_secret"}
+        & model.SCHEMA["properties"].keys()
+    )
     assert model.SCHEMA["additionalProperties"] is False

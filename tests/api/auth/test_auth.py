@@ -14,13 +14,15 @@ from models.database.base import db
 from models.people.token import ApiToken
 from models.people.user import User
 from models.principal import SCOPES, SCOPES_OF_ROLE
-from tests.support.clients import PASSWORD, PASSWORD_HASH, V1, Client, person, signed_in, with_password
+from tests.support.clients import PASSWORD, PASSWORD_HASH, V1, Client, person, signed_in, with_cookie, with_password
 from tests.support.databases import on_one_database, settings_for
 
 # What each method of each path needs: a scope or several, or one of these words.
 OPEN, ANYONE, PASSWORD_ONLY, TOKEN_ONLY, SIGN_IN_ONLY = "open", "anyone", "password", "token", "sign_in"
+COOKIE_ONLY = "cookie"  # a credential that may what the access token of a sign-in may
 CLOSED = "closed"  # unless the settings open it
-READ, WRITE, STOCK = "items:read", "items:write", "stock:write"
+PERSON = "person"  # beside a scope: no API token
+READ, WRITE, STOCK, HOOKS = "items:read", "items:write", "stock:write", "webhooks:write"
 NEEDS: dict[str, dict[str, str]] = {
     "/auth/login": {"POST": OPEN},
     "/auth/refresh": {"POST": OPEN},
@@ -28,6 +30,9 @@ NEEDS: dict[str, dict[str, str]] = {
     "/auth/register": {"POST": CLOSED},
     "/auth/oidc/login": {"GET": OPEN},
     "/auth/oidc/callback": {"GET": OPEN},
+    "/session": {"POST": OPEN, "GET": SIGN_IN_ONLY, "DELETE": SIGN_IN_ONLY},
+    "/sessions": {"GET": PASSWORD_ONLY},
+    "/sessions/{}": {"DELETE": PASSWORD_ONLY},
     "/users/me": {"GET": ANYONE},
     "/users/me/password": {"PUT": PASSWORD_ONLY},
     "/users": {"GET": "users:read", "POST": "users:write"},
@@ -43,6 +48,7 @@ NEEDS: dict[str, dict[str, str]] = {
     "/items/by-barcode/{}": {"GET": READ},
     "/items/{}/quantity": {"GET": READ},
     "/items/{}/history": {"GET": READ},
+    "/items/{}/label": {"GET": READ},
     "/items/{}/stocks": {"GET": READ},
     "/items/{}/stocks/{}": {"GET": READ, "PATCH": WRITE},
     "/stocks": {"GET": READ},
@@ -68,10 +74,20 @@ NEEDS: dict[str, dict[str, str]] = {
     "/movements/import": {"POST": STOCK},
     "/events": {"GET": READ},
     "/audit": {"GET": "audit:read"},
+    "/subscriptions": {"GET": "webhooks:write", "POST": "webhooks:write"},
+    "/subscriptions/{}": dict.fromkeys(("GET", "PATCH", "DELETE"), "webhooks:write"),
     "/reports/valuation": {"GET": READ},
     "/reports/reorder": {"GET": READ},
     "/reports/turnover": {"GET": READ},
     "/stats": {"GET": READ},
+    "/webhooks": {"GET": HOOKS, "POST": HOOKS},
+    "/webhooks/{}": {"GET": HOOKS, "PATCH": HOOKS, "DELETE": HOOKS},
+    "/webhooks/{}/rotate-secret": {"POST": HOOKS},
+    "/webhooks/{}/replay": {"POST": HOOKS},
+    "/webhooks/{}/skip": {"POST": f"{HOOKS} {PERSON}"},
+    "/webhooks/{}/test": {"POST": HOOKS},
+    "/webhooks/{}/deliveries": {"GET": HOOKS},
+    "/webhooks/{}/deliveries/{}/redeliver": {"POST": HOOKS},
     "/openapi.json": {"GET": OPEN},
     "//problems/{}": {"GET": OPEN},
     "//livez": {"GET": OPEN},
@@ -79,11 +95,22 @@ NEEDS: dict[str, dict[str, str]] = {
     "//metrics": {"GET": OPEN},
     "//docs": {"GET": OPEN},
     "//docs/{}": {"GET": OPEN},
+    "//": {"GET": OPEN},
+    "//i/{}": {"GET": OPEN},
+    "//app/": {"GET": OPEN},
+    "//app/{}": {"GET": OPEN},
+    "//app/worker.js": {"GET": OPEN},
+    "//app/files/{}/{}": {"GET": OPEN},
 }
 # The routes that do without input, and what else is no plain answer, behind the door.
-WITHOUT_INPUT = ("/restore", "/rotate", "/reversal", "/fulfilment", "/release")
+WITHOUT_INPUT = (
+    *("/restore", "/rotate", "/reversal", "/fulfilment", "/release"),
+    *("/rotate-secret", "/test", "/redeliver"),
+)
 OTHER_ANSWERS = {
+    "GET //i/{}": "302",
     "POST /auth/logout": "204",
+    "DELETE /session": "204",
     "POST /items/import": "415 unsupported_media_type",
     "POST /movements/import": "415 unsupported_media_type",
     "GET /auth/oidc/login": "404 not_found",  # which no provider is set for
@@ -372,15 +399,21 @@ def refusal(needs: str, role: str | None, scopes: frozenset[str], method: str) -
     if needs in (PASSWORD_ONLY, TOKEN_ONLY, SIGN_IN_ONLY):
         is_met = needs == method or (needs == PASSWORD_ONLY and method == SIGN_IN_ONLY)
         return None if is_met else f"403 {needs}_required"
-    if needs == ANYONE or scopes.issuperset(needs.split()):
-        return None
+    if needs == ANYONE or scopes.issuperset({*needs.split()} - {PERSON}):
+        return "403 password_required" if PERSON in needs.split() and method == TOKEN_ONLY else None
     return "403 insufficient_scope" if method == TOKEN_ONLY else "403 forbidden"
+
+
+def as_access_token(method: str | None) -> str | None:
+    """The credential that may the same."""
+    return SIGN_IN_ONLY if method == COOKIE_ONLY else method
 
 
 CASTS = [
     (None, None, "nobody"),
     *((role, None, PASSWORD_ONLY) for role in SCOPES_OF_ROLE),
     *((role, None, SIGN_IN_ONLY) for role in SCOPES_OF_ROLE),
+    *((role, None, COOKIE_ONLY) for role in SCOPES_OF_ROLE),
     *((role, sorted(scopes), TOKEN_ONLY) for role, scopes in SCOPES_OF_ROLE.items()),
     *(("admin", [scope], TOKEN_ONLY) for scope in SCOPES),
     ("guest", list(SCOPES), TOKEN_ONLY),  # a token made when its owner was an admin
@@ -393,17 +426,16 @@ CASTS = [
     ("role", "scopes", "method"), CASTS, ids=[f"{role} {method} {scopes or ''}" for role, scopes, method in CASTS]
 )
 def test_each_route_admits_exactly_those_it_should(app, nobody, role, scopes, method):
-    client = nobody
-    if role is not None:
-        with_token = person(app, "pat", role, scopes)
-        client = {TOKEN_ONLY: with_token, PASSWORD_ONLY: with_password(app, "pat")}.get(method) or signed_in(app, "pat")
+    client = person(app, "pat", role, scopes) if role else nobody
+    enter = {PASSWORD_ONLY: with_password, SIGN_IN_ONLY: signed_in, COOKIE_ONLY: with_cookie}.get(method)
     may = SCOPES_OF_ROLE.get(role, frozenset()).intersection(SCOPES if scopes is None else scopes)
 
     found, wanted = {}, {}
-    for path, methods in sorted(routes(app).items(), key=lambda route: route[0] == "/auth/logout"):  # the last
-        for verb in methods:
+    for path, methods in routes(app).items():
+        client = enter(app, "pat") if enter else client  # anew, because some operations end a sign-in
+        for verb in sorted(methods, key="DELETE".__eq__):
             found[verb, path] = outcome(client, verb, path)
-            wanted[verb, path] = refusal(NEEDS[path][verb], role, may, method) or admitted(verb, path)
+            wanted[verb, path] = refusal(NEEDS[path][verb], role, may, as_access_token(method)) or admitted(verb, path)
 
     assert found == wanted
 

@@ -20,7 +20,7 @@ from api.auth import code_flow
 from models.database.base import db
 from models.people.session import Session
 from models.people.token import ApiToken
-from tests.support.clients import PASSWORD, V1, Client
+from tests.support.clients import OUR_PAGE, PASSWORD, V1, Client
 from tests.support.databases import on_one_database
 from tests.support.documented import assert_documented
 from tests.support.identity_provider import AUDIENCE, DISCOVERY, OTHER_RSA, SigningKey, provider
@@ -36,9 +36,9 @@ class Person:
         self.client = Client(app)
         self.cookie = ""
 
-    def begin(self):
+    def begin(self, query=""):
         """Go to the login; the parameters with which the browser is sent to the provider."""
-        self.sent = self.client.get(LOGIN)
+        self.sent = self.client.get(LOGIN + query)
         assert self.sent.status_code == 302, self.sent.text
         self._keep(self.sent)
         self.location = urlsplit(self.sent.headers["Location"])
@@ -54,9 +54,10 @@ class Person:
         return answer
 
     def _keep(self, answer):
-        cookies = SimpleCookie(answer.headers.get("Set-Cookie", ""))
-        if "stockroom_oidc" in cookies:
-            self.cookie = cookies["stockroom_oidc"].value
+        for header in answer.headers.getlist("Set-Cookie"):
+            cookies = SimpleCookie(header)
+            if "stockroom_oidc" in cookies:
+                self.cookie = cookies["stockroom_oidc"].value
 
 
 def ask(address, method, path, body=None, media="application/x-www-form-urlencoded"):
@@ -194,9 +195,9 @@ def test_the_service_sends_the_browser_nowhere_else(tester):
     assert problem(refused) == (422, "invalid_input")
 
 
-def come_back_with(tester, idp, key=None, **claims):
+def come_back_with(tester, idp, key=None, query="", **claims):
     """Come back with a code for which the provider gives an ID token with these claims."""
-    asked = tester.begin()
+    asked = tester.begin(query)
     own = {"nonce": asked["nonce"], **claims}
     idp.answers["/token"] = {"id_token": idp.token(key, **own) if key else idp.token(**own)}
     return tester.come_back(code="c", state=asked["state"], session_state="x", iss=idp.issuer)
@@ -223,6 +224,103 @@ def test_a_client_of_its_own_with_a_secret_is_told_so(served, idp):
     assert come_back_with(tester, idp, aud="web").status_code == 200
     assert (idp.forms[0]["client_id"], idp.forms[0]["client_secret"]) == ("web", "geheim")
     assert come_back_with(tester, idp, aud=AUDIENCE).status_code == 401
+
+
+# --- for the page ---------------------------------------------------------------------------------------------------
+
+
+def session_cookie(answer):
+    """The attributes of the cookie of the page, the pair of name and value first; empty if none is set."""
+    headers = answer.headers.getlist("Set-Cookie")
+    return next((header.split("; ") for header in headers if header.startswith("stockroom=")), [])
+
+
+def test_who_comes_from_the_page_returns_there_with_a_cookie_and_without_tokens(person, real):
+    known(real, "pia-1", preferred_username="pia", realm_access={"roles": ["member"]})
+    person.begin("?page=true")
+
+    back = person.come_back(**sign_in_there(person.location, sub="pia-1"))
+
+    assert (back.status_code, back.headers["Location"], back.data) == (302, "http://localhost/app/", b"")
+    pair, *attributes = session_cookie(back)
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(attributes)
+    (max_age,) = (int(part.removeprefix("Max-Age=")) for part in attributes if part.startswith("Max-Age="))
+    assert 12 * 3600 - 60 < max_age <= 12 * 3600
+    pia = Client(person.client.app, {**OUR_PAGE, "Cookie": pair})
+    assert (pia.get("/users/me").json["username"], pia.get("/users/me").json["role"]) == ("pia", "member")
+    assert pia.get("/session").json["kind"] == "cookie"
+    assert pia.delete("/session").status_code == 204
+    assert pia.get("/users/me").status_code == 401
+
+
+@pytest.mark.parametrize(("environ", "hours"), [({}, 12), ({"OIDC_SESSION_HOURS": "1"}, 1)])
+def test_a_cookie_of_the_provider_ends_after_its_hours_however_often_it_is_used(served, idp, environ, hours):
+    tester = Person(served(idp.issuer, **environ))
+    pair = session_cookie(come_back_with(tester, idp, query="?page=true"))[0]
+    mia = Client(tester.client.app, {**OUR_PAGE, "Cookie": pair})
+
+    session = mia.get("/session").json
+    lasting = datetime.fromisoformat(session["expires_at"]) - datetime.fromisoformat(session["created_at"])
+    expire_soon(tester.client.app, -1)
+
+    assert lasting == timedelta(hours=hours)
+    assert problem(mia.get("/users/me")) == (401, "invalid_credentials")
+
+
+@pytest.mark.parametrize(
+    ("claims", "answer", "code"),
+    [
+        ({}, {"error": "access_denied"}, "sign_in_refused"),
+        ({}, {"state": "another"}, "invalid_state"),
+        ({"nonce": "another"}, {}, "invalid_credentials"),
+    ],
+    ids=str,
+)
+@on_one_database
+def test_a_refusal_goes_back_to_the_page_by_its_code_and_signs_nobody_in(tester, idp, admin, claims, answer, code):
+    asked = tester.begin("?page=true")
+    idp.answers["/token"] = {"id_token": idp.token(**{"nonce": asked["nonce"], **claims})}
+
+    back = tester.come_back(**{"code": "c", "state": asked["state"], **answer})
+
+    assert (back.status_code, back.headers["Location"]) == (302, f"http://localhost/app/?problem={code}")
+    assert session_cookie(back) == []
+    assert admin.get("/users").json["total_items"] == 1
+
+
+def test_a_provider_that_is_away_and_a_user_who_may_not_come_in_are_refusals_too(tester, idp, admin):
+    come_back_with(tester, idp)
+    mia = next(user for user in admin.get("/users").json["data"] if user["username"] == "mia")
+    admin.delete(f"/users/{mia['id']}")
+    inactive = come_back_with(tester, idp, query="?page=true")
+    state = tester.begin("?page=true")["state"]
+    idp.answers["/token"] = 500
+
+    away = tester.come_back(code="c", state=state)
+    not_begun = Client(admin.app).get(f"{LOGIN}?page=true")
+
+    assert not_begun.headers["Location"] == "http://localhost/app/?problem=not_found"  # no provider is set there
+    assert inactive.headers["Location"] == "http://localhost/app/?problem=invalid_credentials"
+    assert away.headers["Location"] == "http://localhost/app/?problem=issuer_unreachable"
+    assert session_cookie(inactive) == session_cookie(away) == []
+
+
+@pytest.mark.parametrize("query", ["", "?page=false"])
+def test_who_does_not_come_from_the_page_gets_tokens_and_no_cookie(tester, idp, query):
+    pair = come_back_with(tester, idp, query=query)
+
+    assert set(pair.json) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert session_cookie(pair) == []
+
+
+def test_a_transaction_of_an_older_version_goes_on(tester, idp):
+    asked = tester.begin()
+    with tester.client.app.app_context():
+        signer = code_flow._signer()
+        tester.cookie = signer.dumps(signer.loads(tester.cookie)[:3])
+    idp.answers["/token"] = {"id_token": idp.token(nonce=asked["nonce"])}
+
+    assert tester.come_back(code="c", state=asked["state"]).status_code == 200
 
 
 # --- the end of a sign-in -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from flask import Flask
 
 from app import create_app
 from models.database.base import db
-from tests.support.clients import Client
+from tests.support.clients import Client, with_cookie
 from tests.support.databases import on_one_database, settings_for
 
 SHOP, ADMIN = "https://shop.example.com", "http://localhost:5173"
@@ -100,6 +100,24 @@ def test_a_preflight_lets_the_page_send_what_the_api_takes(opened, nobody, metho
     assert "*" not in answer.headers["Access-Control-Allow-Headers"]
     assert answer.headers["Access-Control-Max-Age"] == "600"
     assert answer.data == b""
+
+
+@pytest.mark.parametrize("origin", [SHOP, *STRANGERS])
+def test_no_page_of_another_origin_may_send_the_header_of_our_page_or_a_cookie(opened, guest, member, origin):
+    app = opened(SHOP)
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-stockroom"}
+
+    preflight = from_page(Client(app), app, origin).open("OPTIONS", "/items", headers=asked)
+    sent = from_page(with_cookie(app, "mel"), app, origin)
+    refused = sent.post("/items", json={"sku": "A", "name": "A"}, headers={"Sec-Fetch-Site": "cross-site"})
+
+    for answer in (preflight, refused):
+        assert "x-stockroom" not in listed(answer, "Access-Control-Allow-Headers")
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert (refused.status_code, refused.json["code"]) == (
+        (401, "unauthorized") if origin == SHOP else (403, "cross_site")
+    )
+    assert guest.get("/items").json["data"] == []
 
 
 def test_a_plain_options_is_no_preflight(opened, nobody):

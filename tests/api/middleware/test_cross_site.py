@@ -95,6 +95,16 @@ def test_the_origin_of_public_url_is_ours_and_so_is_that_of_the_request(apps, me
     assert (public.status_code, local.status_code) == (201, 201)
 
 
+def test_the_origin_of_public_url_without_its_tls_is_another_one(apps, member):
+    """A proxy that says nothing of its TLS asks for the name of `PUBLIC_URL` as if there were none."""
+    app = apps(PUBLIC_URL="https://stock.example.com")
+    page = Client(app, {**member.headers, "Origin": "http://stock.example.com"})
+
+    refused = page.post("/items", json={"sku": "A", "name": "A"}, base_url="http://stock.example.com")
+
+    assert (refused.status_code, refused.json["code"]) == (403, "cross_site")
+
+
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_foreign_pages_may_ask_for_what_changes_nothing(member, lamp, headers):
     assert member.get(lamp, headers=headers).status_code == 200

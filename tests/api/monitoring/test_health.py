@@ -1,21 +1,31 @@
 """Health: what a watcher of the service may count on, whatever the database does."""
 
 import threading
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import func, select, text
 
 from api.monitoring import health
 from api.monitoring.health import TIMEOUT, check_database
 from api.single_flight import SingleFlight
 from app import create_app
 from models.database.base import db
+from models.event import STOCK, Event
+from models.outbound import lease
+from models.outbound.webhook import Webhook
+from models.people.user import User
+from models.values import now
 from tests.support.clients import Client
 from tests.support.databases import settings_for
 from tests.support.durations import within
 from tests.support.program import SOON
+
+LAGS = ("lag_events", "failed_attempts", "lag_seconds")
 
 
 @pytest.fixture
@@ -97,10 +107,10 @@ def test_however_often_somebody_asks_a_database_that_hangs_one_thread_waits_for_
     goes_on = threading.Event()
     looks = []
 
-    def look() -> tuple[str, str]:
+    def look() -> tuple[str, str, str]:
         looks.append(threading.current_thread())
         goes_on.wait(30)
-        return "ok", "ok"
+        return "ok", "ok", "ok"
 
     running = SingleFlight("readyz")
     told = [check_database(running, look, 0.01) for _ in range(5)]
@@ -108,8 +118,8 @@ def test_however_often_somebody_asks_a_database_that_hangs_one_thread_waits_for_
     looks[0].join()
 
     assert len(looks) == 1
-    assert {database for database, _ in told} == {"has not answered for 0.01 s"}
-    assert check_database(running, look, 30) == ("ok", "ok")
+    assert {database for database, *_ in told} == {"has not answered for 0.01 s"}
+    assert check_database(running, look, 30) == ("ok", "ok", "ok")
     assert len(looks) == 2
 
 
@@ -129,3 +139,66 @@ def test_head_answers_as_get_without_the_body(nobody, path):
     answer = nobody.head(path)
 
     assert (answer.status_code, answer.data) == (200, b"")
+
+
+def webhook_since(app: Flask, age: timedelta, **columns: Any) -> None:
+    """Add a webhook that has yet to get an event that is so old."""
+    at = now() - age
+    with app.app_context():
+        user_id = db.session.scalar(select(func.min(User.id)))
+        event = Event(stream=STOCK, type="item.updated", at=at, request_id="r", data={})
+        webhook = Webhook(
+            url="https://example.com/",
+            types=["*"],
+            unannounced=False,
+            last_event_id=0,
+            secret="",
+            user_id=user_id,
+            created_at=at,
+            updated_at=at,
+            **{"active": True, "attempts": 0, **columns},
+        )
+        db.session.add_all([event, webhook])
+        db.session.commit()
+
+
+@pytest.mark.parametrize(
+    ("age", "columns", "says"),
+    [
+        (timedelta(minutes=1), {}, True),
+        (timedelta(seconds=1), {}, False),
+        (timedelta(minutes=1), {"active": False}, False),
+        (timedelta(minutes=1), {"attempts": 1, "next_attempt_at": now() + timedelta(hours=1)}, False),
+    ],
+    ids=["due for long", "just due", "paused", "waiting"],
+)
+def test_where_nothing_is_sent_although_it_is_due_it_is_said_and_requests_are_served(
+    app, member, nobody, age, columns, says
+):
+    webhook_since(app, age, **columns)
+
+    answer = nobody.get("//readyz")
+
+    assert answer.status_code == 200
+    assert ("nothing is sent" in answer.json["checks"].get("sender", "")) == says
+
+
+def test_while_somebody_has_the_lease_the_sender_works(app, member, nobody):
+    webhook_since(app, timedelta(minutes=1))
+    with app.app_context():
+        lease.acquire("somebody", dedicated=False)
+
+    assert "sender" not in nobody.get("//readyz").json["checks"]
+
+
+def test_the_metrics_say_how_far_behind_each_webhook_is(app, member, nobody):
+    webhook_since(app, timedelta(minutes=1), attempts=3)
+    webhook_since(app, timedelta(minutes=2), active=False)
+
+    families = {each.name: each.samples for each in text_string_to_metric_families(nobody.get("//metrics").text)}
+
+    by_webhook = {name: [sample.value for sample in families[f"stockroom_webhook_{name}"]] for name in LAGS}
+    assert (by_webhook["lag_events"], by_webhook["failed_attempts"]) == ([2, 2], [3, 0])
+    assert all(60 <= seconds < 90 for seconds in by_webhook["lag_seconds"])
+    totals = ("stockroom_webhooks_paused", "stockroom_subscriptions_failing")
+    assert [families[name][0].value for name in totals] == [1, 0]

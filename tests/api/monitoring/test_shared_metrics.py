@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.monitoring.shared_metrics import SharedMetrics, make_files
 from app import create_app
 from models.database.base import db
+from models.database.schema import migrate
 from tests.support.clients import Client
 from tests.support.databases import settings_for
 
@@ -100,6 +101,8 @@ def test_of_every_metric_of_one_process_there_is_one_of_several(start: Start, ap
         return {family.name for family in families if not family.name.endswith("_created")}
 
     one = start(0)
+    with one.app_context():
+        migrate()
     live(app, 1)
     live(one, 1)
 

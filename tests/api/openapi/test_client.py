@@ -11,7 +11,7 @@ from tests.support.program import PASSWORD, Program, program
 
 pytest.importorskip("openapi_python_client", reason="the generator of clients is not installed")
 
-FILES = 280
+FILES = 320
 
 
 @pytest.fixture(scope="module")

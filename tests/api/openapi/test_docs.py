@@ -145,4 +145,4 @@ def test_every_credential_of_the_service_can_be_given_on_the_page(browser, servi
     page.find(".auth-container .auth.modal-btn.authorize")
 
     names = [name.text for name in browser.find_elements("css selector", ".auth-container h4 code")]
-    assert names == ["basic", "bearer", "apiKey"]
+    assert names == ["basic", "bearer", "apiKey", "cookie"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,8 +17,17 @@ from settings import VERSION
 from tests.support.databases import on_one_database
 from tests.support.documented import WRITTEN, document, resolved
 
-# What watches the service is no operation of the API.
-BESIDE = {"livez", "readyz", "metrics"}
+# What watches the service is no operation of the API, and the page is none.
+BESIDE = {
+    "livez",
+    "readyz",
+    "metrics",
+    "pages.home",
+    "pages.item_link",
+    "pages.shell",
+    "pages.worker",
+    "pages.page_file",
+}
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 FILES = {
     "text/csv",
@@ -28,6 +38,8 @@ FILES = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 METHODS = {"get", "post", "put", "patch", "delete"}
+# What may follow a backslash in a pattern with the flag u, with which JSON Schema compiles it (ECMA-262 22.2.1).
+ESCAPED = set("dDsSwWbBfnrtvu0^$\\.*+?()[]{}|/-")
 
 
 def every_operation(app: Flask) -> list[tuple[str, dict[str, Any]]]:
@@ -135,12 +147,46 @@ def test_examples_fit_their_schemas(app):
                 assert list(check.iter_errors(example["value"])) == [], name
 
 
+def patterns(node: Any) -> Iterator[str]:
+    """Yield every pattern within a part of the document."""
+    if isinstance(node, dict):
+        pattern = node.get("pattern")
+        yield from [pattern] if isinstance(pattern, str) else []
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from patterns(each)
+
+
+def test_every_pattern_is_one_that_clients_in_javascript_compile(app):
+    found = set(patterns(document(app)))
+
+    assert len(found) > 10
+    assert [each for each in found if set(re.findall(r"\\(.)", each)) - ESCAPED] == []
+
+
 def test_a_closed_operation_says_which_credentials_and_scope_it_needs(app):
     items = document(app)["paths"]["/api/v1/items"]
 
     assert items["post"]["x-required-scope"] == "items:write"
-    assert items["post"]["security"] == [{scheme: ["items:write"]} for scheme in ("basic", "bearer", "apiKey")]
+    schemes = ("basic", "bearer", "apiKey", "cookie")
+    assert items["post"]["security"] == [{scheme: ["items:write"]} for scheme in schemes]
     assert {"401", "403"} <= items["post"]["responses"].keys()
+
+
+def test_the_cookie_is_a_credential_wherever_a_sign_in_is_one(app):
+    paths = document(app)["paths"]
+    without = [
+        name
+        for name, operation in every_operation(app)
+        if {"bearer"} <= {scheme for each in operation["security"] for scheme in each}
+        and not any("cookie" in each for each in operation["security"])
+    ]
+
+    assert without == ["GET /api/v1/tokens/current"]
+    assert paths["/api/v1/session"]["post"]["security"] == []
+    scheme = document(app)["components"]["securitySchemes"]["cookie"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", "__Host-stockroom")
 
 
 def test_a_patch_takes_merge_patches(app):

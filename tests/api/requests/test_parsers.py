@@ -1,5 +1,7 @@
 """A parser is built and changed as those of reqparse are, from fields that say where they come from."""
 
+from itertools import product
+
 import pytest
 from werkzeug.datastructures import MultiDict
 
@@ -88,8 +90,13 @@ def test_an_argument_by_its_name_alone_is_refused_because_it_does_not_say_where_
         build()
 
 
-@pytest.mark.parametrize("option", ["action", "choices", "dest", "ignore", "location", "store_missing", "trim"])
-@pytest.mark.parametrize("kind", [Field, QueryField])
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        (Field, "action"),
+        *product((Field, QueryField), ("choices", "dest", "ignore", "location", "store_missing", "trim")),
+    ],
+)
 def test_an_option_of_reqparse_that_would_do_nothing_is_refused(kind, option):
     with pytest.raises(TypeError, match=option):
         kind("name", Text(20), **{option: "json"})

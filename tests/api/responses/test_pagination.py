@@ -97,6 +97,16 @@ def test_without_a_word_the_first_fifty_come_by_id(member, shelf):
     assert page["next_cursor"] is None
 
 
+@pytest.mark.parametrize("path", ["/tokens?limit=2", "/tokens?page=9", "/locations?limit=2", "/locations?page=9"])
+def test_what_a_collection_leaves_out_is_not_counted(admin, path):
+    for name in ("old", "new"):  # beside the one of the client itself
+        token = admin.post("/tokens", json={"name": name, "scopes": ["items:read"]})
+    assert admin.delete(f"/tokens/{token.json['id']}").status_code == 204
+    admin.post("/locations", json={"code": "ATTIC", "name": "Attic"})  # beside MAIN, and what is on its way
+
+    assert admin.get(path).json["total_items"] == 2
+
+
 @pytest.mark.parametrize("sort", BOTH_WAYS)
 def test_the_pages_hold_every_row_once_in_order(member, shelf, sort):
     pages = walk(member, f"/items?limit=2&sort={sort}")
