@@ -20,6 +20,10 @@ PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
 
 
+# What browsers send with a request of our own page, and what the page adds.
+OUR_PAGE = {"Sec-Fetch-Site": "same-origin", "X-Stockroom": "1"}
+
+
 class Client:
     """An HTTP client of the service; paths are below /api/v1 unless they begin with //, and may be URLs.
 
@@ -39,7 +43,7 @@ class Client:
         path = path.removeprefix(HERE)
         below = "" if path.startswith((V1, "//")) else V1
         url = below + (path[1:] if path.startswith("//") else path)
-        response = self.app.test_client().open(
+        response = self.app.test_client(use_cookies=False).open(
             url, method=method, headers={**self.headers, **(headers or {})}, **kwargs
         )
         if self.documented:
@@ -96,3 +100,10 @@ def signed_in(app: Flask, name: str, password: str = PASSWORD) -> Client:
     client = Client(app, {"Authorization": f"Bearer {pair.json['access_token']}"})
     client.pair = pair.json
     return client
+
+
+def with_cookie(app: Flask, name: str, password: str = PASSWORD) -> Client:
+    """Return a client that authenticates as our own page does: with the cookie of a new session."""
+    begun = Client(app).post("/session", json={"username": name, "password": password})
+    assert begun.status_code == 201, begun.json
+    return Client(app, {**OUR_PAGE, "Cookie": begun.headers["Set-Cookie"].partition(";")[0]})

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, MetaData, create_engine, insert, text
+from sqlalchemy import Connection, MetaData, create_engine, insert, text, update
 from sqlalchemy.pool import NullPool
 
 from models.database.base import db, table_of
+from models.outbound.lease import Lease
 from models.stock.location import Location
 from models.stock.place import IN_TRANSIT, IN_TRANSIT_ID, MAIN_ID
 from models.values import normalized, now
@@ -92,14 +93,15 @@ def drop_everything() -> None:
 
 
 def delete_rows() -> None:
-    """Delete the rows of every table but the locations of migrations, and on PostgreSQL restart every sequence."""
-    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "locks"]
+    """Delete the rows of every table but those of migrations, and on PostgreSQL restart every sequence."""
+    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in ("locks", "leases")]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(";".join(_emptying_postgresql(connection, tables)))
         else:
             _empty(connection, tables)
         _add_locations(connection)
+        connection.execute(update(table_of(Lease)).values(holder=None, held_until=None, wanted_until=None))
 
 
 def _empty(connection: Connection, tables: list[str]) -> None:
