@@ -31,7 +31,9 @@ from models.database.base import db
 from models.database.engine import engine_options, prepare_engine
 from models.database.schema import MIGRATIONS
 from models.database.transactions import end_session
+from models.outbound.secret_box import SecretBox
 from models.people.token import LAST_USE_EVERY
+from pages.views import init_pages
 from resources.routes import add_routes
 from server.affinity import processes_for
 from settings import Settings
@@ -72,6 +74,7 @@ def create_app(settings: Settings | None = None, metrics: SharedMetrics | None =
     init_audit(app)
     init_errors(app)
     add_routes(Api(app))
+    init_pages(app)
     init_cors(app, settings)
     init_cli(app)
     return app
@@ -81,8 +84,9 @@ def _services(app: Flask, settings: Settings, metrics: SharedMetrics | None) -> 
     """Return the state that the requests of this application share; raises SettingsError."""
     return Services(
         settings=settings,
+        secret_box=SecretBox([app.config["SECRET_KEY"], *settings.secret_key_fallbacks]),
         passwords=PasswordVerifier(settings.threads, processes=processes_for(settings)),
-        token_uses=Throttle(LAST_USE_EVERY.total_seconds()),
+        last_uses=Throttle(LAST_USE_EVERY.total_seconds()),
         issuer=Issuer(settings.oidc) if settings.oidc else None,
         limits=Limits(settings),
         maintenance=MaintenanceFlag(settings.instance_path / "maintenance"),

@@ -24,6 +24,7 @@ try:
     from api.monitoring.logs import init_logs
     from api.monitoring.shared_metrics import SharedMetrics, make_files
     from api.paths import IMPORTS
+    from api.sending import sending
     from api.sweeper import sweeping
     from app import create_app
     from cli.application import application_for_commands
@@ -84,7 +85,7 @@ def main() -> int:
             return Processes(partial(serve_as_one, settings, metrics), sockets, processes).run(say)
         gc.freeze()  # what was made up to here stays until the end: later collections need not look through it
         say()
-        with sweeping(app, partial(pin_to, cpu)):
+        with sweeping(app, partial(pin_to, cpu)), sending(app, partial(pin_to, cpu)):
             serve(server_of(app, settings, sockets, cpu))
     return 0
 
@@ -96,7 +97,8 @@ def serve_as_one(settings: Settings, metrics: Path, share: Share) -> None:
     gc.freeze()
     cpu = cpu_for(settings, share.sockets[0].getsockname()[1] + share.number)
     balance = Balance(share.connections, share.number)
-    with sweeping(app, partial(pin_to, cpu)) if share.number == 0 else nullcontext():
+    begin = partial(pin_to, cpu)
+    with sweeping(app, begin) if share.number == 0 else nullcontext(), sending(app, begin):
         serve_share(server_of(app, settings, share.sockets, cpu, balance), share)
     disconnect(app)
     if share.is_orphan():

@@ -1,30 +1,61 @@
 """The settings of one service, read once from the environment and frozen; nothing else reads the environment."""
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from urls import database_url, host_name, ip_address, issuer_url, origin, sqlite_url, storage_url
+from urls import (
+    IpNetwork,
+    SmtpServer,
+    database_url,
+    host_name,
+    ip_address,
+    issuer_url,
+    mail_address,
+    network,
+    origin,
+    smtp_server,
+    sqlite_url,
+    storage_url,
+)
+from variables import (
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
+    RESERVED_USERNAMES,
+    ROOT,
+    SECRET_KEY_BYTES,
+    USERNAME,
+    USERNAME_CHARACTERS,
+    USERNAME_LENGTH,
+    Reader,
+    SettingsError,
+)
+
+__all__ = [
+    "ISSUER_LENGTH",
+    "MAX_PASSWORD_LENGTH",
+    "MIB",
+    "MIN_PASSWORD_LENGTH",
+    "RESERVED_USERNAMES",
+    "ROOT",
+    "SECRET_KEY_BYTES",
+    "USERNAME",
+    "USERNAME_CHARACTERS",
+    "USERNAME_LENGTH",
+    "VERSION",
+    "MailSettings",
+    "OidcSettings",
+    "Settings",
+    "SettingsError",
+]
 
 VERSION = "0.1.0"
-ROOT = Path(__file__).resolve().parent
 MIB = 1024 * 1024
-SECRET_KEY_BYTES = 32
 ISSUER_LENGTH = 255
-MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 128
-USERNAME_LENGTH = 64
-RESERVED_USERNAMES = ("system", "cli")  # the actors of events that no user causes
-USERNAME_CHARACTERS = "A-Za-z0-9._@-"
-USERNAME = re.compile(f"[{USERNAME_CHARACTERS}]{{1,{USERNAME_LENGTH}}}")
-
-
-class SettingsError(ValueError):
-    """A setting is not valid; the message is one sentence that begins with its name."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,15 @@ class OidcSettings:
     role_claim: str | None
     client_id: str
     client_secret: str | None
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """The server that mails are handed to, and what they say by default: from whom they are, and who gets alerts."""
+
+    server: SmtpServer
+    sender: str
+    alert_recipients: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +112,9 @@ class Settings:
     idempotency_lifetime: timedelta
     audit_days: int
     require_if_match: bool
+    mail: MailSettings | None
+    webhook_allow_nets: tuple[IpNetwork, ...]
+    webhook_log_days: int
     log_level: str
     log_format: str
 
@@ -81,7 +124,7 @@ class Settings:
 
         Raises SettingsError, naming the variable, for the first value that is not valid.
         """
-        read = _Reader(os.environ if environ is None else environ)
+        read = Reader(os.environ if environ is None else environ)
         instance_path = read.folder("INSTANCE_PATH", "instance")
         return cls(
             app_env=read.choice("APP_ENV", "development", ("development", "staging", "production")),
@@ -115,122 +158,15 @@ class Settings:
             idempotency_lifetime=timedelta(hours=read.integer("IDEMPOTENCY_HOURS", 720, 1, 24 * 365)),
             audit_days=read.integer("AUDIT_DAYS", 400, 1, 36_500),
             require_if_match=read.boolean("REQUIRE_IF_MATCH", False),
+            mail=_mail(read),
+            webhook_allow_nets=read.urls("WEBHOOK_ALLOW_NETS", network),
+            webhook_log_days=read.integer("WEBHOOK_LOG_DAYS", 30, 1, 3650),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
         )
 
 
-class _Reader:
-    """Reads one variable each call, strictly; all but `exact` ignore spaces around the value."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-
-    def optional(self, name: str) -> str | None:
-        """Return the value, None for an unset or empty variable."""
-        return self.exact(name).strip() or None
-
-    def exact(self, name: str) -> str:
-        """Return the value with the spaces around it, which may belong to a password."""
-        value = self.environ.get(name, "")
-        # Bytes that are not UTF-8 arrive as surrogates.
-        if re.search("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", value.rstrip("\r\n")):
-            raise SettingsError(f"{name} contains a control character or is not UTF-8; write it anew.")
-        return value.rstrip("\r\n")
-
-    def text(self, name: str, default: str) -> str:
-        return self.optional(name) or default
-
-    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        value = self.text(name, default)
-        by_name = {choice.casefold(): choice for choice in choices}
-        if value.casefold() not in by_name:
-            raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
-        return by_name[value.casefold()]
-
-    def integer(self, name: str, default: int, minimum: int, maximum: int, or_word: str = "") -> int:
-        value = self.text(name, str(default))
-        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not minimum <= int(value) <= maximum:
-            raise SettingsError(f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}{or_word}.")
-        return int(value)
-
-    def processes(self, name: str) -> int | Literal["auto"]:
-        return "auto" if self.text(name, "").lower() == "auto" else self.integer(name, 1, 1, 64, ", or auto")
-
-    def cpu(self, name: str) -> int | Literal["auto"] | None:
-        """Return the number of a CPU, `auto`, or None for `off`."""
-        value = self.text(name, "auto").lower()
-        if value == "auto":
-            return "auto"
-        if value != "off" and not re.fullmatch("[0-9]{1,4}", value):
-            raise SettingsError(f"{name} is {value!r}; it must be auto, off or the number of a CPU.")
-        return None if value == "off" else int(value)
-
-    def boolean(self, name: str, default: bool) -> bool:
-        return self.choice(name, str(default).lower(), ("true", "false")) == "true"
-
-    def folder(self, name: str, default: str) -> Path:
-        path = (ROOT / self.text(name, default)).resolve()
-        if "?" in str(path):  # in the URL of SQLite it would begin the options
-            raise SettingsError(f"{name} is {str(path)!r}; it must not contain a question mark.")
-        return path
-
-    def many(self, name: str) -> tuple[str, ...]:
-        """Return the values between commas, without empty ones."""
-        return tuple(value.strip() for value in self.text(name, "").split(",") if value.strip())
-
-    def secret_key(self, name: str) -> str | None:
-        value = self.optional(name)
-        if value is not None and len(value.encode()) < SECRET_KEY_BYTES:
-            raise SettingsError(f"{name} is too short to be safe; it must have {SECRET_KEY_BYTES} bytes or more.")
-        return value
-
-    def secret_keys(self, name: str) -> tuple[str, ...]:
-        values = self.many(name)
-        if any(len(value.encode()) < SECRET_KEY_BYTES for value in values):
-            raise SettingsError(f"{name} has a key that is too short; each must have {SECRET_KEY_BYTES} bytes or more.")
-        return values
-
-    def rate(self, name: str, default: str) -> str:
-        """Return a number of requests per unit of time; a variable that is set but empty is no limit."""
-        value = self.text(name, "" if name in self.environ else default)
-        if value and not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
-            raise SettingsError(f"{name} is {value!r}; it must be as 600/minute (second, minute, hour, day), or empty.")
-        return value
-
-    def url(self, name: str, check: Callable[[str], str]) -> str | None:
-        """Return what `check` makes of the value; it raises ValueError with the end of a sentence for a wrong one."""
-        value = self.optional(name)
-        return None if value is None else self._checked(name, value, check)
-
-    def urls(self, name: str, check: Callable[[str], str]) -> tuple[str, ...]:
-        """Return what `check` makes of each of the values between commas."""
-        return tuple(self._checked(name, value, check) for value in self.many(name))
-
-    def _checked(self, name: str, value: str, check: Callable[[str], str]) -> str:
-        try:
-            return check(value)
-        except ValueError as error:
-            raise SettingsError(f"{name} {error}.") from None
-
-    def username(self, name: str, default: str) -> str:
-        value = self.text(name, default)
-        if value.lower() in RESERVED_USERNAMES:
-            raise SettingsError(f"{name} is {value!r}, by which the audit means the service itself; take another name.")
-        if not USERNAME.fullmatch(value):
-            raise SettingsError(
-                f"{name} is {value!r}; it must be 1 to {USERNAME_LENGTH} letters, digits, or . - _ @ signs."
-            )
-        return value
-
-    def password(self, name: str) -> str | None:
-        value = self.exact(name) or None
-        if value is not None and not MIN_PASSWORD_LENGTH <= len(value) <= MAX_PASSWORD_LENGTH:
-            raise SettingsError(f"{name} must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.")
-        return value
-
-
-def _oidc(read: _Reader) -> OidcSettings | None:
+def _oidc(read: Reader) -> OidcSettings | None:
     issuer = read.url("OIDC_ISSUER", partial(issuer_url, max_length=ISSUER_LENGTH))
     others = {
         "OIDC_AUDIENCE": read.optional("OIDC_AUDIENCE"),
@@ -248,3 +184,16 @@ def _oidc(read: _Reader) -> OidcSettings | None:
         raise SettingsError("OIDC_ISSUER is set without OIDC_AUDIENCE; set both or neither.")
     client_id = others["OIDC_CLIENT_ID"] or audience
     return OidcSettings(issuer, audience, others["OIDC_ROLE_CLAIM"], client_id, others["OIDC_CLIENT_SECRET"])
+
+
+def _mail(read: Reader) -> MailSettings | None:
+    server = read.url("SMTP_URL", smtp_server)
+    sender = read.url("MAIL_FROM", mail_address)
+    recipients = read.urls("ALERT_RECIPIENTS", mail_address)
+    if server is None:
+        for name, value in {"MAIL_FROM": sender, "ALERT_RECIPIENTS": recipients}.items():
+            if value:
+                raise SettingsError(f"{name} is set without SMTP_URL, so no mail can be sent; set both or neither.")
+        return None
+    username = server.username or ""
+    return MailSettings(server, sender or (username if "@" in username else f"stockroom@{server.host}"), recipients)

@@ -1,4 +1,4 @@
-"""The URLs among the settings: which are valid, and that of the database in the form of SQLAlchemy.
+"""The URLs and addresses among the settings: which are valid, and what is read of them.
 
 Each check raises ValueError with the end of a sentence that begins with the name of the setting.
 """
@@ -6,7 +6,10 @@ Each check raises ValueError with the end of a sentence that begins with the nam
 import ipaddress
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, urlencode, urlsplit
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -18,6 +21,19 @@ DRIVERS = {
     "mariadb": "mysql+pymysql",
     "mariadb+pymysql": "mysql+pymysql",
 }
+
+# The port of each scheme of a mail server, and how its connection is protected: by STARTTLS, or by TLS from the start.
+MAIL_SCHEMES: dict[str, tuple[int, Literal["starttls", "tls"]]] = {"smtp": (587, "starttls"), "smtps": (465, "tls")}
+
+
+class SmtpServer(NamedTuple):
+    """A mail server to hand mails to; `security` says how the connection to it is protected."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    username: str | None
+    password: str | None
 
 
 def sqlite_url(path: Path) -> str:
@@ -79,15 +95,57 @@ def ip_address(value: str) -> str:
         raise ValueError(f"is {value!r}; it must be one exact IP address, as 127.0.0.1") from None
 
 
+def network(value: str) -> IpNetwork:
+    """Return a network of IP addresses, as 192.168.0.0/16; raises ValueError."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"has {value!r}; it must be a network as 192.168.0.0/16 or fd00::/8 ({error})") from None
+
+
+def mail_address(value: str) -> str:
+    """Return a mail address as it is, in the form that mail servers agree on (RFC 5321); raises ValueError."""
+    if len(value) > 254 or not re.fullmatch(r"[^\s@<>(),:;\\\"\[\]]{1,64}@[^\s@<>(),:;\\\"\[\]]+", value):
+        raise ValueError(f"has {value!r}; it must be a mail address as stock@example.com, without a name")
+    return value
+
+
+def smtp_server(value: str) -> SmtpServer:
+    """Return the mail server of a URL, as smtp://user:password@mail.example.com:587; raises ValueError.
+
+    A connection within this machine needs no protection; another one has none only with `?tls=off`, and then no user.
+    """
+    parts = _split(value, "smtp://user:password@mail.example.com:587")
+    if parts.scheme not in MAIL_SCHEMES or not parts.hostname or parts.path.strip("/") or parts.fragment:
+        raise ValueError("must begin with smtp:// (STARTTLS) or smtps:// (TLS), and name a host and nothing after it")
+    if parts.query not in ("", "tls=off"):
+        raise ValueError("has an option that there is not; the only one is ?tls=off")
+    port, security = MAIL_SCHEMES[parts.scheme]
+    username, password = (unquote(each) if each else None for each in (parts.username, parts.password))
+    if (username is None) != (password is None):
+        raise ValueError("has a user without a password, or a password without a user; give both or neither")
+    if parts.query and username:
+        raise ValueError("has ?tls=off and a password, which anybody on the way could read; leave one of them out")
+    if parts.scheme == "smtp" and (parts.query or _is_loopback(parts.hostname)):
+        return SmtpServer(parts.hostname, parts.port or port, "none", username, password)
+    return SmtpServer(parts.hostname, parts.port or port, security, username, password)
+
+
 def is_private_url(url: str) -> bool:
     """Return whether requests to this URL can't be read on their way: https, or http that stays on this machine."""
+    parts = split_url(url)
+    if parts is None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def split_url(url: str) -> SplitResult | None:
+    """Return the parts of a URL that has a host and no port, or a port from 1 to 65535; None for any other."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        valid = bool(host) and parts.port != 0
+        return parts if parts.hostname and parts.port != 0 else None
     except ValueError:  # the port is not a number, or a bracket is not closed
-        return False
-    return valid and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
+        return None
 
 
 def _is_loopback(host: str) -> bool:
@@ -104,7 +162,7 @@ def _sqlite_path(rest: str, folder: Path) -> Path:
     return (folder / path).resolve()
 
 
-def _split(url: str) -> SplitResult:
+def _split(url: str, example: str = "postgresql://user:password@host:5432/name") -> SplitResult:
     try:
         parts = urlsplit(url)
         valid = parts.netloc.count("@") < 2 and not parts.netloc.endswith(":")
@@ -112,10 +170,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:  # the port is not a number, or a bracket is not closed
         valid = False
     if not valid:
-        raise ValueError(
-            "is no URL as postgresql://user:password@host:5432/name; "
-            "in user and password, write %40 for @, %2F for / and %23 for #"
-        )
+        raise ValueError(f"is no URL as {example}; in user and password, write %40 for @, %2F for / and %23 for #")
     return parts
 
 

@@ -22,7 +22,7 @@ HOST_HEADER = re.compile(rb"\r\nhost:", re.IGNORECASE)
 # A name or an address, perhaps with a port (RFC 9110 section 7.2).
 HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::[0-9]{0,5})?")
 # With one of them a body may be as large as its path allows: without, nobody need store what will be refused.
-CREDENTIALS = ("AUTHORIZATION", "X_API_KEY")
+CREDENTIALS = ("AUTHORIZATION", "X_API_KEY", "COOKIE")
 
 
 class Unavailable(Error):  # type: ignore[misc] # waitress has no types

@@ -76,6 +76,12 @@ class Header:
         """The fields by their names in the file."""
         return {self.names[position]: field for field, position in self.positions.items()}
 
+    @property
+    def others(self) -> list[str]:
+        """The names of the columns without a field, at most as many as a header may have."""
+        names = (name for place, name in enumerate(self.names) if place not in self.claimed and name.strip())
+        return [*dict.fromkeys(names)][:MAX_COLUMNS]
+
 
 def read_header(names: Sequence[str], naming: Naming, line: int, title: int | None = None) -> Header:
     """Return the header with these names, and with its faults; `title` is the line of the real header below it.

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tables.csv_reader import CsvTable
 from tables.encodings import CODECS, encoding_of
-from tables.header import Naming, read_header
+from tables.header import Header, Naming, read_header
 from tables.json_lines import Members, read_json_lines
 from tables.numbers import NumberFormat
 from tables.presets import PRESETS, Preset
@@ -93,6 +93,7 @@ class Table:
         self.sheet: str | None = None
         if self.format != XLSX:
             self.encoding = encoding_of(file, options.encoding or charset, only_utf8=self.format == NDJSON)
+        self._header: Header | None = None
         self._rows: Rows | None = None
         self._read = 0  # JSON lines
 
@@ -123,13 +124,15 @@ class Table:
 
     def read_as(self) -> dict[str, Any]:
         """Return what the file was read as, once its records have been read."""
+        others = self._header.others if self._header else []
         return {
             "format": self.format,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "decimal": None if self.format == NDJSON else self.numbers.decimal or ".",
             "sheet": self.sheet,
-            "columns": self._rows.header.columns if self._rows else self._members.columns,
+            "columns": self._header.columns if self._header else self._members.columns,
+            **({"other_columns": others} if others else {}),
         }
 
     def records(self) -> Records:
@@ -167,7 +170,7 @@ class Table:
 
     def _below(self, table: "CsvTable | XlsxTable") -> Records:
         names, title = table.header()
-        header = read_header(names, self.naming, table.line, title)
+        self._header = header = read_header(names, self.naming, table.line, title)
         yield from header.faults
         if not header.faults:
             self._rows = Rows(header, self.preset, self.naming.columns.required[0])

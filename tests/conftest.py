@@ -34,6 +34,8 @@ from tests.support.databases import (
 )
 from tests.support.program import SOON
 
+pytest_plugins = ["tests.support.browser", "tests.support.scanning"]
+
 MOST_WORKERS = 4
 # How long the service waits for a lock, a turn, a connection or an answer before it gives up.
 TIMEOUTS = (
@@ -119,7 +121,7 @@ def app(shared_app: Flask) -> Flask:
     # What was recorded lately of whom: the next test has other people and tokens with the same ids.
     services_of(shared_app).refusals = Throttle(REFUSALS_EVERY)
     services_of(shared_app).failed_sign_ins = FailedSignIns()
-    services_of(shared_app).token_uses = Throttle(LAST_USE_EVERY.total_seconds())
+    services_of(shared_app).last_uses = Throttle(LAST_USE_EVERY.total_seconds())
     return shared_app
 
 

@@ -23,11 +23,14 @@ from tests.support.databases import settings_for
 # From the lowest up; a floor is a file beside this list's own, or a folder with all that is in it.
 FLOORS = (
     "urls",
+    "variables",
     "settings",
     "environment",
     "server",
     "tables",
+    "labels",
     "models",
+    "delivery",
     "api",
     "resources",
     "pages",
@@ -57,6 +60,7 @@ OPEN = {
     "DocsFileResource",
     "DocsResource",
     "LoginResource",
+    "NewSessionResource",
     "OidcCallbackResource",
     "OidcLoginResource",
     "OpenApiResource",
@@ -64,8 +68,9 @@ OPEN = {
     "RefreshResource",
     "RegistrationResource",
 }
-# What watches the service stands beside the API: without sign-in, limits and forms.
+# What watches the service stands beside the API, and so does the page: without sign-in, limits and forms.
 BESIDE = {"livez", "readyz", "metrics"}
+PAGES = {"pages.home", "pages.item_link", "pages.shell", "pages.worker", "pages.page_file"}
 # What clients may send is shared by the resources that take it.
 INPUTS = {
     "resources.file_parser",
@@ -77,15 +82,19 @@ INPUTS = {
     "resources.movement_parsers",
     "resources.transfer_parsers",
     "resources.reservation_parsers",
+    "resources.subscription_parsers",
     "resources.movement_rows",
     "resources.path_names",
     "resources.report_parsers",
+    "resources.sign_in_parsers",
+    "resources.webhook_parsers",
 }
 # What a model needs besides SQLAlchemy.
 LIBRARIES_OF_MODELS = {
     "models.database.base": {"flask_sqlalchemy"},
     "models.database.column_types": {"orjson"},
     "models.database.schema": {"alembic", "settings"},
+    "models.outbound.secret_box": {"cryptography"},
     "models.people.identity": {"settings"},
     "models.people.credentials": {"settings"},
     "models.values": {"orjson"},
@@ -138,7 +147,8 @@ def on(floor: str) -> list[str]:
 
 def test_settings_know_the_standard_library_only():
     assert packages("urls") == set()
-    assert packages("settings") == {"urls"}
+    assert packages("variables") == set()
+    assert packages("settings") == {"urls", "variables"}
     assert packages("environment") == {"settings", "dotenv"}
 
 
@@ -152,9 +162,19 @@ def test_tables_know_neither_http_nor_the_database(module):
     assert packages(module) <= {"charset_normalizer", "openpyxl", "orjson", "tables", "xlsxwriter"}
 
 
+@pytest.mark.parametrize("module", on("labels"))
+def test_labels_know_neither_http_nor_the_database(module):
+    assert packages(module) <= {"barcode", "labels", "segno"}
+
+
 @pytest.mark.parametrize("module", on("models"))
 def test_models_know_no_http_and_nothing_above_them(module):
     assert packages(module) <= {"sqlalchemy", "models"} | LIBRARIES_OF_MODELS.get(module, set())
+
+
+@pytest.mark.parametrize("module", on("delivery"))
+def test_what_is_delivered_knows_its_libraries_and_nothing_of_the_api(module):
+    assert packages(module) <= {"httpcore", "jinja2", "sqlalchemy", "delivery", "models", "settings", "urls"}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -322,14 +342,16 @@ def routed(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 def resources(app: Flask) -> list[Any]:
     """The class behind each route of the API."""
     return [
-        app.view_functions[rule.endpoint].view_class for rule in app.url_map.iter_rules() if rule.endpoint not in BESIDE
+        app.view_functions[rule.endpoint].view_class
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in BESIDE | PAGES
     ]
 
 
 def test_what_stands_beside_the_api_is_not_below_its_path(routed):
     beside = {rule.endpoint for rule in routed.url_map.iter_rules() if not rule.rule.startswith("/api/")}
 
-    assert beside - {"problem", "docs", "docs_file"} == BESIDE
+    assert beside - {"problem", "docs", "docs_file"} == BESIDE | PAGES
 
 
 def test_every_resource_is_closed_but_those_that_are_named_here(routed):

@@ -125,3 +125,64 @@ def test_a_refusal_does_not_repeat_a_secret(name: str) -> None:
 
     assert str(refused.value).startswith(f"{name} ")
     assert name == "DATABASE_URL" or "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("smtp://u%40b.de:p%3Aw@mail.example.com", ("mail.example.com", 587, "starttls", "u@b.de", "p:w")),
+        ("smtps://u:p@mail.example.com", ("mail.example.com", 465, "tls", "u", "p")),
+        ("smtp://mail.example.com:25?tls=off", ("mail.example.com", 25, "none", None, None)),
+        ("smtp://127.0.0.1:1025", ("127.0.0.1", 1025, "none", None, None)),
+        ("smtp://u:p@localhost", ("localhost", 587, "none", "u", "p")),
+    ],
+)
+def test_a_mail_server_is_spoken_to_under_tls_unless_it_is_this_machine_or_said_otherwise(
+    url: str, read: object
+) -> None:
+    mail = Settings.from_env({"SMTP_URL": url}).mail
+
+    assert mail is not None
+    assert mail.server == read
+
+
+def test_mails_come_from_the_user_of_the_mail_server_or_from_its_host() -> None:
+    urls = ("smtp://stock%40b.de:p@mail.b.de", "smtp://stock:p@mail.b.de")
+    senders = [Settings.from_env({"SMTP_URL": url}).mail.sender for url in urls]
+
+    assert senders == [
+        "stock@b.de",
+        "stockroom@mail.b.de",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SMTP_URL", "mail.example.com", "must begin with smtp"),
+        ("SMTP_URL", "http://mail.example.com", "must begin with smtp"),
+        ("SMTP_URL", "smtp://mail.example.com/inbox", "nothing after it"),
+        ("SMTP_URL", "smtp://mail.example.com:no", "is no URL as smtp://"),
+        ("SMTP_URL", "smtp://u@mail.example.com", "give both or neither"),
+        ("SMTP_URL", "smtp://u:p@mail.example.com?tls=off", "anybody on the way could read"),
+        ("SMTP_URL", "smtp://mail.example.com?tls=never", "the only one is"),
+        ("MAIL_FROM", "Stock <stock@example.com>", "without a name"),
+        ("MAIL_FROM", "stock@example.com", "without SMTP_URL"),
+        ("ALERT_RECIPIENTS", "a@b.de, nobody", "has 'nobody'"),
+        ("WEBHOOK_ALLOW_NETS", "192.168.1.5/16", "host bits set"),
+        ("WEBHOOK_ALLOW_NETS", "lan", "must be a network"),
+        ("WEBHOOK_LOG_DAYS", "0", "from 1 to 3650"),
+    ],
+)
+def test_what_can_not_be_a_mail_server_an_address_or_a_network_is_refused(name: str, value: str, says: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env({name: value})
+
+    assert str(refused.value).startswith(f"{name} ")
+    assert says in str(refused.value)
+
+
+def test_networks_of_both_families_are_read() -> None:
+    nets = Settings.from_env({"WEBHOOK_ALLOW_NETS": "192.168.0.0/16, fd00::/8"}).webhook_allow_nets
+
+    assert [str(net) for net in nets] == ["192.168.0.0/16", "fd00::/8"]

@@ -14,6 +14,7 @@ from gunicorn import glogging
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # not yet there when gunicorn reads this file
 
 from api.monitoring.logs import init_logs
+from api.sending import sending
 from api.sweeper import sweeping
 from environment import read_settings
 from settings import SettingsError
@@ -35,17 +36,18 @@ class _Log(glogging.Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
-_sweeper = ExitStack()
+_background = ExitStack()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin to write which reservations have expired, in each worker: each of them is written once."""
-    _sweeper.enter_context(sweeping(worker.wsgi))
+    """Begin to write which reservations have expired, and to send what is due, in each worker: each happens once."""
+    _background.enter_context(sweeping(worker.wsgi))
+    _background.enter_context(sending(worker.wsgi))
 
 
 def worker_exit(server: Any, worker: Any) -> None:
     """End that."""
-    _sweeper.close()
+    _background.close()
 
 
 logger_class = _Log

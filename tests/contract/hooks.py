@@ -37,6 +37,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query.pop("page", None)
     if {"delimiter", "bom"} & set(case.query):  # which only a CSV has
         case.query = {**case.query, "format": "csv"}
+    if "dpi" in case.query:  # which only ZPL has
+        case.query = {**case.query, "format": "zpl"}
     if isinstance(case.body, dict):
         body = takeable(case.body)
         for name in {"sku", "code"} & set(case.path_parameters):  # which the body must match

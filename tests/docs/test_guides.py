@@ -16,6 +16,8 @@ from flask.cli import ScriptInfo
 import run
 from app import create_app
 from cli.application import application_for_commands
+from models.database.base import db
+from models.database.schema import migrate
 from settings import Settings
 from tests.support.documents import Block, assert_closed, blocks, looks_like, powershell_tokens, section
 from tests.support.program import PASSWORD, ROOT, environment, program
@@ -215,7 +217,11 @@ def test_every_command_named_is_one(guide):
 
 def test_every_metric_named_is_exposed(tmp_path):
     app = create_app(Settings.from_env({"INSTANCE_PATH": str(tmp_path)}))
+    with app.app_context():
+        migrate()
     exposed = app.test_client().get("/metrics").text
+    with app.app_context():
+        db.engine.dispose()
 
     named = re.findall(r"^\| `(stockroom_\w+)`", ADMINISTRATORS, re.MULTILINE)
     assert len(named) > 5

@@ -121,7 +121,7 @@ def test_a_chunked_body_is_taken_in_whatever_pieces_it_arrives(size: int) -> Non
 
 def test_a_large_body_needs_a_credential() -> None:
     with running(larger_bodies={"/length": 3 * LIMIT}) as service:
-        for headers, status in (({}, 413), (CREDENTIAL, 200), ({"X-API-Key": "stk_x"}, 200)):
+        for headers, status in (({}, 413), (CREDENTIAL, 200), ({"X-API-Key": "stk_x"}, 200), ({"Cookie": "a=b"}, 200)):
             with closing(service.http()) as client:
                 client.request("POST", "/length", bytes(2 * LIMIT), headers)
                 response = client.getresponse()

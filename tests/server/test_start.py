@@ -247,6 +247,11 @@ SENSELESS = {
     "OIDC_TOKEN_DAYS": ["0", "4000"],
     "RATE_LIMIT": ["6000", "many/minute", "1/fortnight", "0/minute"],
     "LOGIN_RATE_LIMIT": ["ten/minute"],
+    "SMTP_URL": ["mail.example.com", "smtp://u:geheim@h:port", "smtp://u:geheim@h/x", "smtp://u:geheim@h?tls=off"],
+    "MAIL_FROM": ["nobody", "stock@example.com"],
+    "ALERT_RECIPIENTS": ["a@b.de,nobody", "a@b.de"],
+    "WEBHOOK_ALLOW_NETS": ["lan", "192.168.1.5/16"],
+    "WEBHOOK_LOG_DAYS": ["0", "a month"],
     "RATE_LIMIT_STORAGE_URL": ["memcached://127.0.0.1", "redis://"],
     "CORS_ORIGINS": ["shop.example.com", "https://shop.example.com/", "*", "null"],
     "PUBLIC_URL": [

