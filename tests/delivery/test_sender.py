@@ -23,9 +23,9 @@ from models.outbound.webhook import Webhook
 from models.people.user import User
 from models.values import now
 from tests.support.clients import person_with_password
+from tests.support.program import SOON
 from tests.support.receivers import OK, Connection, Receiver, Request, answering, receiver
 
-SOON = 30.0
 SECRET = new_secret()
 ALLOWED = {"WEBHOOK_ALLOW_NETS": "127.0.0.0/8"}
 

@@ -18,7 +18,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from tests.faults.harness import STARTED_WITHIN, Client, Service, free_port, sqlalchemy_url
+from tests.faults.harness import Client, Service, free_port, sqlalchemy_url
+from tests.support.program import SOON
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 DEBIAN = Path("/usr/lib/postgresql")
@@ -36,7 +37,7 @@ class Program:
 
     def start(self) -> None:
         """Start it and wait until it answers; it is started again while what a killed one left is in the way."""
-        deadline = time.monotonic() + STARTED_WITHIN
+        deadline = time.monotonic() + SOON
         while not self.answers():
             assert time.monotonic() < deadline, f"{self.command[0]} does not answer"
             if self.process is None or self.process.poll() is not None:
@@ -57,7 +58,7 @@ class Program:
         """Send it the signal to end, and wait until it has."""
         self.signal(number)
         if self.process is not None:
-            self.process.wait(timeout=STARTED_WITHIN)
+            self.process.wait(timeout=SOON)
 
 
 class PostgreSQL(Program):
@@ -280,7 +281,7 @@ def nginx(folder: Path, services: list[Service]) -> Iterator[Nginx]:
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + STARTED_WITHIN
+    deadline = time.monotonic() + SOON
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Found
-from tests.faults.harness import STARTED_WITHIN, Client, Service, Tally, serving
+from tests.faults.harness import Client, Service, Tally, serving
 from tests.faults.load import (
     ARRIVED,
     BUSY,
@@ -24,6 +24,7 @@ from tests.faults.load import (
     rounds,
     under_load,
 )
+from tests.support.program import SOON
 
 pytestmark = pytest.mark.faults
 
@@ -48,7 +49,7 @@ def service(database_url: str, tmp_path: Path, processes: int) -> Iterator[Servi
 
 def pid_of(service: Service, number: int, but: str = "") -> str:
     """The id of the process of this number, once it serves; one that is not `but`."""
-    deadline = time.monotonic() + STARTED_WITHIN
+    deadline = time.monotonic() + SOON
     while True:
         found = re.findall(rf"process {number} serves \(pid (\d+)\)", service.log())
         if found and found[-1] != but:

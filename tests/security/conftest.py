@@ -18,8 +18,7 @@ from server import server
 from server.server import Server
 from server.sockets import listening_sockets
 from settings import MIB
-
-SOON = 20.0
+from tests.support.program import SOON
 
 
 class Answer(NamedTuple):

@@ -25,8 +25,8 @@ PASSWORD = "correct horse battery staple"
 RUN = (str(ROOT / "run.py"),)
 FLASK = ("-m", "flask")
 LAST_LINE = "Ctrl+C stops it."
-SOON = 30.0
-STARTED = 90.0  # several at once on a busy machine, under Wine
+# How many seconds a test waits for what surely comes, as the start of processes on a busy machine, under Wine.
+SOON = 90.0
 # The signal that stops the service: Ctrl+Break on Windows, where SIGTERM can't be caught.
 STOP = signal.SIGTERM if sys.platform != "win32" else signal.CTRL_BREAK_EVENT
 
@@ -53,7 +53,7 @@ class Program:
             errors="replace",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
-        self._deadline = threading.Timer(STARTED, self.process.kill)
+        self._deadline = threading.Timer(SOON, self.process.kill)
         self._deadline.start()
 
     @functools.cached_property

