@@ -12,6 +12,9 @@ site="$cache/site"
 # What looks at the code or drives a browser has nothing of Windows in it.
 left_out='/^-r/d; /^ruff/d; /^mypy/d; /^pytest-cov/d; /^openapi-python-client/d; /^schemathesis/d; /^selenium/d; /^gunicorn/d; /^axe-/d'
 
+# All of it runs on one CPU: each call into Wine waits for its server, and to wake another CPU costs more than all else.
+! command -v taskset >/dev/null || taskset -cp "$(taskset -cp $$ | grep -o '[0-9]*$')" $$ >/dev/null
+
 # A Windows program under Wine wants a standard input and a pipe for its output.
 windows_python() { wine "$cache/cp312/python.exe" "$@" </dev/null 2>&1 | sed -u 's/\r//g'; }
 
