@@ -46,6 +46,11 @@ export function may(right) {
   return user !== null && (RIGHTS[user.role] || []).includes(right);
 }
 
+/** Whether the user may change the stock at a location. */
+export function isPermitted(code) {
+  return !user?.locations?.length || user.locations.includes(code);
+}
+
 function keep(found) {
   user = found && { id: found.id, username: found.username, role: found.role, locations: found.locations };
   if (user) localStorage.setItem(KEPT, JSON.stringify(user));

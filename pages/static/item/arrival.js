@@ -3,13 +3,14 @@
 import { path, send } from "../core/api.js";
 import { ask } from "../core/ask.js";
 import { field } from "../core/form.js";
+import { missing, outstanding } from "../core/transfers.js";
 import { t } from "../core/words.js";
 
 const ARRIVED = ["received", "returned", "damaged"];
 
 /** Return how many units of an item are still on their way with a transfer. */
-export function outstanding(transfer, item) {
-  return lines(transfer, item).reduce((sum, line) => sum + missing(line), 0);
+export function onItsWay(transfer, item) {
+  return outstanding(lines(transfer, item));
 }
 
 /** Ask what has arrived of an item, of the first line of a transfer that is not complete, and record it. */
@@ -25,13 +26,9 @@ export async function receive(transfer, context) {
   };
   const text = t("item.arrive_from", { from: transfer.from, to: transfer.to });
   const received = await ask(t("item.arrive"), { text, fields, submit: t("item.arrive"), run });
-  if (received) await context.changed(t("item.done.arrival", { n: outstanding(received, item) }));
+  if (received) await context.changed(t("item.done.arrival", { n: onItsWay(received, item) }));
 }
 
 function lines(transfer, item) {
   return transfer.lines.filter((line) => line.item_id === item.id);
-}
-
-function missing({ quantity, received, returned, damaged }) {
-  return quantity - received - returned - damaged;
 }

@@ -7,7 +7,7 @@ import { facts } from "../core/facts.js";
 import { may } from "../core/session.js";
 import { attempt } from "../core/status.js";
 import { money, number, signed, t, time } from "../core/words.js";
-import { outstanding, receive } from "./arrival.js";
+import { onItsWay, receive } from "./arrival.js";
 import { askToReverse, isReversible } from "./reversal.js";
 import { placeName } from "./stocks.js";
 import { reverse as reverseTransfer } from "./transfer.js";
@@ -35,7 +35,7 @@ function recorded(movement, transfer, { item, places }) {
     [t("field.location"), places.length > 1 && placeName(movement.location, places)],
     [t("item.after_there"), places.length > 1 && number(movement.location_quantity_after)],
     [t("item.transfer"), transfer && `${transfer.from} → ${transfer.to}`],
-    [t("item.on_its_way"), transfer && outstanding(transfer, item) > 0 && number(outstanding(transfer, item))],
+    [t("item.on_its_way"), transfer && onItsWay(transfer, item) > 0 && number(onItsWay(transfer, item))],
     [t("item.unit_cost"), money(movement.unit_cost)],
     [t("field.reason"), movement.reason],
     [t("field.reference"), movement.reference],
@@ -53,7 +53,7 @@ function buttons(movement, transfer, context, close) {
     "div",
     { class: "actions after" },
     isReversible(movement, item) && button(t("item.reverse"), () => askToReverse(movement, context)),
-    acts && outstanding(transfer, item) > 0 && button(t("item.arrive"), () => receive(transfer, context)),
+    acts && onItsWay(transfer, item) > 0 && button(t("item.arrive"), () => receive(transfer, context)),
     acts && !transfer.reversed && button(t("item.reverse_transfer"), () => reverseTransfer(transfer, context, newKey())),
     movement.reversed_by !== null && button(t("item.reversed_by", { id: String(movement.reversed_by) }), () => showById(movement.reversed_by, context)),
     movement.reverses !== null && button(t("item.reverses", { id: String(movement.reverses) }), () => showById(movement.reverses, context)),

@@ -2,7 +2,7 @@
 
 import { field } from "../core/form.js";
 import { placeLabel } from "../core/places.js";
-import { user } from "../core/session.js";
+import { isPermitted } from "../core/session.js";
 import { number, t } from "../core/words.js";
 
 /** Return a field to choose a location, with what lies there of an item; null where there is only one. */
@@ -34,11 +34,6 @@ export function placeToPut({ places, stocks }) {
 /** Return the locations whose stock the user may change. */
 export function permitted(places) {
   return places.filter((place) => isPermitted(place.code));
-}
-
-/** Whether the user may change the stock at a location. */
-export function isPermitted(code) {
-  return !user?.locations?.length || user.locations.includes(code);
 }
 
 function most(places, stocks, measure) {

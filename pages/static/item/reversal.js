@@ -3,10 +3,9 @@
 import { newKey, path, send } from "../core/api.js";
 import { ask } from "../core/ask.js";
 import { field } from "../core/form.js";
-import { may } from "../core/session.js";
+import { isPermitted, may } from "../core/session.js";
 import { attempt } from "../core/status.js";
 import { signed, t, timeText } from "../core/words.js";
-import { isPermitted } from "./places.js";
 
 /** Whether a movement of an item can be reversed by whom is signed in; a transfer is only as a whole. */
 export function isReversible(movement, item) {

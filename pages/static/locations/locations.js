@@ -8,6 +8,7 @@ import { may } from "../core/session.js";
 import { attempt, failure, say } from "../core/status.js";
 import { table } from "../core/table.js";
 import { t } from "../core/words.js";
+import { arrivals, loadTransfers } from "./arrivals.js";
 
 /** Return the page. */
 export default async function locations() {
@@ -34,15 +35,16 @@ export default async function locations() {
 
 async function load() {
   const all = (query) => getAll("/locations", { ...query, sort: "code" });
-  const [present, archived] = await Promise.all([all({}), all({ archived: true })]);
-  return { present, archived };
+  const [present, archived, transfers] = await Promise.all([all({}), all({ archived: true }), loadTransfers()]);
+  return { present, archived, transfers };
 }
 
-function content({ present, archived }, show) {
+function content({ present, archived, transfers }, show) {
   return [
     present.length === 1 && h("p", { class: "muted" }, t("locations.one")),
     present.length > 1 && h("p", { class: "muted" }, t("locations.default_hint")),
     list(t("locations.title"), present, (each) => [...links(each), may("write") && acts(each, show)]),
+    transfers.length > 0 && [h("h2", {}, t("locations.on_their_way")), arrivals(transfers, show)],
     archived.length > 0 && [
       h("h2", {}, t("locations.archived")),
       list(t("locations.archived"), archived, (each) => may("write") && button(t("locations.restore"), t("locations.restore_of", { code: each.code }), () => restore(each, show))),
