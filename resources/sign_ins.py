@@ -100,7 +100,7 @@ class OidcLoginResource(OpenResource):
                 raise
             return _back_to_page(refusal)
         response = _redirect(url)
-        response.set_cookie(COOKIE, transaction, max_age=code_flow.LIFETIME, **_cookie_options())
+        response.set_cookie(COOKIE, transaction, max_age=code_flow.KEPT, **_cookie_options())
         return response
 
 

@@ -31,6 +31,8 @@ log = logging.getLogger("stockroom")
 SCOPE = "openid profile email"
 # How long a person may take at the provider, in seconds.
 LIFETIME = 600
+# How long it is known in the browser where a sign-in began, so that who takes longer is told so there.
+KEPT = 86_400
 
 
 class LoginTransaction(NamedTuple):
@@ -40,6 +42,7 @@ class LoginTransaction(NamedTuple):
     nonce: str
     verifier: str
     page: bool = False  # whether the page for people began it, and the browser returns there
+    started_at: float = 0.0  # in seconds since the epoch; known once it is read
 
 
 def start_login(redirect_uri: str, *, page: bool) -> tuple[str, str]:
@@ -68,22 +71,25 @@ def start_login(redirect_uri: str, *, page: bool) -> tuple[str, str]:
 def read_transaction(cookie: str) -> LoginTransaction:
     """Return the login transaction that was begun in this browser.
 
-    Raises NotFound if no provider is set, Unreadable `invalid_state` if none was begun in the last 10 minutes.
+    Raises NotFound if no provider is set, Unreadable `invalid_state` if none was begun in the last 24 hours.
     """
     _issuer()
     try:
-        return LoginTransaction(*_signer().loads(cookie, max_age=LIFETIME))
+        fields, signed_at = _signer().loads(cookie, max_age=KEPT, return_timestamp=True)
     except BadData:
         raise _invalid_state() from None
+    return LoginTransaction(*fields)._replace(started_at=signed_at.timestamp())
 
 
 def complete_login(transaction: LoginTransaction, answer: Any, redirect_uri: str) -> oidc.Claims:
     """Return the claims that the provider answers in exchange for the code; `answer` has the query of the callback.
 
-    Raises NotFound if no provider is set, Unreadable `invalid_state` for the callback of another transaction,
-    Challenged (401) if the provider refused, IssuerUnreachable.
+    Raises NotFound if no provider is set, Unreadable `invalid_state` for the callback of another transaction or one
+    older than 10 minutes, Challenged (401) if the provider refused, IssuerUnreachable.
     """
     issuer = _issuer()
+    if time.time() - transaction.started_at > LIFETIME:
+        raise _invalid_state()
     if not hmac.compare_digest(transaction.state.encode(), (answer["state"] or "").encode()):
         raise _invalid_state()
     if answer["iss"] not in (None, issuer.settings.issuer):  # the answer of another provider (RFC 9207)

@@ -185,7 +185,7 @@ def test_the_browser_is_sent_with_a_state_a_nonce_and_a_challenge_that_are_new_e
 def test_the_cookie_goes_back_to_the_callback_only_and_no_script_sees_it(tester, base_url, secure):
     header = tester.client.get(LOGIN, base_url=base_url).headers["Set-Cookie"]
 
-    assert {"HttpOnly", "SameSite=Lax", "Path=/api/v1/auth/oidc/callback", "Max-Age=600"} <= set(header.split("; "))
+    assert {"HttpOnly", "SameSite=Lax", "Path=/api/v1/auth/oidc/callback", "Max-Age=86400"} <= set(header.split("; "))
     assert ("Secure" in header.split("; ")) is secure
 
 
@@ -286,6 +286,17 @@ def test_a_refusal_goes_back_to_the_page_by_its_code_and_signs_nobody_in(tester,
     assert (back.status_code, back.headers["Location"]) == (302, f"http://localhost/app/?problem={code}")
     assert session_cookie(back) == []
     assert admin.get("/users").json["total_items"] == 1
+
+
+@on_one_database
+def test_who_takes_too_long_at_the_provider_is_told_so_on_the_page(tester, idp, monkeypatch):
+    state = tester.begin("?page=true")["state"]
+    monkeypatch.setattr(code_flow, "LIFETIME", -1)
+
+    late = tester.come_back(code="c", state=state)
+
+    assert (late.status_code, late.headers["Location"]) == (302, "http://localhost/app/?problem=invalid_state")
+    assert "/token" not in idp.asked
 
 
 def test_a_provider_that_is_away_and_a_user_who_may_not_come_in_are_refusals_too(tester, idp, admin):
@@ -452,6 +463,9 @@ def test_a_cookie_that_was_changed_or_is_too_old_is_refused(tester, monkeypatch)
 
     assert problem(tester.come_back(code="c", state=state)) == (400, "invalid_state")
     monkeypatch.setattr(code_flow, "LIFETIME", -1)
+    tester.cookie = cookie
+    assert problem(tester.come_back(code="c", state=state)) == (400, "invalid_state")
+    monkeypatch.setattr(code_flow, "KEPT", -1)
     tester.cookie = cookie
     assert problem(tester.come_back(code="c", state=state)) == (400, "invalid_state")
 
