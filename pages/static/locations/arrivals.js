@@ -5,7 +5,6 @@ import { ask } from "../core/ask.js";
 import { h } from "../core/dom.js";
 import { Mistake, field } from "../core/form.js";
 import { isPermitted, may } from "../core/session.js";
-import { say } from "../core/status.js";
 import { table } from "../core/table.js";
 import { missing, outstanding } from "../core/transfers.js";
 import { number, t, time } from "../core/words.js";
@@ -18,11 +17,11 @@ export async function loadTransfers() {
   return lists.flat().sort((one, other) => one.id - other.id);
 }
 
-/** Return the list of these transfers; `renew()` shows the page anew. */
-export function arrivals(transfers, renew) {
+/** Return the list of these transfers; `show(message)` shows the page anew, and what has become of one. */
+export function arrivals(transfers, show) {
   const receipt = (each) => {
     const name = t("locations.arrive_of", { reason: each.reason, from: each.from, to: each.to });
-    return h("div", { class: "actions" }, h("button", { type: "button", "aria-label": name, onclick: () => receive(each, renew) }, t("locations.arrive")));
+    return h("div", { class: "actions" }, h("button", { type: "button", "aria-label": name, onclick: () => receive(each, show) }, t("locations.arrive")));
   };
   const shown = table({
     caption: t("locations.on_their_way"),
@@ -39,7 +38,7 @@ export function arrivals(transfers, renew) {
 }
 
 /** Ask how many units of each line have arrived, all of them unless said otherwise, and record it. */
-async function receive(transfer, renew) {
+async function receive(transfer, show) {
   const lines = transfer.lines.filter((line) => missing(line) > 0);
   const fields = lines.map((line) =>
     field({ name: String(line.line), label: line.sku, kind: "integer", value: String(missing(line)), hint: t("locations.of", { n: missing(line) }), required: true }),
@@ -51,7 +50,5 @@ async function receive(transfer, renew) {
   };
   const text = t("locations.arrive_ask", { from: transfer.from, to: transfer.to });
   const received = await ask(t("locations.arrive"), { text, fields, submit: t("locations.arrive"), run });
-  if (!received) return;
-  await renew();
-  say(t("locations.arrived", { n: outstanding(received.lines) }), "good");
+  if (received) await show(t("locations.arrived", { n: outstanding(received.lines) }));
 }
