@@ -15,8 +15,9 @@ left_out='/^-r/d; /^ruff/d; /^mypy/d; /^pytest-cov/d; /^openapi-python-client/d;
 # All of it runs on one CPU: each call into Wine waits for its server, and to wake another CPU costs more than all else.
 ! command -v taskset >/dev/null || taskset -cp "$(taskset -cp $$ | grep -o '[0-9]*$')" $$ >/dev/null
 
-# A Windows program under Wine wants a standard input and a pipe for its output.
-windows_python() { wine "$cache/cp312/python.exe" "$@" </dev/null 2>&1 | sed -u 's/\r//g'; }
+# A Windows program under Wine wants a standard input and a pipe for its output. It has ended when it has, even if a
+# process that it left behind still has the pipe: one whose parent is killed while it starts it may stand still for ever.
+windows_python() { wine "$cache/cp312/python.exe" "$@" </dev/null > >(sed -u 's/\r//g') 2>&1; }
 
 scratch=$(mktemp -d)
 trap 'wineserver -k || true; rm -rf "$scratch"' EXIT
